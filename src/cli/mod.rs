@@ -1,0 +1,122 @@
+//! The command line: one file per command group.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod check;
+mod config_command;
+mod dead_letters;
+mod demo;
+mod explain;
+mod init;
+mod model;
+mod run;
+mod topics;
+
+/// It holds.
+pub const EXIT_OK: u8 = 0;
+/// It does not hold.
+pub const EXIT_DOES_NOT_HOLD: u8 = 1;
+/// Usage, or unreadable input.
+pub const EXIT_USAGE: u8 = 2;
+/// Too little data to tell.
+pub const EXIT_TOO_LITTLE_DATA: u8 = 3;
+/// Temporary failure: try again (systemd restarts).
+pub const EXIT_TEMPORARY: u8 = 75;
+/// Configuration: systemd does not restart.
+pub const EXIT_CONFIGURATION: u8 = 78;
+/// Fenced by another instance with the same instance id.
+pub const EXIT_FENCED: u8 = 79;
+
+/// Ticket triage for network operations centres: a local model earns its stage, ticket by ticket.
+#[derive(Debug, Parser)]
+#[command(name = "noctriage", version, about, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole thing on simulated tickets, without a Kafka: nothing to install, nothing to configure.
+    Demo(demo::Arguments),
+    /// Write a configuration for a source system, and the secret key of the draws.
+    Init(init::Arguments),
+    /// Check configuration, models and topics before a start; with --sample or --file, what real tickets become.
+    Check(check::Arguments),
+    /// Create what topics are missing, and refuse to change what differs.
+    #[command(subcommand)]
+    Topics(topics::Command),
+    /// Show the configuration in force, where each value comes from, or the JSON Schema of a record.
+    #[command(subcommand)]
+    Config(config_command::Command),
+    /// Say what was done with a ticket, by which rules, and what would change the outcome.
+    Explain(explain::Arguments),
+    /// List records that were no tickets, or send them again.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
+    /// Make a card for a model directory, check it, or ask it for predictions.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Run the daemon.
+    Run(run::Arguments),
+}
+
+/// Parses the command line and runs the command.
+pub fn main() -> ExitCode {
+    let command_line = CommandLine::parse();
+    let result = match command_line.command {
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Init(arguments) => init::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Topics(command) => topics::run(command),
+        Command::Config(command) => config_command::run(command),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::DeadLetters(command) => dead_letters::run(command),
+        Command::Model(command) => model::run(command),
+        Command::Run(arguments) => run::run(arguments),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Why a command ended without doing its work: what to print, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// An error with an exit code of its own.
+    pub fn new(code: u8, error: impl Into<anyhow::Error>) -> Self {
+        Self { code, error: error.into() }
+    }
+
+    /// Usage, or unreadable input.
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self::new(EXIT_USAGE, error)
+    }
+
+    /// The configuration is wrong.
+    pub fn configuration(error: impl Into<anyhow::Error>) -> Self {
+        Self::new(EXIT_CONFIGURATION, error)
+    }
+
+    fn report(&self) -> ExitCode {
+        eprintln!("noctriage: {:#}", self.error);
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { code: EXIT_TEMPORARY, error }
+    }
+}
+
+/// What every command returns: an exit code, or why it did not do its work.
+pub type CommandResult = Result<u8, Failure>;

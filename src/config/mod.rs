@@ -1,0 +1,3 @@
+//! What the file says, what the program uses, and the way from one to the other.
+
+pub mod settings;

@@ -1,0 +1,188 @@
+//! What the program uses: typed, validated, complete. One value per load; parts of it are replaced by a reload.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::digest::Digest;
+use crate::domain::stage::{Share, Stage};
+use crate::policy::ruling::{DrawKey, Policy};
+use crate::wire::intake::IntakeSettings;
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Brokers, topics, group, transactions.
+    pub kafka: KafkaSettings,
+    /// How a source's records become tickets.
+    pub intake: Arc<IntakeSettings>,
+    /// Static policy; replaced whole by a reload.
+    pub policy: Arc<Policy>,
+    /// Stage fixed by the configuration; replaced by a reload.
+    pub rollout: RolloutSettings,
+    /// Models and the engine.
+    pub inference: InferenceSettings,
+    /// Batches and drain.
+    pub triage: TriageSettings,
+    /// HTTP.
+    pub admin: AdminSettings,
+    /// Log.
+    pub log: LogSettings,
+    /// Key of the draws.
+    pub draw_key: DrawKey,
+    /// Digest of the whole configuration as loaded (secrets left out).
+    pub config_digest: Digest,
+}
+
+/// Brokers, topics, group, transactions.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// Bootstrap list.
+    pub brokers: String,
+    /// Consumer group; the transactional id is `<group>-<instance_id>`.
+    pub group: String,
+    /// Stable over restarts, unique in the group. Default: the host name.
+    pub instance_id: String,
+    /// Names of all topics.
+    pub topics: TopicNames,
+    /// Security.
+    pub security: SecuritySettings,
+    /// Consumer session (operating time). Default 15 s.
+    pub session_timeout: Duration,
+    /// Longest transaction (operating time). Default 30 s.
+    pub transaction_timeout: Duration,
+    /// Any single blocking request (operating time). Default 30 s.
+    pub request_timeout: Duration,
+    /// How `topics create` makes topics.
+    pub create: TopicCreation,
+    /// Start although the committed offset lies below the log's start.
+    pub accept_loss: bool,
+    /// The mock broker of the demo: no admin requests, no stored offsets, dynamic members.
+    pub is_mock: bool,
+}
+
+/// Names of all topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicNames {
+    /// Input.
+    pub tickets: String,
+    /// Exactly one outcome per input record; same number of partitions as `tickets`.
+    pub decisions: String,
+    /// To show.
+    pub suggestions: String,
+    /// Automatic actions.
+    pub commands: String,
+    /// What people must look at.
+    pub review: String,
+    /// Records that are no tickets.
+    pub dead_letters: String,
+}
+
+/// How missing topics are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicCreation {
+    /// Replication factor. Default 3.
+    pub replication: u16,
+    /// Partitions of suggestions, commands, review and dead letters. Default 3. `decisions` mirrors `tickets`.
+    pub partitions: u32,
+    /// Retention of decisions. Default 90 days.
+    pub decisions_retention: Duration,
+    /// Retention of the others. Default 30 days.
+    pub retention: Duration,
+}
+
+/// How clients prove who they are.
+#[derive(Clone, Debug, Default)]
+pub struct SecuritySettings {
+    /// Properties for every client, in librdkafka's words (`security.protocol`, `sasl.mechanisms`, …); secrets are already read from their files.
+    pub properties: Vec<(String, Secret)>,
+}
+
+/// A text that no log and no debug output shows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(***)")
+    }
+}
+
+/// Stage fixed by the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutSettings {
+    /// Default shadow.
+    pub fixed_stage: Stage,
+    /// Shares per action in the order of `AutoAction::ALL`; read in auto stages only. Default 0.05, 0.
+    pub shares: [Share; 2],
+}
+
+/// Models and the engine.
+#[derive(Clone, Debug)]
+pub struct InferenceSettings {
+    /// Directory of the acting model.
+    pub model: PathBuf,
+    /// Directory of its root-cause sibling, where severity and cause come from two.
+    pub root_cause_model: Option<PathBuf>,
+    /// Directory of the TF-IDF baseline.
+    pub baseline: PathBuf,
+    /// Directories of candidates.
+    pub candidates: Vec<PathBuf>,
+    /// Device.
+    pub device: DeviceChoice,
+    /// Threads of the engine; 0: one less than cores.
+    pub threads: usize,
+    /// Most tokens in one forward pass. Default 4096.
+    pub batch_tokens_max: usize,
+    /// From hand-over to the engine until people get the ticket without a prediction (operating time). Default 10 s.
+    pub deadline: Duration,
+}
+
+/// Where models run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The GPU in a cuda build on a host with one; else the CPU, and the log says so.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// One GPU; refused in a build without `cuda`.
+    Cuda(usize),
+}
+
+/// Batches and drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TriageSettings {
+    /// Most records in one batch and so in one transaction. Default 500.
+    pub batch_records_max: usize,
+    /// Longest wait for a batch to fill (operating time). Default 20 ms.
+    pub batch_wait: Duration,
+    /// Records buffered before partitions are paused. Default 4000.
+    pub buffer_records_max: usize,
+    /// Bytes buffered before partitions are paused. Default 64 MiB.
+    pub buffer_bytes_max: usize,
+    /// How long SIGTERM waits for batches in flight (operating time). Default 20 s.
+    pub drain_deadline: Duration,
+    /// Length of the recent view (desk time). Default 24 h.
+    pub view_window: Duration,
+    /// Most decisions a partition of the recent view is rebuilt from. Default 200000.
+    pub view_records_max: usize,
+    /// Longest rebuild of a partition of the view (operating time). Default 60 s.
+    pub view_rebuild_deadline: Duration,
+}
+
+/// HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// Loopback unless a reverse proxy is declared. Default 127.0.0.1:9464.
+    pub listen: SocketAddr,
+}
+
+/// Log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// Filter in tracing's words. Default `info`.
+    pub filter: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+}

@@ -1,0 +1,1 @@
+//! A simulated desk on librdkafka's built-in mock broker.

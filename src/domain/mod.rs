@@ -1,0 +1,9 @@
+//! The nouns of the trade: ticket, severity, prediction, stage. Values only; no clock, no file, no network.
+
+pub mod digest;
+pub mod prediction;
+pub mod probability;
+pub mod severity;
+pub mod stage;
+pub mod ticket;
+pub mod time;

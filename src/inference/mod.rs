@@ -1,0 +1,3 @@
+//! Models: directories, cards, tokenizers, encoders, TF-IDF, and the one thread that runs them.
+
+pub mod classifier;

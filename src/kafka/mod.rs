@@ -1,0 +1,1 @@
+//! Client options with their why, the poll thread, transactions, faults, topics.

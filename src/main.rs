@@ -1,0 +1,5 @@
+//! The noctriage binary.
+
+fn main() -> std::process::ExitCode {
+    noctriage::cli::main()
+}

@@ -1,0 +1,1 @@
+//! All metrics in one struct, with closed label sets.

@@ -1,0 +1,75 @@
+//! What the recent view knows about one ticket at the moment of deciding. What it does not know is treated with caution.
+
+use crate::domain::digest::Digest;
+use crate::domain::stage::AutoAction;
+
+/// The part of the recent view that one decision reads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewFacts {
+    /// What is known of this ticket.
+    pub history: History,
+    /// State of the parent incident, where the ticket names one.
+    pub parent: ParentState,
+    /// Other tickets of the same fingerprint inside the storm window.
+    pub similar_recent: u32,
+    /// Automatic actions of this slice in the last hour of desk time, in the order of [`AutoAction::ALL`].
+    pub actions_last_hour: [u32; 2],
+    /// Tickets that arrived in the last hour of desk time, all slices.
+    pub arrivals_last_hour: u32,
+    /// How far back the view reaches.
+    pub window: WindowState,
+}
+
+/// Whether the view of this ticket's partition is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowState {
+    /// Rebuilt to its whole length.
+    Whole,
+    /// The rebuild ran out of time: nothing of the partition is automatic.
+    Partial,
+}
+
+/// What is known of a ticket's past.
+#[derive(Clone, Debug, PartialEq)]
+pub enum History {
+    /// Never seen inside the window.
+    Unknown,
+    /// Seen.
+    Known(TicketMemory),
+}
+
+/// What the view remembers of one ticket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TicketMemory {
+    /// Greatest revision decided.
+    pub last_revision: Option<u64>,
+    /// Input digest of the last full decision (outcome `decided`), if any.
+    pub last_input_digest: Option<Digest>,
+    /// Decision id of the committed decision of exactly this id, revision and content, if any.
+    pub exact_match: Option<Digest>,
+    /// Whether any revision handed the ticket to a person, drawn tickets included.
+    pub person_has_it: bool,
+    /// Input digest of the last suggestion made.
+    pub suggested_for: Option<Digest>,
+    /// Last automatic action and the input digest it was taken on.
+    pub acted: Option<(AutoAction, Digest)>,
+    /// Whether we set the ticket to resolved.
+    pub resolved_by_us: bool,
+    /// Whether a review item of this ticket is open.
+    pub review_open: bool,
+    /// Reopen count at the last decision.
+    pub reopen_count: u32,
+}
+
+/// State of the parent incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentState {
+    /// The ticket names no parent.
+    NoParent,
+    /// Known, open and critical.
+    OpenCritical,
+    /// Known and not an open critical.
+    NotCritical,
+    /// Not in the view: treated as an open critical.
+    Unknown,
+}

@@ -1,0 +1,1 @@
+//! Formulas with their sources: intervals and tests. Pure.
