@@ -3,6 +3,7 @@
 pub mod decided;
 pub mod guards;
 pub mod permit;
+pub mod recent_view;
 pub mod ruling;
 pub mod slices;
 pub mod view;
