@@ -2,10 +2,12 @@
 
 pub mod decided;
 pub mod guards;
+pub mod identity;
 pub mod permit;
 pub mod recent_view;
 pub mod ruling;
 pub mod slices;
+pub mod text;
 pub mod view;
 
 use crate::domain::digest::Digest;
