@@ -62,3 +62,33 @@ pub enum DeadLetterClass {
     /// The outputs of this ticket could not be written after three attempts.
     Unwritable,
 }
+
+impl DeadLetterClass {
+    /// All classes.
+    pub const ALL: [Self; 9] = [
+        Self::NotJson,
+        Self::NotUtf8,
+        Self::TooLarge,
+        Self::TooDeep,
+        Self::InvalidField,
+        Self::MissingField,
+        Self::UnknownSchema,
+        Self::BinaryFraming,
+        Self::Unwritable,
+    ];
+
+    /// The word used in records and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotJson => "not_json",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::InvalidField => "invalid_field",
+            Self::MissingField => "missing_field",
+            Self::UnknownSchema => "unknown_schema",
+            Self::BinaryFraming => "binary_framing",
+            Self::Unwritable => "unwritable",
+        }
+    }
+}
