@@ -12,7 +12,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{RelationKind, Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
-use super::decided::{ActionKind, Decided, Outcome, ReviewReason, ReviewState};
+use super::decided::{ActionKind, Outcome, ReviewState};
 use super::view::{History, ParentState, TicketMemory, ViewFacts, WindowState};
 
 /// Exact revisions remembered per ticket; older ones are decided again (as `unchanged`), never acted on twice.
@@ -40,10 +40,10 @@ pub struct Remembered {
     pub ticket_id: Option<TicketId>,
     /// Its revision.
     pub revision: Option<u64>,
-    /// Digest of the raw record.
-    pub content_digest: Digest,
-    /// Digest of what the model sees.
-    pub input_digest: Digest,
+    /// Hash of ticket id, revision and content; absent where there was no ticket.
+    pub decision_group: Option<Digest>,
+    /// Digest of what the model sees; absent where the outcome rests on nothing (`unchanged`, `duplicate`).
+    pub input_digest: Option<Digest>,
     /// Id of the decision.
     pub decision_id: Digest,
     /// Outcome.
@@ -68,63 +68,6 @@ pub struct Remembered {
     pub reopen_count: u32,
 }
 
-impl Remembered {
-    /// What to remember of an outcome that this instance is about to publish.
-    pub fn of(decided: &Decided, parts: RememberedParts) -> Self {
-        let handed_to_person = match decided.outcome {
-            Outcome::Decided => !matches!(decided.action, ActionKind::Auto(_)),
-            Outcome::NotDrawn => true,
-            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => decided
-                .review
-                .as_ref()
-                .is_some_and(|review| review.state == ReviewState::Open && review.reason != ReviewReason::Audit),
-        };
-        Self {
-            source_offset: parts.source_offset,
-            ticket_id: parts.ticket_id,
-            revision: parts.revision,
-            content_digest: parts.content_digest,
-            input_digest: parts.input_digest,
-            decision_id: parts.decision_id,
-            outcome: decided.outcome,
-            action: decided.action,
-            suggested: decided.suggestion.is_some(),
-            handed_to_person,
-            review: decided.review.as_ref().map(|review| review.state),
-            open_critical: parts.open_critical,
-            slice: decided.slice.clone(),
-            fingerprint: parts.fingerprint,
-            desk_time: parts.desk_time,
-            reopen_count: parts.reopen_count,
-        }
-    }
-}
-
-/// The parts of [`Remembered`] that `decide` does not return.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RememberedParts {
-    /// Offset of the input record.
-    pub source_offset: i64,
-    /// Ticket, unless the record was none.
-    pub ticket_id: Option<TicketId>,
-    /// Its revision.
-    pub revision: Option<u64>,
-    /// Digest of the raw record.
-    pub content_digest: Digest,
-    /// Digest of what the model sees.
-    pub input_digest: Digest,
-    /// Id of the decision.
-    pub decision_id: Digest,
-    /// Whether it is an open critical.
-    pub open_critical: bool,
-    /// Fingerprint.
-    pub fingerprint: Option<Digest>,
-    /// Desk time of the event.
-    pub desk_time: UtcMillis,
-    /// Reopen count.
-    pub reopen_count: u32,
-}
-
 /// What the view is asked about one record.
 #[derive(Clone, Debug)]
 pub struct Query<'record> {
@@ -132,10 +75,8 @@ pub struct Query<'record> {
     pub partition: i32,
     /// Ticket id; `None` for a record that is no ticket.
     pub ticket_id: Option<&'record TicketId>,
-    /// Its revision.
-    pub revision: Option<u64>,
-    /// Digest of the raw record.
-    pub content_digest: Digest,
+    /// Hash of ticket id, revision and content; absent where there is no ticket.
+    pub decision_group: Option<Digest>,
     /// Parent incident, if it names one.
     pub parent: Option<&'record TicketId>,
     /// Fingerprint.
@@ -158,7 +99,8 @@ pub fn parent_of(ticket: &Ticket) -> Option<&TicketId> {
 #[derive(Clone, Debug)]
 struct Entry {
     memory: TicketMemory,
-    exact: VecDeque<(Option<u64>, Digest, Digest)>,
+    /// Decision group and decision id of the last revisions.
+    exact: VecDeque<(Digest, Digest)>,
     open_critical: bool,
     touched: u64,
 }
@@ -176,39 +118,39 @@ impl Entry {
         match remembered.outcome {
             Outcome::Decided => {
                 if !superseded {
-                    memory.last_input_digest = Some(remembered.input_digest);
+                    memory.last_input_digest = remembered.input_digest;
                     memory.reopen_count = remembered.reopen_count;
                     self.open_critical = remembered.open_critical;
                 }
                 if remembered.suggested {
-                    memory.suggested_for = Some(remembered.input_digest);
+                    memory.suggested_for = remembered.input_digest;
                 }
-                if let ActionKind::Auto(action) = remembered.action {
-                    memory.acted = Some((action, remembered.input_digest));
+                if let (ActionKind::Auto(action), Some(input)) = (remembered.action, remembered.input_digest) {
+                    memory.acted = Some((action, input));
                     memory.resolved_by_us = action == AutoAction::Resolve;
                 }
             }
             Outcome::NotDrawn => {
-                memory.last_input_digest = Some(remembered.input_digest);
+                memory.last_input_digest = remembered.input_digest;
                 memory.reopen_count = remembered.reopen_count;
             }
             Outcome::Terminal => {
                 self.open_critical = false;
                 if remembered.review.is_some() {
                     // `changed_after_action` is said once for one input.
-                    memory.last_input_digest = Some(remembered.input_digest);
+                    memory.last_input_digest = remembered.input_digest;
                 }
             }
             Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => {}
         }
-        if remembered.outcome != Outcome::Duplicate {
-            let key = (remembered.revision, remembered.content_digest);
-            if !self.exact.iter().any(|(revision, content, _)| (*revision, *content) == key) {
-                if self.exact.len() == EXACT_REVISIONS_MAX {
-                    self.exact.pop_front();
-                }
-                self.exact.push_back((key.0, key.1, remembered.decision_id));
+        if let Some(group) = remembered.decision_group
+            && remembered.outcome != Outcome::Duplicate
+            && !self.exact.iter().any(|(known, _)| *known == group)
+        {
+            if self.exact.len() == EXACT_REVISIONS_MAX {
+                self.exact.pop_front();
             }
+            self.exact.push_back((group, remembered.decision_id));
         }
     }
 
@@ -409,8 +351,8 @@ impl<'view> TentativeView<'view> {
             let exact_match = entry
                 .exact
                 .iter()
-                .find(|(revision, content, _)| *revision == query.revision && *content == query.content_digest)
-                .map(|(_, _, decision_id)| *decision_id);
+                .find(|(group, _)| Some(*group) == query.decision_group)
+                .map(|(_, decision_id)| *decision_id);
             History::Known(TicketMemory { exact_match, ..entry.memory.clone() })
         });
         let parent = query.parent.map_or(ParentState::NoParent, |parent| match self.open_critical(parent) {
@@ -504,8 +446,8 @@ mod tests {
             source_offset: offset,
             ticket_id: Some(id(name)),
             revision: Some(revision),
-            content_digest: Digest::of(format!("{name} {revision}").as_bytes()),
-            input_digest: Digest::of(name.as_bytes()),
+            decision_group: Some(Digest::of(format!("{name} {revision}").as_bytes())),
+            input_digest: Some(Digest::of(name.as_bytes())),
             decision_id: Digest::of(&offset.to_be_bytes()),
             outcome: Outcome::Decided,
             action: ActionKind::Suggest,
@@ -524,8 +466,7 @@ mod tests {
         Query {
             partition: 0,
             ticket_id: Some(ticket),
-            revision: Some(revision),
-            content_digest: Digest::of(format!("{ticket} {revision}").as_bytes()),
+            decision_group: Some(Digest::of(format!("{ticket} {revision}").as_bytes())),
             parent: None,
             fingerprint: Some(Digest::of(b"same")),
             slice: "rest",
@@ -582,11 +523,11 @@ mod tests {
         newer.open_critical = true;
         view.apply(0, &newer);
         let mut older = decided(1, "INC1", 4, 0);
-        older.input_digest = Digest::of(b"older text");
+        older.input_digest = Some(Digest::of(b"older text"));
         view.apply(0, &older);
         let remembered = memory(TentativeView::new(&view).facts(&query(&ticket, 6, 0)));
         assert_eq!(remembered.last_revision, Some(5));
-        assert_eq!(remembered.last_input_digest, Some(newer.input_digest));
+        assert_eq!(remembered.last_input_digest, newer.input_digest);
     }
 
     #[test]
