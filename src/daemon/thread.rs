@@ -11,7 +11,7 @@ use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::inference::engine::{Engine, JobAnswers};
-use crate::kafka::fault::Fault;
+use crate::kafka::fault::{Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
@@ -239,10 +239,8 @@ impl Rebuilds {
         let now = Instant::now();
         match fault {
             Fault::Refused(what) => return Err(ThreadEnd::Refused(what.clone())),
-            Fault::Fenced(what) => {
-                if what.contains("instance id") {
-                    return Err(ThreadEnd::Fenced(what.clone()));
-                }
+            Fault::Fenced { what, name: FencedName::InstanceId } => return Err(ThreadEnd::Fenced(what.clone())),
+            Fault::Fenced { what, name: FencedName::TransactionalId } => {
                 if self.fenced_at.is_some_and(|before| now.duration_since(before) <= session_timeout * 2) {
                     return Err(ThreadEnd::Fenced(what.clone()));
                 }
@@ -273,9 +271,15 @@ mod tests {
     #[test]
     fn one_fence_is_survived_and_a_second_within_two_sessions_ends_the_process() {
         let mut rebuilds = Rebuilds::default();
-        let fence = Fault::Fenced("commit_transaction".into());
+        let fence = Fault::Fenced { what: "commit_transaction".into(), name: FencedName::TransactionalId };
         assert!(rebuilds.after(&fence, SESSION).is_ok());
         assert!(matches!(rebuilds.after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+    }
+
+    #[test]
+    fn a_taken_group_instance_id_ends_the_process_at_once() {
+        let fence = Fault::Fenced { what: "poll".into(), name: FencedName::InstanceId };
+        assert!(matches!(Rebuilds::default().after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
     }
 
     #[test]

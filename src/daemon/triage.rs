@@ -556,7 +556,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.last_commit_problem = Some(fault.to_string());
         let cause = match fault {
             Fault::Abort { cause, .. } => *cause,
-            Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_) => AbortCause::Batch,
+            Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => AbortCause::Batch,
         };
         match cause {
             AbortCause::Rebalance => tracing::warn!(%fault, "transaction aborted, its records are read again"),

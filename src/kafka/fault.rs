@@ -21,11 +21,25 @@ pub enum Fault {
     Fatal(String),
     /// The broker says that a newer producer with our transactional id exists, or it timed our transaction out: the
     /// two look the same (librdkafka has no KIP-588). Rebuild once; fenced again soon means a second instance.
-    #[error("{0}: fenced")]
-    Fenced(String),
+    #[error("{what}: fenced")]
+    Fenced {
+        /// What happened.
+        what: String,
+        /// Which of our two names was taken.
+        name: FencedName,
+    },
     /// Going on would lose tickets or act twice: only a person can say what is right. The sentence says what to do.
     #[error("{0}")]
     Refused(String),
+}
+
+/// Which name another process has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FencedName {
+    /// The transactional id: or our own transaction timed out, the two look the same.
+    TransactionalId,
+    /// The group instance id: always a second process.
+    InstanceId,
 }
 
 /// Why a transaction must be aborted: what to do afterwards depends on it.
@@ -69,7 +83,7 @@ impl Fault {
         match error.rdkafka_error_code() {
             // `commit_transaction` flushes first: running out of time there is no error of the transaction.
             Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::QueueFull) => Self::Retry(what),
-            Some(code) if is_fenced(code) => Self::Fenced(what),
+            Some(code) if fenced_name(code).is_some() => Self::of_fatal(code, what),
             Some(code) if is_authorisation(code) => Self::Abort { what, cause: AbortCause::Authorisation },
             Some(RDKafkaErrorCode::Fatal) | None => Self::Fatal(what),
             Some(code) => Self::Abort { what, cause: abort_cause(code) },
@@ -78,18 +92,21 @@ impl Fault {
 
     /// An error that librdkafka has marked fatal.
     pub fn of_fatal(code: RDKafkaErrorCode, what: String) -> Self {
-        if is_fenced(code) { Self::Fenced(what) } else { Self::Fatal(what) }
+        match fenced_name(code) {
+            Some(name) => Self::Fenced { what, name },
+            None => Self::Fatal(what),
+        }
     }
 }
 
-fn is_fenced(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::Fenced
-            | RDKafkaErrorCode::ProducerFenced
-            | RDKafkaErrorCode::InvalidProducerEpoch
-            | RDKafkaErrorCode::FencedInstanceId
-    )
+fn fenced_name(code: RDKafkaErrorCode) -> Option<FencedName> {
+    match code {
+        RDKafkaErrorCode::Fenced | RDKafkaErrorCode::ProducerFenced | RDKafkaErrorCode::InvalidProducerEpoch => {
+            Some(FencedName::TransactionalId)
+        }
+        RDKafkaErrorCode::FencedInstanceId => Some(FencedName::InstanceId),
+        _ => None,
+    }
 }
 
 fn is_authorisation(code: RDKafkaErrorCode) -> bool {

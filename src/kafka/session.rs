@@ -259,7 +259,7 @@ impl KafkaLog {
 
     fn end(&self, open: Open<'_>, fault: Fault) -> TransactionEnd {
         match fault {
-            Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_) => TransactionEnd::Lost(fault),
+            Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
             Fault::Retry(_) | Fault::Abort { .. } => match open.abort() {
                 Ok(()) => TransactionEnd::Aborted(fault),
                 Err(worse) => {
@@ -317,7 +317,7 @@ fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings,
                         client::transactional_id(settings)
                     )));
                 }
-                fault @ (Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_)) => return Err(fault),
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
             },
         }
     }
@@ -398,7 +398,7 @@ impl Log for KafkaLog {
         match prepared.commit() {
             Ok(()) => TransactionEnd::Committed,
             Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
-            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_))) => {
+            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
                 TransactionEnd::Lost(fault)
             }
         }

@@ -158,7 +158,7 @@ impl<'producer> Open<'producer> {
                 Err(error) => match Fault::of("send_offsets_to_transaction", &error) {
                     Fault::Retry(_) if !left.is_zero() => {}
                     Fault::Retry(what) => return Err((self, Fault::Abort { what, cause: AbortCause::Batch })),
-                    fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_)) => return Err((self, fault)),
+                    fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err((self, fault)),
                 },
             }
         }
@@ -205,7 +205,7 @@ impl Prepared<'_> {
                         abort(self.producer, deadline)?;
                         return Err(Fault::Abort { what, cause });
                     }
-                    fault @ (Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_)) => return Err(fault),
+                    fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
                 },
             }
         }
@@ -219,7 +219,7 @@ fn abort(producer: &TransactionalProducer, deadline: Instant) -> Result<(), Faul
             Err(error) => match Fault::of("abort_transaction", &error) {
                 Fault::Retry(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
                 Fault::Retry(what) | Fault::Abort { what, .. } => return Err(Fault::Fatal(what)),
-                fault @ (Fault::Fatal(_) | Fault::Fenced(_) | Fault::Refused(_)) => return Err(fault),
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
             },
         }
     }
