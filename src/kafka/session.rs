@@ -133,7 +133,7 @@ impl KafkaLog {
             None
         } else {
             let wake = Arc::clone(&options.wake);
-            let now = options.clock.now();
+            let now = options.clock.operating_now();
             Some(ViewReader::open(settings, &options.triage, now, &*options.beat, move || wake())?)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
@@ -444,7 +444,7 @@ impl Log for KafkaLog {
     }
 
     fn now(&self) -> UtcMillis {
-        self.options.clock.now()
+        self.options.clock.operating_now()
     }
 }
 

@@ -106,7 +106,10 @@ impl<'producer> Open<'producer> {
         for (name, value) in &record.headers {
             headers = headers.insert(Header { key: name, value: Some(value.as_slice()) });
         }
-        let mut message = BaseRecord::to(topic).payload(&record.payload[..]).key(&record.key[..]).headers(headers);
+        let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).payload(&record.payload[..]).headers(headers);
+        if let Some(key) = &record.key {
+            message = message.key(key);
+        }
         if let Some(partition) = record.partition {
             message = message.partition(partition);
         }

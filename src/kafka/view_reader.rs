@@ -16,6 +16,7 @@ use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
 use crate::policy::view::WindowState;
+use crate::wire::decision::DecisionRecord;
 
 use super::client::{self, Isolation};
 use super::fault::Fault;
@@ -142,9 +143,12 @@ impl ViewReader {
                 let (partition, offset) = (message.partition(), message.offset());
                 self.next.insert(partition, offset + 1);
                 let payload = message.payload().unwrap_or_default();
-                Ok(Some(match crate::wire::decision::DecisionRecord::from_json(payload).and_then(|record| record.remembered()) {
+                let read = DecisionRecord::from_json(payload)
+                    .map_err(|error| error.to_string())
+                    .and_then(|record| record.remembered().map_err(|error| error.to_string()));
+                Ok(Some(match read {
                     Ok(remembered) => Tail::Outcome(partition, Box::new(remembered)),
-                    Err(error) => Tail::Unreadable(partition, offset, error.to_string()),
+                    Err(reason) => Tail::Unreadable(partition, offset, reason),
                 }))
             }
         }
