@@ -138,7 +138,7 @@ fn decided(case: &Case<'_>, on: &TicketCase<'_>) -> Decided {
         // Shadow has no other full decision than that of a drawn ticket.
         assert!(case.place.stage > Stage::Shadow, "a ticket of the shadow stage is decided only when it is drawn");
         let answered = prediction.zip(eligible.as_ref());
-        visible(case, on, answered, &findings, &mut all);
+        visible(case, on, answered, findings, &mut all);
     }
     all.eligibility = eligible;
     all
@@ -149,7 +149,7 @@ fn visible(
     case: &Case<'_>,
     on: &TicketCase<'_>,
     answered: Option<(&Prediction, &[Eligibility; 2])>,
-    findings: &Findings,
+    findings: Findings,
     all: &mut Decided,
 ) {
     if let Some((prediction, eligible)) = answered {

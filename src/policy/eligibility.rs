@@ -197,7 +197,7 @@ impl<'ticket> SourceFacts<'ticket> {
         self.of_ticket
             .into_iter()
             .filter(|source| source.set_by() != Some(SetBy::Noctriage))
-            .filter_map(|source| source.value())
+            .filter_map(SourceSeverity::value)
             .map(|value| value.steps_to(severity))
             .max()
             .unwrap_or(0)

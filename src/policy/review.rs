@@ -43,7 +43,7 @@ impl Findings {
     }
 
     /// The rules behind the findings, in the order of their urgency.
-    pub(super) fn rules(&self) -> Vec<Rule> {
+    pub(super) fn rules(self) -> Vec<Rule> {
         super::eligibility::fired([
             (Rule::SourceCritical, self.is_critical_by_source),
             (Rule::CriticalCutOff, self.is_critical_by_model),
@@ -56,7 +56,7 @@ impl Findings {
     }
 
     /// The most urgent reason; `None` when people need not look.
-    pub(super) fn reason(&self) -> Option<ReviewReason> {
+    pub(super) fn reason(self) -> Option<ReviewReason> {
         let by_urgency = [
             (ReviewReason::Critical, self.is_critical_by_source || self.is_critical_by_model || self.has_danger_word),
             (ReviewReason::Guard, self.speaks_to_a_machine),
