@@ -9,7 +9,7 @@ use super::case::{Case, TicketCase};
 use super::decided::{ActionKind, Eligibility, Rule};
 use super::draws::is_drawn;
 use super::eligibility::{fired, reaches};
-use super::interim::idempotency_key;
+use super::identity::idempotency_key;
 use super::permit::{AutoPermit, Command};
 use super::queues::queue_of;
 use super::ruling::Policy;

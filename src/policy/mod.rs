@@ -8,7 +8,7 @@ pub mod digests;
 pub mod draws;
 pub mod eligibility;
 pub mod guards;
-mod interim;
+pub mod identity;
 mod names;
 pub mod permit;
 pub mod queues;
@@ -16,6 +16,7 @@ mod review;
 pub mod ruling;
 mod sample;
 pub mod slices;
+pub mod text;
 pub mod view;
 
 pub use decide::decide;

@@ -1,6 +1,6 @@
 //! How names in lists (hosts, sites, categories, slice values) are compared with what a ticket says.
 
-use super::interim::folded;
+use super::text::folded;
 
 /// A name from a ticket, folded once and then compared with many list entries.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::super::interim::folded;
+use super::super::text::folded;
 
 /// One word in every form under which a list may hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
