@@ -19,7 +19,9 @@ const PRESETS: &[&str] = &["native", "servicenow", "alertmanager", "mapping"];
 const KINDS: &[&str] = &["incident", "request", "change", "maintenance", "other"];
 const CHANNELS: &[&str] = &["phone", "email", "portal", "monitoring", "peer", "other"];
 const STAGES: &[&str] = &["shadow", "suggest", "auto_triage", "auto_resolve"];
-const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "none"];
+const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "none", "cleared"];
+const STATUSES: &[&str] = &["new", "in_progress", "on_hold", "resolved", "closed", "cancelled"];
+const LEVELS: &[&str] = &["high", "medium", "low"];
 const TRUTHS: &[&str] = &["undecided", "ticket_system", "explicit"];
 
 const fn key(
@@ -106,10 +108,28 @@ pub const KEYS: &[Key] = &[
         "Labels of the source that are read (and may be named by slices); all others are left out."),
     key("source.record_kib_max", Integer(1, 16_384), "256", "KiB", NoClock, Restart,
         "A larger record is a dead letter and is not parsed."),
+    key("source.title_bytes_max", Integer(64, 65_536), "1024", "bytes", NoClock, Restart,
+        "A longer title is cut and flagged: the ticket is decided, never automatic."),
+    key("source.description_bytes_max", Integer(1_024, 1_048_576), "32768", "bytes", NoClock, Restart,
+        "A longer description is cut and flagged."),
+    key("source.note_bytes_max", Integer(256, 262_144), "4096", "bytes", NoClock, Restart,
+        "A longer note is cut and flagged."),
+    key("source.nesting_max", Integer(4, 100), "32", "levels", NoClock, Restart,
+        "JSON nested deeper than this is a dead letter."),
+    key("source.alertmanager_id_label", Text, r#""""#, "", NoClock, Restart,
+        "Preset `alertmanager`: the label that names the ticket. Empty: the id is made from the group key."),
     part("source.mapping.*", Text, "", Restart,
-        "Preset `mapping`: JSON pointer of a field of noctriage.ticket/v1, for example title = \"/fields/summary\"."),
+        "JSON Pointer of a field of noctriage.ticket/v1 in the source's record, for example title = \"/fields/summary\": all fields with preset `mapping`, overrides with the others."),
     part("source.aliases.severity.*", Word(SEVERITIES), "", Restart,
-        "What a severity word of the source means; `none`: it says nothing. Words without a meaning are decided, never automatic."),
+        "What a severity word of the source means; `none`: it says nothing; `cleared`: the fault is over. A word without a meaning is decided, never automatic."),
+    part("source.aliases.status.*", Word(STATUSES), "", Restart,
+        "What a status word of the source means. A word without a meaning is a dead letter."),
+    part("source.aliases.kind.*", Word(KINDS), "", Restart,
+        "What a kind of the source means. A word without a meaning is `other`."),
+    part("source.aliases.channel.*", Word(CHANNELS), "", Restart,
+        "What a channel of the source means. A word without a meaning is `other`."),
+    part("source.aliases.level.*", Word(LEVELS), "", Restart,
+        "What an impact or urgency word of the source means. A word without a meaning is a dead letter."),
 
     key("model.directory", Path, r#""""#, "", NoClock, Restart,
         "Directory of the acting model: a Hugging Face directory with its card (`noctriage model init`). Required."),

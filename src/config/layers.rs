@@ -176,6 +176,15 @@ impl Collector {
     /// Walks down a value of a file to the keys of the table.
     fn value(&mut self, path: &str, value: config::Value, origin: &Origin) {
         if let Some(key) = keys::find(path) {
+            if let (true, ValueKind::Table(parts)) = (key.name.ends_with(".*"), &value.kind) {
+                // A free name may hold dots: `device.name = "/host"` is a table to TOML and one name to us.
+                let mut parts: Vec<_> = parts.clone().into_iter().collect();
+                parts.sort_by(|one, other| one.0.cmp(&other.0));
+                for (name, part) in parts {
+                    self.value(&format!("{path}.{name}"), part, origin);
+                }
+                return;
+            }
             match typed::check(key.kind, &value) {
                 Ok(item) => self.values.set(path, item, origin.clone()),
                 Err(found) => self.mistake(origin.clone(), path, typed::problem(key.kind, &found)),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::domain::digest::Digest;
-use crate::domain::severity::Severity;
+use crate::wire::intake::settings::SeverityMeaning;
 
 /// The cause that every taxonomy has: nobody knows. Never acted on.
 pub const UNKNOWN_CAUSE: &str = "unknown";
@@ -25,8 +25,8 @@ const CODE_BYTES_MAX: usize = 64;
 pub struct Taxonomy {
     /// Codes in the order of the file; one of them is [`UNKNOWN_CAUSE`].
     pub causes: Vec<RootCause>,
-    /// What a severity word of the source means; `None`: the word says nothing.
-    pub severity_aliases: BTreeMap<String, Option<Severity>>,
+    /// What a severity word of the source means, beside the words of the preset.
+    pub severity_aliases: BTreeMap<String, SeverityMeaning>,
     /// Digest of the file.
     pub digest: Digest,
 }
@@ -88,7 +88,10 @@ impl Taxonomy {
                 Some(meaning) => {
                     aliases.insert(word.clone(), meaning);
                 }
-                None => mistake(format!("severity_aliases.{word}"), "is not one of critical, high, medium, low, none"),
+                None => mistake(
+                    format!("severity_aliases.{word}"),
+                    "is not one of critical, high, medium, low, none, cleared",
+                ),
             }
         }
         if !mistakes.is_empty() {
@@ -108,9 +111,13 @@ impl Taxonomy {
     }
 }
 
-/// A severity, or `none`.
-pub(super) fn parse_meaning(word: &str) -> Option<Option<Severity>> {
-    if word == "none" { Some(None) } else { word.parse().ok().map(Some) }
+/// The meaning that a word of the configuration gives a severity word of the source.
+pub(super) fn parse_meaning(word: &str) -> Option<SeverityMeaning> {
+    match word {
+        "none" => Some(SeverityMeaning::Unknown),
+        "cleared" => Some(SeverityMeaning::Cleared),
+        _ => word.parse().ok().map(SeverityMeaning::Is),
+    }
 }
 
 #[cfg(test)]

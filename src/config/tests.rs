@@ -94,7 +94,7 @@ fn every_key_of_the_reference_file_is_known_and_equals_its_default() {
 #[test]
 fn the_program_reads_every_key_of_the_table_and_no_other() {
     // One row of each list and one of each free name, so that their parts are asked for.
-    let rows = "[source]\nlabel_keys = [\"tier\"]\n[source.mapping]\ntitle = \"/t\"\n[source.aliases.severity]\nP1 = \"critical\"\n\
+    let rows = "[source]\nlabel_keys = [\"tier\"]\n[source.mapping]\ntitle = \"/t\"\n[source.aliases.severity]\nSev1 = \"critical\"\n\
                 [[policy.queues]]\nqueue = \"core\"\n[[policy.windows]]\nname = \"freeze\"\nfrom = \"2026-12-24T00:00:00Z\"\n\
                 until = \"2026-12-27T00:00:00Z\"\n[[slices]]\nname = \"wireless\"\ncategory = [\"wireless\"]\nlabels.tier = [\"gold\"]\n";
     let site = Site::new(&format!("{rows}{MODEL}"));
@@ -311,7 +311,7 @@ fn a_missing_draw_key_says_what_to_do() {
     assert_eq!(
         site.mistakes(),
         [
-            "default: draw_key_file: draw.key does not exist; run `noctriage init` for the first instance, copy its draw.key to all others"
+            "noctriage.toml: draw_key_file: draw.key does not exist; run `noctriage init` for the first instance, copy its draw.key to all others"
         ]
     );
 }
@@ -322,7 +322,9 @@ fn a_draw_key_that_others_can_read_or_that_is_no_key_is_refused_without_showing_
     site.write("draw.key", KEY, 0o640);
     assert_eq!(
         site.mistakes(),
-        ["noctriage.toml: draw_key_file: draw.key may be read or changed by others (mode 0640); run `chmod 600 draw.key`"]
+        [
+            "noctriage.toml: draw_key_file: draw.key may be read or changed by others (mode 0640); run `chmod 600 draw.key`"
+        ]
     );
     site.write("draw.key", "hunter2", 0o600);
     let mistakes = site.mistakes();
@@ -444,4 +446,56 @@ fn the_eligibility_digest_follows_what_decides_eligibility_and_nothing_else() {
     ] {
         assert_ne!(digest(other), base, "{other}");
     }
+}
+
+#[test]
+fn mapping_and_aliases_reach_the_reader_of_tickets() {
+    let text = "[source]\npreset = \"mapping\"\ntimezone = \"Europe/Zurich\"\nlabel_keys = [\"tier\"]\n[source.mapping]\nticket_id = \"/id\"\n\
+                title = \"/t\"\ndevice.name = \"/host/name\"\nlabels.tier = \"/tier\"\n\"severity.reported\" = \"/sev\"\n\
+                [source.aliases.severity]\n\"Sev 1\" = \"critical\"\n[source.aliases.status]\nWIP = \"in_progress\"\n";
+    let intake = Site::new(&format!("{MODEL}{text}")).load().settings.intake;
+    let rows: Vec<_> = intake.mapping.rows().collect();
+    assert_eq!(
+        rows,
+        [
+            ("device.name", "/host/name"),
+            ("labels.tier", "/tier"),
+            ("severity.reported", "/sev"),
+            ("ticket_id", "/id"),
+            ("title", "/t"),
+        ]
+    );
+    use crate::wire::intake::settings::SeverityMeaning;
+    assert_eq!(
+        intake.severities.meaning("sev 1"),
+        Some(SeverityMeaning::Is(crate::domain::severity::Severity::Critical))
+    );
+    assert_eq!(intake.words.status.get("wip"), Some(&crate::domain::ticket::Status::InProgress));
+    assert!(intake.time_zone.is_some());
+}
+
+#[test]
+fn mistakes_of_mapping_and_time_zone_name_their_keys() {
+    let mistakes = Site::new(&format!(
+        "{MODEL}[source]\npreset = \"mapping\"\ntimezone = \"Mars/Olympus\"\n[source.mapping]\ntitel = \"/t\"\nsite = \"site\"\n\
+         [source.aliases.severity]\nSev1 = \"urgent\"\n"
+    ))
+    .mistakes();
+    let keys: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake.split(": ").nth(1)).collect();
+    let expected = [
+        "source.aliases.severity.Sev1",
+        "source.mapping.site",
+        "source.mapping.titel",
+        "source.mapping.ticket_id",
+        "source.mapping.title",
+        "source.timezone",
+    ];
+    assert_eq!(keys, expected, "{mistakes:#?}");
+}
+
+#[test]
+fn the_default_limits_are_those_of_the_reader_of_tickets() {
+    let settings = load(&Sources::built_in(&[], DrawKey([7; 16]))).expect("holds").settings;
+    assert_eq!(settings.intake.limits, crate::wire::intake::settings::IntakeLimits::default());
+    assert_eq!(settings.intake.labels_allowed, BTreeSet::new());
 }
