@@ -2,9 +2,11 @@
 
 pub mod decided;
 pub mod guards;
+pub mod identity;
 pub mod permit;
 pub mod ruling;
 pub mod slices;
+pub mod text;
 pub mod view;
 
 use crate::domain::digest::Digest;
