@@ -12,7 +12,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{RelationKind, Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
-use super::decided::{ActionKind, Outcome, ReviewState};
+use super::decided::{ActionKind, Outcome, ReviewReason, ReviewState};
 use super::view::{History, ParentState, TicketMemory, ViewFacts, WindowState};
 
 /// Exact revisions remembered per ticket; older ones are decided again (as `unchanged`), never acted on twice.
@@ -54,8 +54,8 @@ pub struct Remembered {
     pub suggested: bool,
     /// Whether a person has the ticket from here on.
     pub handed_to_person: bool,
-    /// State of the review item it wrote, if any.
-    pub review: Option<ReviewState>,
+    /// State and reason of the review item it wrote, if any.
+    pub review: Option<(ReviewState, ReviewReason)>,
     /// Whether it is critical by source, prediction or cut-off, and open.
     pub open_critical: bool,
     /// Slice.
@@ -111,8 +111,15 @@ impl Entry {
         let memory = &mut self.memory;
         memory.last_revision = memory.last_revision.max(remembered.revision);
         memory.person_has_it |= remembered.handed_to_person;
-        if let Some(state) = remembered.review {
-            memory.review_open = state == ReviewState::Open;
+        match remembered.review {
+            Some((ReviewState::Open, reason)) => {
+                memory.review_open = Some(reason);
+                if reason == ReviewReason::ChangedAfterAction {
+                    memory.changed_review_for = remembered.input_digest;
+                }
+            }
+            Some((ReviewState::Withdrawn, _)) => memory.review_open = None,
+            None => {}
         }
         let superseded = remembered.revision < memory.last_revision;
         match remembered.outcome {
@@ -134,13 +141,7 @@ impl Entry {
                 memory.last_input_digest = remembered.input_digest;
                 memory.reopen_count = remembered.reopen_count;
             }
-            Outcome::Terminal => {
-                self.open_critical = false;
-                if remembered.review.is_some() {
-                    // `changed_after_action` is said once for one input.
-                    memory.last_input_digest = remembered.input_digest;
-                }
-            }
+            Outcome::Terminal => self.open_critical = false,
             Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => {}
         }
         if let Some(group) = remembered.decision_group
@@ -164,7 +165,8 @@ impl Entry {
                 suggested_for: None,
                 acted: None,
                 resolved_by_us: false,
-                review_open: false,
+                changed_review_for: None,
+                review_open: None,
                 reopen_count: 0,
             },
             exact: VecDeque::new(),

@@ -3,7 +3,7 @@
 
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{InvalidTicketId, TicketId};
-use crate::policy::decided::{ActionKind, Outcome, ReviewReason, ReviewState, Rule};
+use crate::policy::decided::{ActionKind, Outcome, Rule};
 use crate::policy::recent_view::Remembered;
 
 use super::decision::{Basis, DecisionRecord};
@@ -18,15 +18,11 @@ impl DecisionRecord {
         let basis = self.basis.as_ref();
         let facts = basis.and_then(|basis| basis.facts.as_ref());
         let action = self.action.map_or(ActionKind::People, |action| action.0);
-        let open_review = self
-            .review
-            .as_ref()
-            .is_some_and(|review| review.state.0 == ReviewState::Open && review.reason.0 != ReviewReason::Audit);
+        // The same rule as `Decided::hands_to_person`, on what was written.
         let handed_to_person = match self.outcome.0 {
             Outcome::Decided => !matches!(action, ActionKind::Auto(_)),
-            // In shadow people do everything, drawn or not.
             Outcome::NotDrawn => true,
-            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => open_review,
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => false,
         };
         Ok(Remembered {
             source_offset: self.source.offset,
@@ -39,7 +35,7 @@ impl DecisionRecord {
             action,
             suggested: self.suggested,
             handed_to_person,
-            review: self.review.as_ref().map(|review| review.state.0),
+            review: self.review.as_ref().map(|review| (review.state.0, review.reason.0)),
             open_critical: basis.is_some_and(|basis| self.is_critical(basis)),
             slice: basis.map(|basis| basis.slice.clone()).unwrap_or_default(),
             fingerprint: facts.map(|facts| facts.fingerprint.0),
