@@ -2,5 +2,6 @@
 
 mod batch;
 mod outputs;
+pub mod service;
 pub mod thread;
 pub mod triage;

@@ -263,6 +263,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn go_back(&mut self) -> Result<(), Fault> {
         let touched: BTreeSet<i32> = self.in_flight.iter().flat_map(|batch| batch.spans.keys().copied()).collect();
         self.in_flight.clear();
+        // The engine need not work for batches that are gone.
+        self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
         let mut positions = Vec::new();
         for partition in &touched {
             if let Some(owned) = self.partitions.get_mut(partition) {
@@ -437,6 +439,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 );
                 batch.answers = Answers::Missing;
                 batch.answered = Some(Instant::now());
+                self.engine.give_up_before(batch.id + 1);
             }
         }
     }
