@@ -112,7 +112,8 @@ fn bias(table: &Table, mistakes: &mut Vec<String>) -> [f64; 4] {
         match by_severity.get(severity.as_str()).and_then(number) {
             Some(number) if number.abs() <= BIAS_MAX => biases[severity.index()] = number,
             Some(_) | None => {
-                mistakes.push(format!("severity.bias.{severity}: is missing or no number from -{BIAS_MAX} to {BIAS_MAX}"));
+                mistakes
+                    .push(format!("severity.bias.{severity}: is missing or no number from -{BIAS_MAX} to {BIAS_MAX}"));
             }
         }
     }
@@ -133,7 +134,8 @@ mod tests {
 
     #[test]
     fn temperature_divides_and_bias_adds() {
-        let text = "[severity]\ntemperature = 2\nbias = { critical = 1.0, high = 0, medium = 0, low = -0.5 }\n[fit]\nn = 400";
+        let text =
+            "[severity]\ntemperature = 2\nbias = { critical = 1.0, high = 0, medium = 0, low = -0.5 }\n[fit]\nn = 400";
         let calibration = Calibration::parse(text).expect("a good calibration");
         assert_eq!(calibration.severity([4.0, 2.0, 0.0, 1.0]), [3.0, 1.0, 0.0, 0.0]);
         assert_ne!(calibration.digest, Calibration::identity().digest);
@@ -155,7 +157,7 @@ mod tests {
         let mistakes = Calibration::parse(text).expect_err("must be refused");
         let keys: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake.split(':').next()).collect();
         let expected =
-            ["t", "severity.temperature", "severity.bias.critical", "severity.bias.low", "cause.temperature", "cause.x"];
+            ["cause.temperature", "cause.x", "severity.temperature", "severity.bias.critical", "severity.bias.low", "t"];
         assert_eq!(keys, expected);
     }
 }

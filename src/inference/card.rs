@@ -153,7 +153,8 @@ impl Card {
         let template = fields.template();
         let tokens_max = fields.tokens_max();
         let truncations = Truncation::ALL.map(|choice| (choice.as_str(), choice));
-        let truncation = if table.contains_key("truncation") { fields.choice("truncation", &truncations) } else { None };
+        let truncation =
+            if table.contains_key("truncation") { fields.choice("truncation", &truncations) } else { None };
         let severity = fields.severity();
         let causes = fields.causes();
         let files = fields.files();
@@ -162,18 +163,9 @@ impl Card {
             fields.mistake("severity", "is missing, and so is `cause`: the card says for no head what its rows mean");
         }
         match (name, version, purpose, template) {
-            (Some(name), Some(version), Some(purpose), Some(template)) if fields.mistakes.is_empty() => Ok(Self {
-                name,
-                version,
-                parent,
-                purpose,
-                template,
-                tokens_max,
-                truncation,
-                severity,
-                causes,
-                files,
-            }),
+            (Some(name), Some(version), Some(purpose), Some(template)) if fields.mistakes.is_empty() => {
+                Ok(Self { name, version, parent, purpose, template, tokens_max, truncation, severity, causes, files })
+            }
             _ => Err(fields.mistakes),
         }
     }
@@ -325,7 +317,16 @@ impl<'table> Fields<'table> {
     /// A misspelt key must not pass for an absent one; tables that we do not know are the trainer's.
     fn unknown_keys(&mut self) {
         const KNOWN: [&str; 11] = [
-            "schema", "name", "version", "parent", "purpose", "text", "max_tokens", "truncation", "severity", "cause",
+            "schema",
+            "name",
+            "version",
+            "parent",
+            "purpose",
+            "text",
+            "max_tokens",
+            "truncation",
+            "severity",
+            "cause",
             "files",
         ];
         for (key, value) in self.table {
@@ -377,7 +378,14 @@ mod tests {
     fn every_mistake_of_a_card_is_named_at_once() {
         check_mistakes(
             "version = 3\npurpose = \"test\"\ntext = \"{kind}\"\nmax_tokens = 0\ntruncate = \"head\"",
-            &["name: is missing", "version: must be", "purpose: `test`", "text: `{kind}`", "max_tokens: 0", "truncate: is no key"],
+            &[
+                "name: is missing",
+                "version: must be",
+                "purpose: `test`",
+                "text: `{kind}`",
+                "max_tokens: 0",
+                "truncate: is no key",
+            ],
         );
     }
 

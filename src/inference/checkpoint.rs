@@ -114,10 +114,10 @@ impl<'files> Checkpoint<'files> {
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(|source| LoadError::Unreadable { path: self.files.path(file_name), source })?;
         Ok(match entry.stored {
-            Stored::F32 => {
-                bytes.as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)).collect()
+            Stored::F32 => bytes.as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)).collect(),
+            Stored::F16 => {
+                bytes.as_chunks::<2>().0.iter().map(|number| from_f16(u16::from_le_bytes(*number))).collect()
             }
-            Stored::F16 => bytes.as_chunks::<2>().0.iter().map(|number| from_f16(u16::from_le_bytes(*number))).collect(),
             Stored::BF16 => bytes
                 .as_chunks::<2>()
                 .0

@@ -27,10 +27,10 @@ enum Family {
 
 impl Family {
     /// What may stand before the names of the backbone.
-    const fn prefixes(self) -> [&'static str; 3] {
+    const fn prefixes(self) -> [&'static str; 2] {
         match self {
-            Self::Bert => ["bert.", "model.", ""],
-            Self::Roberta => ["roberta.", "xlm_roberta.", ""],
+            Self::Bert => ["bert.", ""],
+            Self::Roberta => ["roberta.", ""],
         }
     }
 
@@ -98,8 +98,10 @@ fn load(parts: &Parts<'_>, family: Family) -> Result<Box<dyn Scorer>, LoadError>
     let needed = needed(&checkpoint, family, &settings, parts.heads);
     let tensors = checkpoint.load(&needed, &parts.device)?;
     let vb = VarBuilder::from_tensors(tensors, DType::F32, &parts.device);
-    let failure =
-        |error: candle_core::Error| LoadError::Weights { path: parts.files.directory().to_owned(), detail: error.to_string() };
+    let failure = |error: candle_core::Error| LoadError::Weights {
+        path: parts.files.directory().to_owned(),
+        detail: error.to_string(),
+    };
     let encoder = build(vb, family, &settings, parts, tokens).map_err(failure)?;
     Ok(Box::new(encoder))
 }

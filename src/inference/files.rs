@@ -112,7 +112,9 @@ impl ModelFiles {
             [_] => return Ok(safe),
             [] => {}
             [_, ..] => {
-                return Err(self.missing(INDEX, "several safetensors files need an index that says which belong together"));
+                return Err(
+                    self.missing(INDEX, "several safetensors files need an index that says which belong together")
+                );
             }
         }
         if let Some(pickle) = PICKLE_ENDINGS.into_iter().flat_map(with_ending).next() {
@@ -246,9 +248,8 @@ impl ModelFiles {
         let mut hasher = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {
-            let read = file
-                .read(&mut buffer)
-                .map_err(|source| LoadError::Unreadable { path: self.path(name), source })?;
+            let read =
+                file.read(&mut buffer).map_err(|source| LoadError::Unreadable { path: self.path(name), source })?;
             if read == 0 {
                 return Ok(Digest(hasher.finalize().into()));
             }
@@ -263,7 +264,9 @@ pub fn model_digest(parts: &BTreeMap<String, Digest>) -> Digest {
 }
 
 fn is_plain_name(name: &str) -> bool {
-    !name.contains(['/', '\\', '\0']) && !name.starts_with('.') && Path::new(name).extension().is_some_and(|ending| ending == "safetensors")
+    !name.contains(['/', '\\', '\0'])
+        && !name.starts_with('.')
+        && Path::new(name).extension().is_some_and(|ending| ending == "safetensors")
 }
 
 /// Whether the first bytes of a file are those of a pickle or of the zip archive that torch wraps around one. A

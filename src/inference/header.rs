@@ -151,10 +151,8 @@ pub fn parse_header(header: &[u8], file_bytes: u64) -> Result<BTreeMap<String, E
         if name == "__metadata__" {
             continue;
         }
-        let (entry, begin) = parse_entry(&value, data_start).map_err(|detail| HeaderError::Tensor {
-            name: name.chars().take(200).collect(),
-            detail,
-        })?;
+        let (entry, begin) = parse_entry(&value, data_start)
+            .map_err(|detail| HeaderError::Tensor { name: name.chars().take(200).collect(), detail })?;
         spans.push((begin, entry.bytes, name.clone()));
         entries.insert(name, entry);
     }

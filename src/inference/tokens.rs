@@ -123,15 +123,15 @@ fn kept(mut text: Vec<u32>, room: usize, truncation: Truncation) -> Vec<u32> {
 
 /// The special tokens before and after a text, found by encoding one letter with and without them.
 fn surroundings(tokenizer: &Tokenizer) -> Result<(Vec<u32>, Vec<u32>), String> {
-    let ids = |special: bool| {
-        guarded(|| tokenizer.encode_fast("a", special)).map(|encoding| encoding.get_ids().to_vec())
-    };
+    let ids =
+        |special: bool| guarded(|| tokenizer.encode_fast("a", special)).map(|encoding| encoding.get_ids().to_vec());
     let (bare, framed) = (ids(false)?, ids(true)?);
     if bare.is_empty() {
         return Err("turns the letter `a` into no token at all".into());
     }
     let at = framed.windows(bare.len()).position(|window| window == bare);
-    let at = at.ok_or("its post-processor changes the text's own tokens; only templates around a text are supported")?;
+    let at =
+        at.ok_or("its post-processor changes the text's own tokens; only templates around a text are supported")?;
     Ok((framed[..at].to_vec(), framed[at + bare.len()..].to_vec()))
 }
 
