@@ -12,6 +12,7 @@ pub mod identity;
 mod names;
 pub mod permit;
 pub mod queues;
+pub mod recent_view;
 mod review;
 pub mod ruling;
 mod sample;
