@@ -4,61 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::mapped::target_names;
+
 /// Which place of a source's record each of our fields is read from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     fields: BTreeMap<String, String>,
 }
 
-/// Our fields that a mapping may name, as they are written in the configuration. `labels.NAME` may be added for every
-/// allowed label.
-pub const MAPPING_TARGETS: [&str; 39] = [
-    "alarms",
-    "assigned_to",
-    "category",
-    "channel",
-    "circuit_id",
-    "created_at",
-    "created_by",
-    "customer_tier",
-    "description",
-    "device.model",
-    "device.name",
-    "device.os_version",
-    "device.type",
-    "device.vendor",
-    "impact",
-    "interface",
-    "kind",
-    "notes",
-    "parent",
-    "duplicate_of",
-    "caused_by",
-    "reassignment_count",
-    "region",
-    "reopen_count",
-    "revision",
-    "service",
-    "severity.counterparty",
-    "severity.reported",
-    "site",
-    "source.instance",
-    "source.native_id",
-    "source.system",
-    "source.url",
-    "status",
-    "ticket_id",
-    "title",
-    "updated_at",
-    "updated_by",
-    "urgency",
-];
-
 /// What is wrong with one row of a mapping.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMapping {
     /// The name is none of ours.
-    #[error("`{0}` is no field of a ticket; fields are {targets} and labels.NAME", targets = MAPPING_TARGETS.join(", "))]
+    #[error("`{0}` is no field of a ticket; fields are {targets} and labels.NAME", targets = names())]
     UnknownField(String),
     /// The value is no JSON Pointer.
     #[error("`{field}`: `{pointer}` is no JSON Pointer: it begins with `/`, as in `/fields/summary` (RFC 6901)")]
@@ -71,6 +29,10 @@ pub enum InvalidMapping {
     /// Neither a table nor a text.
     #[error("`{0}`: a JSON Pointer is expected, in quotes")]
     NotText(String),
+}
+
+fn names() -> String {
+    target_names().collect::<Vec<_>>().join(", ")
 }
 
 impl Mapping {
@@ -109,7 +71,7 @@ impl Mapping {
     /// A name that is no field of ours, or a text that is no JSON Pointer.
     pub fn set(&mut self, field: &str, pointer: &str) -> Result<(), InvalidMapping> {
         let is_label = field.strip_prefix("labels.").is_some_and(|name| !name.is_empty());
-        if !is_label && !MAPPING_TARGETS.contains(&field) {
+        if !is_label && !target_names().any(|name| name == field) {
             return Err(InvalidMapping::UnknownField(field.to_owned()));
         }
         if !pointer.starts_with('/') {
