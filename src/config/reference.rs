@@ -29,7 +29,7 @@ pub fn reference_toml() -> String {
             heading(&mut text, section);
         }
         text.push('\n');
-        for line in wrap(&comment(key)) {
+        for line in [key.meaning, &facts(key)].into_iter().flat_map(wrap) {
             push_line(&mut text, &format!("# {line}"));
         }
         push_line(&mut text, &assignment(key, name));
@@ -58,7 +58,8 @@ fn heading(text: &mut String, section: &str) {
     }
 }
 
-fn comment(key: &Key) -> String {
+/// Range, unit, clock and whether a reload takes it over, on a line of their own.
+fn facts(key: &Key) -> String {
     let mut facts = vec![key.kind.range()];
     if !key.unit.is_empty() {
         facts.push(format!("unit: {}", key.unit));
@@ -69,7 +70,7 @@ fn comment(key: &Key) -> String {
     if key.reload == ReloadClass::Live {
         facts.push("live".to_owned());
     }
-    format!("{} ({})", key.meaning, facts.join("; "))
+    facts.join("; ")
 }
 
 fn assignment(key: &Key, name: &str) -> String {

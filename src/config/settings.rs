@@ -31,6 +31,9 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// Log.
     pub log: LogSettings,
+    /// Digest of all outside policy and model that decides eligibility: source, taxonomy, id of the draw key. The policy
+    /// is sealed with it; whoever knows more (device class) seals again with both.
+    pub eligibility_base: Digest,
     /// Root causes and severity words of the site.
     pub taxonomy: Arc<Taxonomy>,
     /// Kept for the rollout controller; nothing reads it yet.

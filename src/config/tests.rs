@@ -499,3 +499,12 @@ fn the_default_limits_are_those_of_the_reader_of_tickets() {
     assert_eq!(settings.intake.limits, crate::wire::intake::settings::IntakeLimits::default());
     assert_eq!(settings.intake.labels_allowed, BTreeSet::new());
 }
+
+#[test]
+fn a_guard_phrase_without_a_word_is_refused() {
+    let mistakes = Site::new(&format!("{MODEL}[policy.guards]\ndanger_words = [\"...\"]\n")).mistakes();
+    assert_eq!(mistakes.len(), 1);
+    assert!(
+        mistakes[0].starts_with("noctriage.toml: policy.guards.danger_words: the guard phrase `...` holds no word")
+    );
+}

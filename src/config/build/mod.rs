@@ -33,6 +33,7 @@ pub(super) fn settings(reader: &Reader<'_>) -> Settings {
         triage: service::triage(reader),
         admin: service::admin(reader),
         log: service::log(reader),
+        eligibility_base: base,
         taxonomy,
         later: service::later(reader),
         draw_key,

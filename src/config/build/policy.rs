@@ -67,31 +67,21 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy, eligibility_bas
         policy_digest: Digest::default(),
         eligibility_digest: Digest::default(),
     };
-    with_digests(policy, reader, eligibility_base)
+    policy.sealed(eligibility_base)
 }
 
-/// Keys that decide eligibility. Left out: thresholds, lists that can only forbid, and what decides the moment.
-fn decides_eligibility(path: &str) -> bool {
-    let is_threshold = path.ends_with(".threshold");
-    let is_policy =
-        ["policy.critical_cut_off", "policy.high_cap", "policy.allow.", "policy.guards.", "policy.draws.epoch"]
-            .iter()
-            .any(|prefix| path.starts_with(prefix));
-    !is_threshold && (is_policy || path.starts_with("slices["))
-}
-
-fn with_digests(mut policy: Policy, reader: &Reader<'_>, eligibility_base: Digest) -> Policy {
-    let all = reader.values.canonical(|path| path.starts_with("policy.") || path.starts_with("slices["));
-    let eligibility = reader.values.canonical(decides_eligibility);
-    policy.policy_digest = Digest::of(all.as_bytes());
-    policy.eligibility_digest = Digest::of_parts([eligibility.as_bytes(), &eligibility_base.0]);
-    policy
-}
-
+/// The built-in guards and the site's own phrases.
 fn guards(reader: &Reader<'_>) -> Guards {
-    reader.texts("policy.guards.danger_words");
-    reader.texts("policy.guards.machine_phrases");
-    Guards::default()
+    let danger = reader.texts("policy.guards.danger_words");
+    let machine = reader.texts("policy.guards.machine_phrases");
+    Guards::with_extra(&danger, &machine).unwrap_or_else(|mistakes| {
+        for mistake in mistakes {
+            let is_danger = danger.contains(&mistake.0);
+            let key = if is_danger { "policy.guards.danger_words" } else { "policy.guards.machine_phrases" };
+            reader.mistake(key, mistake.to_string());
+        }
+        Guards::default_lists()
+    })
 }
 
 fn threshold_grid(reader: &Reader<'_>) -> Vec<Probability> {
