@@ -74,6 +74,8 @@ pub(super) struct Item {
     pub(super) content_digest: Digest,
     pub(super) input_digest: Digest,
     pub(super) fingerprint: Option<Digest>,
+    /// Why its real outcome cannot be written, after three refusals.
+    pub(super) unwritable: Option<DeadLetterReason>,
     /// Row in the job handed to the engine; `None` where no model is asked.
     pub(super) job_row: Option<usize>,
 }

@@ -2,18 +2,21 @@
 
 use crate::domain::prediction::Answer;
 use crate::domain::time::UtcMillis;
-use crate::policy::decided::Decided;
+use crate::policy::decided::{Decided, Review, ReviewReason, ReviewState};
 use crate::policy::recent_view::{Query, RecentView, Remembered, TentativeView, parent_of};
 use crate::policy::ruling::{Lease, Moment, Ruling};
 use crate::policy::slices::slice_of;
-use crate::policy::{RecordFacts, decide, identity};
+use crate::policy::{Event, RecordFacts, decide, identity};
 use crate::wire::decision::Latency;
 use crate::wire::intake::RawRecord;
 use crate::wire::output::{OutputRecord, stamp_transaction};
-use crate::wire::outputs::{DecidedRecord, output_records};
+use crate::wire::outputs::{DecidedRecord, Written, output_records};
 use crate::wire::values::SourcePosition;
 
 use super::batch::{Answers, Batch, Content, Item};
+
+/// Second only to criticals: a ticket without an outcome is one that nobody has looked at.
+const UNWRITABLE_PRIORITY: u8 = 2;
 
 /// What is stamped on every record of this process.
 #[derive(Clone, Debug)]
@@ -49,13 +52,9 @@ pub(super) fn decide_batch(batch: &Batch, view: &RecentView, now: UtcMillis, ori
         let moment = moment(&batch.ruling, item, now, origin);
         let decided = decide_item(batch, item, &tentative, &moment);
         let written = write(batch, item, &decided, &moment, origin);
-        let remembered = written
-            .first()
-            .and_then(|decision| crate::wire::decision::DecisionRecord::from_json(&decision.payload).ok())
-            .and_then(|record| record.remembered().ok())
-            .expect("a decision that was just written can be read");
+        let remembered = written.decision.remembered().expect("the ticket id was valid when it was read");
         tentative.remember(item.partition, remembered);
-        records.extend(written);
+        records.extend(written.records);
         outcomes.push(decided);
     }
     stamp_transaction(&mut records, &origin.instance, origin.start_ms, counter);
@@ -89,6 +88,9 @@ fn answers_of<'batch>(batch: &'batch Batch, item: &Item) -> &'batch [Answer] {
 }
 
 fn decide_item(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Moment) -> Decided {
+    if item.unwritable.is_some() {
+        return unwritable(batch, item, view, moment);
+    }
     let ticket = item.content.ticket();
     let slices = &batch.ruling.policy.slices;
     let slice = ticket.map_or("", |ticket| slice_of(slices, ticket).name.as_str());
@@ -108,7 +110,25 @@ fn decide_item(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Mo
     decide(&batch.ruling, moment, &view, &facts(item), answers_of(batch, item))
 }
 
-fn write(batch: &Batch, item: &Item, decided: &Decided, moment: &Moment, origin: &Origin) -> Vec<OutputRecord> {
+/// The outcome of a record whose real outcome the broker refuses: a dead letter, and somebody looks.
+fn unwritable(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Moment) -> Decided {
+    let nothing = Query {
+        partition: item.partition,
+        ticket_id: None,
+        decision_group: None,
+        parent: None,
+        fingerprint: None,
+        slice: "",
+        desk_time: moment.desk,
+    };
+    let facts = RecordFacts { event: Event::NotATicket, ..facts(item) };
+    let decided = decide(&batch.ruling, moment, &view.facts(&nothing), &facts, &[]);
+    let review =
+        Review { state: ReviewState::Open, reason: ReviewReason::Unwritable, priority: UNWRITABLE_PRIORITY, related: None };
+    Decided { review: Some(review), ..decided }
+}
+
+fn write(batch: &Batch, item: &Item, decided: &Decided, moment: &Moment, origin: &Origin) -> Written {
     let answers = answers_of(batch, item);
     let answered = batch.answered.unwrap_or(batch.handed_over);
     let latency = (!answers.is_empty()).then(|| Latency {
@@ -118,9 +138,9 @@ fn write(batch: &Batch, item: &Item, decided: &Decided, moment: &Moment, origin:
         decide_ms: answered.elapsed().as_secs_f64() * 1000.0,
     });
     let no_record = RawRecord::default();
-    let reason = match &item.content {
-        Content::DeadLetter(reason) => Some(reason),
-        Content::Ticket(_) | Content::Gone(_) => None,
+    let reason = match (&item.unwritable, &item.content) {
+        (Some(reason), _) | (None, Content::DeadLetter(reason)) => Some(reason),
+        (None, Content::Ticket(_) | Content::Gone(_)) => None,
     };
     output_records(&DecidedRecord {
         position: &SourcePosition { topic: origin.topic.clone(), partition: item.partition, offset: item.offset },
@@ -133,4 +153,5 @@ fn write(batch: &Batch, item: &Item, decided: &Decided, moment: &Moment, origin:
         moment,
         latency: latency.as_ref(),
     })
+    .expect("records are texts, numbers and lists of them")
 }

@@ -352,6 +352,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.cut = next;
             let mut item = self.read(buffered);
             if let Content::Ticket(ticket) = &item.content
+                && item.unwritable.is_none()
                 && wants_prediction(&ruling, ticket)
                 && !self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
             {
@@ -378,21 +379,19 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let Buffered { partition, offset, record, received: _ } = buffered;
         let content_digest = identity::content_digest(record.value.as_deref());
         let appended_at = record.timestamp.unwrap_or_else(|| self.log.now());
-        let intake = if self.halving.unwritable == Some((partition, offset)) {
-            Intake::DeadLetter(DeadLetterReason {
-                class: DeadLetterClass::Unwritable,
-                detail: "the outcome of this record was refused by the broker three times, alone in its transaction; \
-                         see the log for the broker's reason"
-                    .into(),
-            })
-        } else {
-            intake::read(&record, &self.options.intake)
+        let unwritable = (self.halving.unwritable == Some((partition, offset))).then(|| DeadLetterReason {
+            class: DeadLetterClass::Unwritable,
+            detail: "the broker refused the outcome of this record three times, alone in its transaction; the log of the \
+                     daemon says why"
+                .into(),
+        });
+        let content = match intake::read(&record, &self.options.intake) {
+            Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
+            Intake::Gone(ticket_id) => Content::Gone(ticket_id),
+            Intake::DeadLetter(reason) => Content::DeadLetter(reason),
         };
-        let (content, raw) = match intake {
-            Intake::Ticket(ticket) => (Content::Ticket(Arc::from(ticket)), None),
-            Intake::Gone(ticket_id) => (Content::Gone(ticket_id), None),
-            Intake::DeadLetter(reason) => (Content::DeadLetter(reason), Some(record)),
-        };
+        let is_kept = unwritable.is_some() || matches!(content, Content::DeadLetter(_));
+        let raw = is_kept.then_some(record);
         let (input_digest, fingerprint) = match &content {
             Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
             Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
@@ -406,6 +405,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             content_digest,
             input_digest,
             fingerprint,
+            unwritable,
             job_row: None,
         }
     }
@@ -538,8 +538,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             let acting = rows.iter().find(|answer| answer.role == ModelRole::Acting);
             let predicted = acting.and_then(|answer| answer.result.as_ref().ok()).map(|given| given.severity.predicted());
             self.metrics.committed(outcome, predicted);
-            if let Content::DeadLetter(reason) = &item.content {
-                self.metrics.dead_letter(reason.class);
+            match (&item.unwritable, &item.content) {
+                (Some(reason), _) | (None, Content::DeadLetter(reason)) => self.metrics.dead_letter(reason.class),
+                (None, Content::Ticket(_) | Content::Gone(_)) => {}
             }
             for answer in rows {
                 if let Err(fault) = &answer.result {
