@@ -48,3 +48,6 @@ pub enum Event<'record> {
     /// No ticket; the dead-letter record says why.
     NotATicket,
 }
+
+#[cfg(test)]
+mod tests;
