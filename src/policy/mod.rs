@@ -53,7 +53,6 @@ pub enum Event<'record> {
     NotATicket,
 }
 
-<<<<<<< HEAD
 /// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
 /// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
 pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
@@ -61,7 +60,6 @@ pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
     let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
     !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
 }
-=======
+
 #[cfg(test)]
 mod tests;
->>>>>>> policy
