@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod init;
 mod model;
+mod progress;
 mod run;
 mod topics;
 

@@ -12,6 +12,7 @@ pub mod identity;
 mod names;
 pub mod permit;
 pub mod queues;
+pub mod recent_view;
 mod review;
 pub mod ruling;
 mod sample;
@@ -22,8 +23,11 @@ pub mod view;
 pub use decide::decide;
 
 use crate::domain::digest::Digest;
+use crate::domain::stage::Stage;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
+
+use ruling::Ruling;
 
 /// One input record as `decide` sees it.
 #[derive(Clone, Copy, Debug)]
@@ -48,3 +52,14 @@ pub enum Event<'record> {
     /// No ticket; the dead-letter record says why.
     NotATicket,
 }
+
+/// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
+/// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
+pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
+    let place = case::Place::of_ticket(ruling, ticket);
+    let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
+    !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@ pub mod decision;
 pub mod intake;
 pub mod output;
 pub mod outputs;
+pub mod remembered;
 pub mod review;
 pub mod schema;
 pub mod suggestion;

@@ -24,7 +24,7 @@ use super::output::{OutputRecord, OutputTopic};
 use super::review::{REVIEW_SCHEMA, ReviewRecord, ShownPrediction};
 use super::suggestion::{SUGGESTION_SCHEMA, SuggestionRecord};
 use super::values::{HexDigest, Instant, SourcePosition, rounded, rounded_probability};
-use super::words::{Word, rule_word};
+use super::words::Word;
 
 /// Everything that is known of one decided record.
 #[derive(Clone, Copy, Debug)]
@@ -49,13 +49,22 @@ pub struct DecidedRecord<'record> {
     pub latency: Option<&'record Latency>,
 }
 
+/// What one input record becomes.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The decision, as it stands in the first of the records.
+    pub decision: DecisionRecord,
+    /// All records, the decision first.
+    pub records: Vec<OutputRecord>,
+}
+
 /// All output records of one input record, the decision first. Stamp them with
 /// [`super::output::stamp_transaction`] when the transaction is complete.
 ///
 /// # Errors
 /// None in practice: every record is made of texts, numbers and lists of them. The error is passed on rather than
 /// hidden, and counts as an unwritable record.
-pub fn output_records(record: &DecidedRecord<'_>) -> Result<Vec<OutputRecord>, serde_json::Error> {
+pub fn output_records(record: &DecidedRecord<'_>) -> Result<Written, serde_json::Error> {
     let key = record.key();
     let decision = decision_record(record);
     let mut outputs = Vec::with_capacity(3);
@@ -80,7 +89,7 @@ pub fn output_records(record: &DecidedRecord<'_>) -> Result<Vec<OutputRecord>, s
         let letter = DeadLetterRecord::new(record.position.clone(), record.raw, reason, record.decision_id());
         write(OutputTopic::DeadLetters, None, json(&letter)?);
     }
-    Ok(outputs)
+    Ok(Written { decision, records: outputs })
 }
 
 fn json(record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
@@ -275,8 +284,9 @@ fn eligibility_record(eligibility: &Eligibility) -> EligibilityRecord {
     }
 }
 
+/// Rules stand in records as plain texts, so that a reader of an older version can read a record with a new rule.
 fn rule_words(rules: &[Rule]) -> Vec<String> {
-    rules.iter().map(|&rule| rule_word(rule).to_owned()).collect()
+    rules.iter().map(|rule| rule.as_str().to_owned()).collect()
 }
 
 fn ticket_facts(ticket: &Ticket) -> TicketFacts {
