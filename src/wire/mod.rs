@@ -9,6 +9,7 @@ pub mod outputs;
 pub mod review;
 pub mod schema;
 pub mod suggestion;
+pub mod ticket_schema;
 pub mod transaction;
 pub mod values;
 pub mod words;
