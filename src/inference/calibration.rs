@@ -156,8 +156,14 @@ mod tests {
         let text = "t = 1\n[severity]\ntemperature = 0\nbias = { critical = nan, high = 0, medium = 0, low = 99 }\n[cause]\nx = 1";
         let mistakes = Calibration::parse(text).expect_err("must be refused");
         let keys: Vec<&str> = mistakes.iter().filter_map(|mistake| mistake.split(':').next()).collect();
-        let expected =
-            ["cause.temperature", "cause.x", "severity.temperature", "severity.bias.critical", "severity.bias.low", "t"];
+        let expected = [
+            "cause.temperature",
+            "cause.x",
+            "severity.temperature",
+            "severity.bias.critical",
+            "severity.bias.low",
+            "t",
+        ];
         assert_eq!(keys, expected);
     }
 }

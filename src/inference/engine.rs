@@ -5,25 +5,22 @@
 //! order. Deadlines are the caller's: here a job that the caller has given up is skipped between two passes, nothing
 //! more. The thread never waits for anything but its queue, so that its heartbeat is silent only while a pass runs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::domain::prediction::{Answer, ModelRole, Prediction, TicketFault};
 use crate::domain::ticket::Ticket;
 
-use super::bisect::{classify_isolated, panic_text};
+use super::batch::{ROWS_MAX, classify_all};
+use super::bisect::classify_isolated;
 use super::classifier::{Classifier, Encoded, ModelInfo};
 
 /// Jobs that may wait. The caller has at most one batch per engine in flight beside the one that is being filled; more
 /// would only grow the queue of records that an abort has to seek back.
 pub const JOBS_WAITING_MAX: usize = 4;
-
-/// Most rows in one pass, whatever their length: bounds what one pass can hold up the heartbeat.
-const ROWS_MAX: usize = 256;
 
 /// An idle engine shows that it lives this often.
 const IDLE_HEARTBEAT: Duration = Duration::from_millis(250);
@@ -212,10 +209,6 @@ impl Worker {
         self.shared.progress_ms.store((self.now_ms)(), Ordering::Relaxed);
     }
 
-    fn is_given_up(&self, id: u64) -> bool {
-        id < self.shared.oldest_live_job.load(Ordering::Relaxed)
-    }
-
     fn warm_up(&mut self) -> Result<(), EngineError> {
         self.beat();
         for (_, model) in &mut self.models {
@@ -269,30 +262,14 @@ impl Worker {
     }
 
     fn ask(&mut self, index: usize, job: &Job) -> Option<Vec<Result<Prediction, TicketFault>>> {
-        let encoded: Vec<Result<Encoded, TicketFault>> =
-            job.tickets.iter().map(|ticket| encode_guarded(self.models[index].1.as_ref(), ticket)).collect();
-        let lengths: Vec<(usize, usize)> = encoded
-            .iter()
-            .enumerate()
-            .filter_map(|(row, encoded)| encoded.as_ref().ok().map(|encoded| (encoded.tokens(), row)))
-            .collect();
-        let mut results: Vec<Option<Result<Prediction, TicketFault>>> =
-            encoded.iter().map(|encoded| encoded.as_ref().err().cloned().map(Err)).collect();
-        for batch in pack(lengths, self.batch_tokens_max) {
-            if self.is_given_up(job.id) {
-                return None;
-            }
-            let rows: Vec<&Encoded> = batch.iter().filter_map(|row| encoded[*row].as_ref().ok()).collect();
-            let begun = Instant::now();
-            let batch_results = classify_isolated(self.models[index].1.as_mut(), &rows);
-            self.passes += begun.elapsed();
-            for (row, result) in batch.into_iter().zip(batch_results) {
-                results[row] = Some(result);
-            }
-            self.beat();
-        }
-        let missing = || Err(TicketFault::Failed("the engine lost the ticket".into()));
-        Some(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+        let Self { models, batch_tokens_max, now_ms, shared, passes, deliver: _ } = self;
+        let before_pass = || shared.oldest_live_job.load(Ordering::Relaxed) <= job.id;
+        let after_pass = |taken: Duration| {
+            *passes += taken;
+            shared.progress_ms.store(now_ms(), Ordering::Relaxed);
+        };
+        let tickets = job.tickets.iter().map(AsRef::as_ref);
+        classify_all(models[index].1.as_mut(), tickets, *batch_tokens_max, before_pass, after_pass)
     }
 }
 
@@ -300,28 +277,6 @@ impl Worker {
 fn largest_input(tokens: usize) -> Encoded {
     let row = || Encoded { ids: vec![0; tokens], ..Encoded::default() };
     Encoded { second: Some(Box::new(row())), ..row() }
-}
-
-fn encode_guarded(model: &dyn Classifier, ticket: &Ticket) -> Result<Encoded, TicketFault> {
-    catch_unwind(AssertUnwindSafe(|| model.encode(ticket)))
-        .unwrap_or_else(|panic| Err(TicketFault::Encoding(panic_text(panic.as_ref()))))
-}
-
-/// Packs rows into batches, shortest first, so that padding is short: each batch costs at most `tokens_max` tokens with
-/// its padding (a longer row stands alone) and [`ROWS_MAX`] rows. Each item is (tokens, row).
-fn pack(mut lengths: Vec<(usize, usize)>, tokens_max: usize) -> Vec<Vec<usize>> {
-    lengths.sort_unstable();
-    let mut batches: Vec<Vec<usize>> = Vec::new();
-    for (tokens, row) in lengths {
-        // Sorted, so that this row is the longest of its batch.
-        let fits =
-            |batch: &&mut Vec<usize>| batch.len() < ROWS_MAX && (batch.len() + 1).saturating_mul(tokens) <= tokens_max;
-        match batches.last_mut().filter(fits) {
-            Some(batch) => batch.push(row),
-            None => batches.push(vec![row]),
-        }
-    }
-    batches
 }
 
 #[cfg(test)]
@@ -470,23 +425,5 @@ mod tests {
         let shared = Arc::downgrade(&engine.shared);
         drop(engine);
         assert_eq!(shared.strong_count(), 0);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn packing_loses_and_doubles_no_row_and_keeps_to_the_budget(
-            lengths in proptest::collection::vec(1_usize..40, 0..60),
-            tokens_max in 1_usize..200,
-        ) {
-            let items = lengths.iter().copied().zip(0..).collect();
-            let batches = pack(items, tokens_max);
-            let mut rows: Vec<usize> = batches.concat();
-            rows.sort_unstable();
-            assert_eq!(rows, (0..lengths.len()).collect::<Vec<_>>());
-            for batch in batches {
-                let longest = batch.iter().map(|row| lengths[*row]).max().unwrap_or(0);
-                assert!(batch.len() == 1 || batch.len() * longest <= tokens_max);
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! [`model::load`] turns a directory into a [`classifier::Classifier`]; [`engine::Engine`] runs several of them on one
 //! thread. Everything else here serves these two. Absent on purpose: Kafka, policy, and any file outside a directory.
 
+pub mod batch;
 pub mod bisect;
 pub mod calibration;
 pub mod card;

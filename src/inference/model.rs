@@ -345,3 +345,6 @@ fn read_calibration(files: &ModelFiles) -> Result<Calibration, LoadError> {
     let text = files.text(CALIBRATION, TEXT_FILE_BYTES_MAX)?;
     Calibration::parse(&text).map_err(|mistakes| LoadError::Invalid { path: files.path(CALIBRATION), mistakes })
 }
+
+#[cfg(test)]
+mod tests;

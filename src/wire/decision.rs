@@ -87,6 +87,9 @@ pub struct Basis {
     /// SHA-256 of what the models see; absent for a tombstone or a deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_digest: Option<HexDigest>,
+    /// Input digest that the ticket will have once noctriage has written its severity; absent where it is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub echo_digest: Option<HexDigest>,
     /// Permission slice.
     pub slice: String,
     /// Its stage at that moment.

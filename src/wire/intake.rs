@@ -59,6 +59,11 @@ pub enum Intake {
     DeadLetter(DeadLetterReason),
 }
 
+/// Pointers of all fields of a native ticket that the reader knows; `*` stands for any position or label.
+pub fn known_ticket_fields() -> impl Iterator<Item = &'static str> {
+    native::FIELDS.into_iter()
+}
+
 /// Reads one record. Total: whatever the bytes, the answer is a ticket, a deletion or a dead letter.
 pub fn read(record: &RawRecord, settings: &IntakeSettings) -> Intake {
     examine(record, settings, |_, _| ()).unwrap_or_else(Intake::DeadLetter)

@@ -10,6 +10,7 @@ pub mod remembered;
 pub mod review;
 pub mod schema;
 pub mod suggestion;
+pub mod ticket_schema;
 pub mod transaction;
 pub mod values;
 pub mod words;

@@ -210,9 +210,11 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
     }
     let Decided { slice, stage, shares, draws, eligibility, .. } = record.decided;
     let policy = &record.ruling.policy;
+    let echo = record.ticket().map(identity::echo_digest);
     Some(Basis {
         content_digest: HexDigest(record.facts.content_digest),
         input_digest: record.ticket().map(|_| HexDigest(record.facts.input_digest)),
+        echo_digest: echo.filter(|&echo| echo != record.facts.input_digest).map(HexDigest),
         slice: slice.clone(),
         stage: Word(*stage),
         shares: per_action(&shares.map(|share| rounded(share.get()))),
@@ -398,3 +400,7 @@ fn review_record(record: &DecidedRecord<'_>, review: &Review) -> ReviewRecord {
         prediction: if is_blind { None } else { record.acting_prediction().map(shown) },
     }
 }
+
+#[cfg(test)]
+#[path = "outputs_tests.rs"]
+mod tests;
