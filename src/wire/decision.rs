@@ -378,6 +378,7 @@ impl DecisionRecord {
     }
 }
 
-pub(super) const fn is_false(flag: &bool) -> bool {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(flag: &bool) -> bool {
     !*flag
 }

@@ -13,10 +13,14 @@ use envelope::Opened;
 use settings::Preset;
 
 mod alertmanager;
+#[cfg(test)]
+mod bad_input_tests;
 mod draft;
 mod envelope;
 pub mod explain;
 mod fields;
+#[cfg(test)]
+mod golden_tests;
 mod json;
 mod mapped;
 pub mod mapping;

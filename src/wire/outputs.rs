@@ -24,7 +24,7 @@ use super::output::{OutputRecord, OutputTopic};
 use super::review::{REVIEW_SCHEMA, ReviewRecord, ShownPrediction};
 use super::suggestion::{SUGGESTION_SCHEMA, SuggestionRecord};
 use super::values::{HexDigest, Instant, SourcePosition, rounded, rounded_probability};
-use super::words::{Word, rule_word};
+use super::words::Word;
 
 /// Everything that is known of one decided record.
 #[derive(Clone, Copy, Debug)]
@@ -284,8 +284,9 @@ fn eligibility_record(eligibility: &Eligibility) -> EligibilityRecord {
     }
 }
 
+/// Rules stand in records as plain texts, so that a reader of an older version can read a record with a new rule.
 fn rule_words(rules: &[Rule]) -> Vec<String> {
-    rules.iter().map(|&rule| rule_word(rule).to_owned()).collect()
+    rules.iter().map(|rule| rule.as_str().to_owned()).collect()
 }
 
 fn ticket_facts(ticket: &Ticket) -> TicketFacts {

@@ -49,7 +49,7 @@ pub struct Instant(pub UtcMillis);
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bounded = self.0.0.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
+        let bounded = self.0.0.clamp(Timestamp::MIN.as_second() * 1000, Timestamp::MAX.as_second() * 1000);
         let instant = Timestamp::from_millisecond(bounded).map_err(serde::ser::Error::custom)?;
         serializer.collect_str(&format_args!("{instant:.3}"))
     }
@@ -112,17 +112,13 @@ pub enum BoundedBytes {
 impl BoundedBytes {
     /// Takes at most `written_max` bytes of text, and says whether anything was left out.
     pub fn new(bytes: &[u8], written_max: usize) -> (Self, bool) {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                let end = text.floor_char_boundary(written_max);
-                (Self::Utf8(text[..end].to_owned()), end < text.len())
-            }
-            Err(_) => {
-                let end = bytes.len().min(written_max / 2);
-                let digits: Vec<String> = bytes[..end].iter().map(|byte| format!("{byte:02x}")).collect();
-                (Self::Hex(digits.concat()), end < bytes.len())
-            }
-        }
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let end = bytes.len().min(written_max / 2);
+            let digits: Vec<String> = bytes[..end].iter().map(|byte| format!("{byte:02x}")).collect();
+            return (Self::Hex(digits.concat()), end < bytes.len());
+        };
+        let end = text.floor_char_boundary(written_max);
+        (Self::Utf8(text[..end].to_owned()), end < text.len())
     }
 
     /// The bytes again; `None` where a hand-written record holds odd digits.

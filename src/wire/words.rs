@@ -10,7 +10,7 @@ use crate::domain::prediction::{ModelRole, Purpose};
 use crate::domain::severity::{SetBy, Severity};
 use crate::domain::stage::Stage;
 use crate::domain::ticket::{Channel, Kind, Level, Status, TimeOrigin};
-use crate::policy::decided::{ActionKind, Outcome, ReviewReason, ReviewState, Rule};
+use crate::policy::decided::{ActionKind, Outcome, ReviewReason, ReviewState};
 use crate::policy::ruling::SuggestAs;
 
 use super::intake::DeadLetterClass;
@@ -253,55 +253,6 @@ impl ClosedWord for TimeOrigin {
             Self::Ticket => "ticket",
             Self::KafkaTimestamp => "kafka_timestamp",
         }
-    }
-}
-
-/// The word of a rule. Rules stand in records as plain texts, so that a reader of an older version, which does not know a
-/// new rule, can still read the record.
-pub const fn rule_word(rule: Rule) -> &'static str {
-    match rule {
-        Rule::PredictedNotLow => "predicted_not_low",
-        Rule::BelowThreshold => "below_threshold",
-        Rule::CriticalCutOff => "critical_cut_off",
-        Rule::HighCap => "high_cap",
-        Rule::SourceCritical => "source_critical",
-        Rule::SourceHigh => "source_high",
-        Rule::SourceUnmapped => "source_unmapped",
-        Rule::GuardDanger => "guard_danger",
-        Rule::GuardInjection => "guard_injection",
-        Rule::Freeze => "freeze",
-        Rule::Maintenance => "maintenance",
-        Rule::Protected => "protected",
-        Rule::ParentCritical => "parent_critical",
-        Rule::ParentUnknown => "parent_unknown",
-        Rule::AlarmsTruncated => "alarms_truncated",
-        Rule::BodyCut => "body_cut",
-        Rule::ModelTruncated => "model_truncated",
-        Rule::KindNotAllowed => "kind_not_allowed",
-        Rule::CategoryNotAllowed => "category_not_allowed",
-        Rule::CauseNotAllowed => "cause_not_allowed",
-        Rule::HumanValue => "human_value",
-        Rule::StageTooLow => "stage_too_low",
-        Rule::GrantMismatch => "grant_mismatch",
-        Rule::OutsideShare => "outside_share",
-        Rule::Drawn => "drawn",
-        Rule::Storm => "storm",
-        Rule::CapActions => "cap_actions",
-        Rule::CapArrivals => "cap_arrivals",
-        Rule::LeaseTooShort => "lease_too_short",
-        Rule::Halted => "halted",
-        Rule::Superseded => "superseded",
-        Rule::PersonHasIt => "person_has_it",
-        Rule::AlreadyActed => "already_acted",
-        Rule::AlreadySuggested => "already_suggested",
-        Rule::Stale => "stale",
-        Rule::HistoryUnknown => "history_unknown",
-        Rule::PartialWindow => "partial_window",
-        Rule::ModelUnavailable => "model_unavailable",
-        Rule::DemoModel => "demo_model",
-        Rule::Disagreement => "disagreement",
-        Rule::Unsure => "unsure",
-        Rule::OwnEcho => "own_echo",
     }
 }
 

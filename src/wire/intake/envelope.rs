@@ -16,6 +16,9 @@ pub(super) struct Opened {
     pub(super) prefix: &'static str,
 }
 
+/// Headers that together say that a record is a CloudEvent in binary mode.
+const BINARY_MODE: [&str; 4] = ["ce_specversion", "ce_id", "ce_source", "ce_type"];
+
 /// First header of a name, as text; names of headers are compared without case.
 pub(super) fn header<'record>(record: &'record RawRecord, name: &str) -> Option<&'record str> {
     let (_, value) = record.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
@@ -42,8 +45,7 @@ pub(super) fn open(record: &RawRecord, value: &[u8], limits: &IntakeLimits) -> R
     if content_type.starts_with("application/cloudevents") {
         return structured(payload);
     }
-    const BINARY: [&str; 4] = ["ce_specversion", "ce_id", "ce_source", "ce_type"];
-    if BINARY.iter().all(|name| header(record, name).is_some()) {
+    if BINARY_MODE.iter().all(|name| header(record, name).is_some()) {
         check_specversion(header(record, "ce_specversion").unwrap_or_default())?;
     }
     Ok(Opened { payload, prefix: "" })
@@ -111,7 +113,7 @@ fn schema_in_header(id: &[u8]) -> String {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn binary_framing(schema: &str) -> DeadLetterReason {

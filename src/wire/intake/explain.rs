@@ -151,9 +151,15 @@ impl MappingSummary {
             Intake::Gone(_) => self.gone += 1,
             Intake::DeadLetter(reason) => self.dead_letters.entry(reason.class).or_insert((0, reason)).0 += 1,
         }
-        mapped.into_iter().for_each(|pair| count(&mut self.mapped, pair));
-        unmapped.into_iter().for_each(|field| count(&mut self.unmapped, field));
-        missing.into_iter().for_each(|field| count(&mut self.missing, field));
+        for pair in mapped {
+            count(&mut self.mapped, pair);
+        }
+        for field in unmapped {
+            count(&mut self.unmapped, field);
+        }
+        for field in missing {
+            count(&mut self.missing, field);
+        }
     }
 }
 

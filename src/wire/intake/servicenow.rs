@@ -97,16 +97,13 @@ fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
-    match row.get(name)? {
-        Value::Object(reference) => {
-            let (first, second) = match form {
-                Form::Display => ("display_value", "value"),
-                Form::Stored => ("value", "display_value"),
-            };
-            reference.get(first).and_then(scalar).or_else(|| reference.get(second).and_then(scalar))
-        }
-        value => scalar(value),
-    }
+    let value = row.get(name)?;
+    let Some(reference) = value.as_object() else { return scalar(value) };
+    let (first, second) = match form {
+        Form::Display => ("display_value", "value"),
+        Form::Stored => ("value", "display_value"),
+    };
+    reference.get(first).and_then(scalar).or_else(|| reference.get(second).and_then(scalar))
 }
 
 /// A number in a text; what is none stays a text, so that the reader refuses it by its name.
