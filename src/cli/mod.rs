@@ -12,6 +12,7 @@ mod explain;
 mod init;
 mod model;
 mod run;
+mod settings_file;
 mod topics;
 
 /// It holds.
