@@ -50,10 +50,8 @@ cargo_tests() { # counts cargo's own summary lines
 }
 
 start_kafka() {
-  if ! have java mvn && ! { have java && [[ -e ${NOCTRIAGE_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/noctriage/kafka-4.3.1}/complete ]]; }; then
-    cannot "tests on a real Kafka" "Java or Maven is not installed"
-    return
-  fi
+  local why
+  if ! why=$(tests/kafka/kafka.sh possible 2>&1); then cannot "tests on a real Kafka" "$why"; return; fi
   heading "starting Kafka"
   if NOCTRIAGE_TEST_BROKERS=$(tests/kafka/kafka.sh start "$kafka"); then
     export NOCTRIAGE_TEST_BROKERS

@@ -22,9 +22,8 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<Answer> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        eprintln!(
-            "SKIPPED: promtool is not installed (Debian: apt-get install prometheus), `{arguments:?}` was not run"
-        );
+        let what = format!("promtool {}", arguments.join(" "));
+        say_skipped(&what, "promtool is not installed (Debian: apt-get install prometheus)");
         return None;
     };
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
