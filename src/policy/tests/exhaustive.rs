@@ -99,6 +99,7 @@ enum Past {
     ActedOnOtherInput,
     SuggestedForOther,
     SuggestedForThis,
+    SuggestedAndTouched,
     EchoWithNewInput,
     UnknownLater,
     UnknownLaterWithoutNumber,
@@ -124,13 +125,14 @@ enum Past {
     Ended,
     EndedWithOpenItem,
 }
-const PASTS: [Past; 30] = [
+const PASTS: [Past; 31] = [
     Past::New,
     Past::NewWithoutNumber,
     Past::KnownAndFree,
     Past::ActedOnOtherInput,
     Past::SuggestedForOther,
     Past::SuggestedForThis,
+    Past::SuggestedAndTouched,
     Past::EchoWithNewInput,
     Past::UnknownLater,
     Past::UnknownLaterWithoutNumber,
@@ -267,13 +269,19 @@ impl State {
     }
 
     fn expected_outcome(&self) -> Outcome {
-        match self.past {
-            Past::Ended | Past::EndedWithOpenItem => Outcome::Terminal,
-            Past::ResolvedByUsChanged | Past::ResolvedByUsAsked | Past::ResolvedByUsReopened => Outcome::Terminal,
-            Past::Repeated => Outcome::Duplicate,
-            Past::SameInput | Past::Echo | Past::ResolvedByUsSame => Outcome::Unchanged,
-            _ if self.is_shadow() && !self.drawn => Outcome::NotDrawn,
-            _ => Outcome::Decided,
+        let is_ended = matches!(self.past, Past::Ended | Past::EndedWithOpenItem);
+        let has_changed_after_resolving =
+            matches!(self.past, Past::ResolvedByUsChanged | Past::ResolvedByUsAsked | Past::ResolvedByUsReopened);
+        if is_ended || has_changed_after_resolving {
+            Outcome::Terminal
+        } else if self.past == Past::Repeated {
+            Outcome::Duplicate
+        } else if matches!(self.past, Past::SameInput | Past::Echo | Past::ResolvedByUsSame) {
+            Outcome::Unchanged
+        } else if self.is_shadow() && !self.drawn {
+            Outcome::NotDrawn
+        } else {
+            Outcome::Decided
         }
     }
 
@@ -306,10 +314,9 @@ impl State {
         let is_model_sure = matches!(self.answered, Answered::SurelyLow | Answered::JustAbove);
         let is_source_quiet = matches!(self.reported, Said::Low | Said::Absent | Said::Medium | Said::CriticalByUs)
             && matches!(self.counterparty, Said::Absent | Said::Low);
-        let is_in_the_way = |closed: &Closed| match closed {
-            Closed::ResolveCap | Closed::Category | Closed::Cause => is_resolve,
-            Closed::TriageCap => !is_resolve,
-            _ => true,
+        let is_of_other_action = |closed: &Closed| {
+            let of_resolve = matches!(closed, Closed::ResolveCap | Closed::Category | Closed::Cause);
+            (of_resolve && !is_resolve) || (*closed == Closed::TriageCap && is_resolve)
         };
         is_stage_high_enough
             && !self.is_shadow()
@@ -318,7 +325,7 @@ impl State {
             && is_model_sure
             && is_source_quiet
             && self.past_allows_action()
-            && !self.closed.iter().any(is_in_the_way)
+            && self.closed.iter().all(is_of_other_action)
     }
 
     fn expected_action(&self) -> Option<AutoAction> {
@@ -331,7 +338,7 @@ impl State {
             && !self.drawn
             && self.answered != Answered::Fault
             && self.expected_action().is_none()
-            && !matches!(self.past, Past::SuggestedForThis | Past::SupersededAndSuggested)
+            && !matches!(self.past, Past::SuggestedForThis | Past::SuggestedAndTouched | Past::SupersededAndSuggested)
     }
 }
 
@@ -398,10 +405,10 @@ fn check_review(state: &State, decided: &Decided) {
         assert_eq!(opened.map(|review| review.reason), expected, "{state:?}");
         return;
     }
-    let is_other_item_open = matches!(state.past, Past::OpenCritical | Past::OpenUnsure | Past::OpenAudit);
+    let is_item_open = matches!(state.past, Past::OpenCritical | Past::OpenUnsure | Past::OpenSample | Past::OpenAudit);
     if state.drawn {
         // Blind: the one reason, the one priority, nothing beside it, whatever else holds.
-        assert_eq!(decided.review.is_none(), is_other_item_open, "{state:?}");
+        assert_eq!(decided.review.is_none(), is_item_open, "{state:?}");
         if let Some(review) = opened {
             assert_eq!((review.reason, review.priority, &review.related), (ReviewReason::Sample, 3, &None));
         }
@@ -677,18 +684,26 @@ fn close_ticket(ticket: &mut Ticket, closed: Closed) {
 
 fn view(state: &State, base: &ViewFacts) -> ViewFacts {
     let mut view = ViewFacts { history: history(state.past), ..base.clone() };
-    for closed in &state.closed {
-        match closed {
-            Closed::TriageCap => view.actions_last_hour = [20, 0],
-            Closed::ResolveCap => view.actions_last_hour = [0, 20],
-            Closed::BothCaps => view.actions_last_hour = [20, 20],
-            Closed::ArrivalsCap => view.arrivals_last_hour = 3,
-            Closed::Storm => view.similar_recent = 5,
-            Closed::Partial => view.window = WindowState::Partial,
-            Closed::ParentCritical => view.parent = ParentState::OpenCritical,
-            Closed::ParentUnknown => view.parent = ParentState::Unknown,
-            _ => {}
-        }
+    let is_closed = |closed| state.is_closed(closed);
+    if is_closed(Closed::TriageCap) || is_closed(Closed::BothCaps) {
+        view.actions_last_hour[0] = 20;
+    }
+    if is_closed(Closed::ResolveCap) || is_closed(Closed::BothCaps) {
+        view.actions_last_hour[1] = 20;
+    }
+    if is_closed(Closed::ArrivalsCap) {
+        view.arrivals_last_hour = 3;
+    }
+    if is_closed(Closed::Storm) {
+        view.similar_recent = 5;
+    }
+    if is_closed(Closed::Partial) {
+        view.window = WindowState::Partial;
+    }
+    if is_closed(Closed::ParentCritical) {
+        view.parent = ParentState::OpenCritical;
+    } else if is_closed(Closed::ParentUnknown) {
+        view.parent = ParentState::Unknown;
     }
     if state.is_closed(Closed::BothCaps) {
         // Both caps, and not the share of the arrivals.
@@ -716,7 +731,7 @@ fn live(ticket: &mut Ticket, past: Past) {
             ticket.revision = Some(0);
             ticket.written_by_noctriage = true;
         }
-        Past::Touched => ticket.human_touched = true,
+        Past::Touched | Past::SuggestedAndTouched => ticket.human_touched = true,
         Past::Reopened | Past::ResolvedByUsReopened => ticket.reopen_count = Some(1),
         Past::Ended | Past::EndedWithOpenItem => ticket.status = Some(Status::Closed),
         Past::KnownAndFree
@@ -744,11 +759,14 @@ fn live(ticket: &mut Ticket, past: Past) {
 fn history(past: Past) -> History {
     let mut memory = remembered();
     match past {
-        Past::New | Past::NewWithoutNumber => return History::Unknown,
-        Past::UnknownLater | Past::UnknownLaterWithoutNumber | Past::UnknownEcho => return History::Unknown,
+        Past::New
+        | Past::NewWithoutNumber
+        | Past::UnknownLater
+        | Past::UnknownLaterWithoutNumber
+        | Past::UnknownEcho => return History::Unknown,
         Past::KnownAndFree | Past::EchoWithNewInput | Past::KnownWithoutOrder | Past::Touched | Past::Ended => {}
         Past::ActedOnOtherInput => memory.acted = Some((AutoAction::Triage, OTHER_INPUT)),
-        Past::SuggestedForOther => memory.suggested_for = Some(OTHER_INPUT),
+        Past::SuggestedForOther | Past::SuggestedAndTouched => memory.suggested_for = Some(OTHER_INPUT),
         Past::SuggestedForThis => memory.suggested_for = Some(INPUT),
         Past::Superseded => memory.last_revision = Some(5),
         Past::SupersededAndSuggested => {
@@ -773,7 +791,7 @@ fn history(past: Past) -> History {
         Past::ResolvedByUsChanged => memory.resolved_by_us = true,
         Past::ResolvedByUsAsked => {
             memory.resolved_by_us = true;
-            memory.changed_review_for = Some(INPUT);
+            memory.review_open = Some(ReviewReason::ChangedAfterAction);
         }
     }
     History::Known(memory)
