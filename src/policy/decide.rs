@@ -1,7 +1,6 @@
 //! `decide`: from one input record to its one outcome. Pure and total; read from top to bottom, the first outcome that
 //! holds is the one.
 
-use crate::domain::digest::Digest;
 use crate::domain::prediction::{Answer, Prediction};
 use crate::domain::stage::Stage;
 use crate::domain::ticket::Ticket;
@@ -96,11 +95,11 @@ fn has_changed_after_resolving(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
 
 /// The ticket has ended, or we have resolved it and people take over: never triaged again.
 fn terminal(case: &Case<'_>, on: &TicketCase<'_>) -> Decided {
-    let input: Digest = case.record.input_digest;
-    let is_asked_already =
-        on.memory.is_some_and(|memory| memory.exact_match.is_some() || memory.changed_review_for == Some(input));
+    let is_asked_already = on.memory.is_some_and(|memory| {
+        memory.exact_match.is_some() || memory.review_open == Some(ReviewReason::ChangedAfterAction)
+    });
     let review = if has_changed_after_resolving(case, on) {
-        // Once for each input, so that an item written back into the ticket does not raise the next one.
+        // Once: an item that is written back into the ticket must not call for the next, and people have it now.
         (!is_asked_already).then(|| review::open(ReviewReason::ChangedAfterAction, on.ticket))
     } else {
         withdrawal(case)
@@ -180,6 +179,9 @@ fn suggest(case: &Case<'_>, on: &TicketCase<'_>, prediction: &Prediction, all: &
     } else if made.is_some() && on.is_superseded {
         // A suggestion for a newer text stands in the ticket; an older one does not replace it.
         push_once(&mut all.rules, Rule::Superseded);
+    } else if made.is_some() && on.ticket.human_touched {
+        // A person works on it and has seen an answer: another one would only talk into it.
+        push_once(&mut all.rules, Rule::PersonHasIt);
     } else {
         all.action = ActionKind::Suggest;
         all.suggestion = Some(suggestion(case, on.ticket, prediction));

@@ -57,9 +57,6 @@ pub struct TicketMemory {
     pub acted: Option<(AutoAction, Digest)>,
     /// Whether we set the ticket to resolved.
     pub resolved_by_us: bool,
-    /// Input digest for which a review item `changed_after_action` was made: one for each input, however often the
-    /// source repeats it.
-    pub changed_review_for: Option<Digest>,
     /// Reason of the review item of this ticket that is open; `None` when none is.
     pub review_open: Option<ReviewReason>,
     /// Reopen count at the last decision.

@@ -67,7 +67,6 @@ pub(super) fn remembered() -> TicketMemory {
         suggested_for: None,
         acted: None,
         resolved_by_us: false,
-        changed_review_for: None,
         review_open: None,
         reopen_count: 0,
     }
