@@ -13,6 +13,7 @@ mod init;
 mod model;
 mod progress;
 mod run;
+mod settings_file;
 mod topics;
 
 /// It holds.

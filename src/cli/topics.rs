@@ -25,16 +25,19 @@ pub struct CreateArguments {
     /// Only say what would be made.
     #[arg(long)]
     dry_run: bool,
+    /// Also make the input topic, with so many partitions. It belongs to the ticket system: for trying things out.
+    #[arg(long, value_name = "N")]
+    tickets_partitions: Option<u32>,
 }
 
 /// Runs a command of `topics`.
 pub fn run(command: Command) -> CommandResult {
-    let Command::Create(CreateArguments { config: file, dry_run }) = command;
+    let Command::Create(CreateArguments { config: file, dry_run, tickets_partitions }) = command;
     let loaded = config::load(&Sources::of_process(file.as_deref())).map_err(Failure::configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let mode = if dry_run { CreateMode::DryRun } else { CreateMode::Apply };
     let report = runtime
-        .block_on(topics::create(&loaded.settings.kafka, mode))
+        .block_on(topics::create(&loaded.settings.kafka, mode, tickets_partitions))
         .map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     let verb = if dry_run { "would create" } else { "created" };
     for topic in &report.created {

@@ -12,6 +12,7 @@ pub mod layers;
 pub mod mistake;
 mod reader;
 mod reference;
+pub mod sanity;
 mod secrets;
 pub mod settings;
 pub mod taxonomy;
@@ -55,6 +56,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
 /// The values in force whether or not settings can be built from them, and what is wrong with their layers.
 pub fn values(sources: &Sources) -> (Values, Vec<Mistake>) {
     layers::collect(sources)
+}
+
+/// Checks one value as it would be checked in a file, without a load.
+///
+/// # Errors
+/// What is wrong with it, and its range.
+pub fn check_text(key: &str, text: &str) -> Result<(), String> {
+    let known = keys::find(key).ok_or_else(|| "unknown key".to_owned())?;
+    typed::parse(known.kind, text).map(drop).map_err(|found| typed::problem(known.kind, &found))
 }
 
 #[cfg(test)]

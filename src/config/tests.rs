@@ -274,7 +274,7 @@ fn mistakes_inside_slices_name_the_row() {
 #[test]
 fn causes_outside_the_taxonomy_and_unknown_are_refused() {
     check_mistakes(
-        "[policy.allow]\nresolve_causes = [\"unknown\", \"gremlins\", \"monitoring_noise\"]",
+        "[policy.allow]\nresolve_causes = [\"unknown\", \"gremlins\", \"false_alarm\"]",
         &[
             "noctriage.toml: policy.allow.resolve_causes: `unknown` is never resolved automatically; take it out",
             "noctriage.toml: policy.allow.resolve_causes: `gremlins` is no root cause of the taxonomy",

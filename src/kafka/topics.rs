@@ -56,7 +56,15 @@ impl TopicReport {
     /// All of it as sentences, each with what to do.
     pub fn sentences(&self) -> Vec<String> {
         let missing = self.missing.iter().map(|topic| {
-            format!("topic {topic} does not exist. hint: `noctriage topics create` makes what is missing; the input topic belongs to the ticket system")
+            if self.ticket_partitions.is_none() && self.missing.first() == Some(topic) {
+                format!(
+                    "topic {topic} does not exist: it is the input and belongs to the ticket system. hint: create it \
+                     there, set kafka.topics.tickets to the right name, or, to try things out, \
+                     `noctriage topics create --tickets-partitions 3`"
+                )
+            } else {
+                format!("topic {topic} does not exist. hint: `noctriage topics create`")
+            }
         });
         missing.chain(self.differs.iter().cloned()).collect()
     }
@@ -77,8 +85,19 @@ pub struct WantedTopic {
 pub fn wanted(settings: &KafkaSettings, ticket_partitions: usize) -> Vec<WantedTopic> {
     let names = &settings.topics;
     let create = &settings.create;
-    let topic = |name: &String, partitions: usize, retention: Duration| WantedTopic {
-        name: name.clone(),
+    let others = usize::try_from(create.partitions).unwrap_or(1);
+    vec![
+        wanted_topic(&names.decisions, ticket_partitions, create.decisions_retention),
+        wanted_topic(&names.suggestions, others, create.retention),
+        wanted_topic(&names.commands, others, create.retention),
+        wanted_topic(&names.review, others, create.retention),
+        wanted_topic(&names.dead_letters, others, create.retention),
+    ]
+}
+
+fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTopic {
+    WantedTopic {
+        name: name.to_owned(),
         partitions,
         configuration: BTreeMap::from([
             ("cleanup.policy", "delete".to_owned()),
@@ -86,15 +105,7 @@ pub fn wanted(settings: &KafkaSettings, ticket_partitions: usize) -> Vec<WantedT
             // Order and age must not depend on the clock of whoever writes.
             ("message.timestamp.type", "LogAppendTime".to_owned()),
         ]),
-    };
-    let others = usize::try_from(create.partitions).unwrap_or(1);
-    vec![
-        topic(&names.decisions, ticket_partitions, create.decisions_retention),
-        topic(&names.suggestions, others, create.retention),
-        topic(&names.commands, others, create.retention),
-        topic(&names.review, others, create.retention),
-        topic(&names.dead_letters, others, create.retention),
-    ]
+    }
 }
 
 /// Looks at the topics: existence and numbers of partitions.
@@ -143,22 +154,41 @@ pub struct CreateReport {
     pub differs: Vec<String>,
 }
 
-/// Makes what is missing, and compares what is there.
+/// Makes what is missing, and compares what is there. The input topic is made only when `tickets_partitions` is given:
+/// it belongs to the ticket system.
 ///
 /// # Errors
 /// No broker answers, the input topic does not exist, or a creation is refused.
-pub async fn create(settings: &KafkaSettings, mode: CreateMode) -> Result<CreateReport, TopicsError> {
+pub async fn create(
+    settings: &KafkaSettings,
+    mode: CreateMode,
+    tickets_partitions: Option<u32>,
+) -> Result<CreateReport, TopicsError> {
     let report = inspect(settings)?;
-    let Some(ticket_partitions) = report.ticket_partitions else {
-        return Err(TopicsError::Refused {
-            topic: settings.topics.tickets.clone(),
-            reason: "the input topic does not exist; it belongs to the ticket system. hint: create it there, or set \
-                     kafka.topics.tickets to the right name"
-                .into(),
-        });
-    };
     let client = admin_client(settings)?;
     let mut result = CreateReport { differs: report.differs, ..CreateReport::default() };
+    let ticket_partitions = match (report.ticket_partitions, tickets_partitions) {
+        (Some(found), _) => found,
+        (None, Some(partitions)) => {
+            let partitions = usize::try_from(partitions).unwrap_or(1);
+            let retention = settings.create.retention;
+            let tickets = wanted_topic(&settings.topics.tickets, partitions, retention);
+            if mode == CreateMode::Apply {
+                create_one(&client, settings, &tickets).await?;
+            }
+            result.created.push(tickets);
+            partitions
+        }
+        (None, None) => {
+            return Err(TopicsError::Refused {
+                topic: settings.topics.tickets.clone(),
+                reason: "it does not exist; it is the input and belongs to the ticket system. hint: create it there, \
+                         set kafka.topics.tickets to the right name, or, to try things out, add \
+                         `--tickets-partitions 3`"
+                    .into(),
+            });
+        }
+    };
     for topic in wanted(settings, ticket_partitions) {
         if report.missing.contains(&topic.name) {
             if mode == CreateMode::Apply {

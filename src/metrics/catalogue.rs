@@ -213,3 +213,18 @@ const ALL: [Row; 37] = [
 pub const fn rows() -> &'static [Row] {
     &ALL
 }
+
+/// The same as a table in Markdown, for the README.
+pub fn table() -> String {
+    let row = |row: &Row| {
+        let kind = match row.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let labels: Vec<String> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {kind} | {} | {} |\n", row.name, labels.join(", "), row.help)
+    };
+    let head = "| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    rows().iter().fold(head, |table, next| table + &row(next))
+}

@@ -91,7 +91,7 @@ impl Desk {
             moment: &self.moment,
             latency: Some(&latency),
         });
-        Written(outputs.unwrap())
+        Written(outputs.unwrap().records)
     }
 
     /// The first of many tickets for which something holds: draws and cohorts are hashes of the id.

@@ -12,6 +12,8 @@
 #   kafka.sh stop DIR                     stops every node of DIR, leaves its files
 #   kafka.sh clean DIR                    stops and removes DIR
 #   kafka.sh fetch                        only fetches the jars
+#   kafka.sh possible                     says, and exits 1, if Kafka cannot run here
+#   kafka.sh topic BROKERS TOPIC PARTITIONS   creates it unless it is there
 #   kafka.sh produce BROKERS TOPIC <LINES     one record per line, KEY<tab>VALUE
 #   kafka.sh consume BROKERS TOPIC SECONDS    prints every committed value; ends when none came for SECONDS
 #
@@ -23,15 +25,16 @@
 set -euo pipefail
 
 version=${NOCTRIAGE_KAFKA_VERSION:-4.3.1}
-jars=${NOCTRIAGE_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/noctriage/kafka-$version}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# Another list of jars is another folder.
+jars=${NOCTRIAGE_KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/noctriage/kafka-$version-$(cksum <"$here/pom.xml" | cut -d ' ' -f 1)}
 
 fail() { echo "kafka.sh: $*" >&2; exit 1; }
 
 fetch() {
   [[ -e $jars/complete ]] && return
-  command -v mvn >/dev/null || fail "mvn is not installed, so Kafka $version cannot be fetched (Debian: apt-get install maven)"
-  echo "kafka.sh: fetching Kafka $version (44 MB, once)" >&2
+  possible
+  echo "kafka.sh: fetching Kafka $version (54 MB, once)" >&2
   mkdir -p "$(dirname "$jars")"
   # Fetched beside its place and moved there whole: two first runs at once do not see each other's half.
   local part; part=$(mktemp -d "$jars.part.XXXXXX")
@@ -40,6 +43,12 @@ fetch() {
     { rm -rf "$part"; fail "Maven could not fetch org.apache.kafka:kafka_2.13:$version: is Maven Central (or your mirror) reachable?"; }
   touch "$part/complete"
   mv -T "$part" "$jars" 2>/dev/null || rm -rf "$part"
+}
+
+possible() {
+  command -v java >/dev/null || fail "java is not installed (Debian: apt-get install openjdk-17-jre-headless)"
+  [[ -e $jars/complete ]] || command -v mvn >/dev/null ||
+    fail "mvn is not installed, so Kafka $version cannot be fetched (Debian: apt-get install maven)"
 }
 
 node() { echo "$1/node-$2"; }
@@ -126,7 +135,7 @@ await() { # await DIR NODE
 start() { # start DIR [NODES] [PORT]
   local dir nodes=${2:-1} port=${3:-} n id voters="" list="" ports=() quorum=()
   [[ $nodes == 1 || $nodes == 3 ]] || fail "NODES is 1 or 3, not $nodes"
-  command -v java >/dev/null || fail "java is not installed (Debian: apt-get install openjdk-17-jre-headless)"
+  possible
   fetch
   [[ ! -e $1 || -e $1/of-kafka-sh ]] || fail "$1 exists and is none of ours: give a folder that does not exist"
   if [[ -e $1 ]]; then clean "$1"; fi
@@ -191,16 +200,17 @@ with() { # with [NODES] -- COMMAND...
   exit "$status"
 }
 
-produce() { # produce BROKERS TOPIC
+tool() { # tool CLASS ARGUMENTS...: one of Kafka's command-line tools
   fetch
-  java -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -cp "$jars/*" org.apache.kafka.tools.ConsoleProducer \
-    --bootstrap-server "$1" --topic "$2" --reader-property parse.key=true
+  java -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=off -cp "$jars/*" "org.apache.kafka.tools.$1" \
+    --bootstrap-server "${@:2}"
 }
 
-consume() { # consume BROKERS TOPIC SECONDS
-  fetch
-  java -Xmx256m -Dorg.slf4j.simpleLogger.defaultLogLevel=off -cp "$jars/*" org.apache.kafka.tools.consumer.ConsoleConsumer \
-    --bootstrap-server "$1" --topic "$2" --from-beginning --isolation-level read_committed --timeout-ms "${3}000" 2>/dev/null
+topic() { tool TopicCommand "$1" --create --if-not-exists --topic "$2" --partitions "$3"; }
+produce() { tool ConsoleProducer "$1" --topic "$2" --reader-property parse.key=true; }
+consume() { # ends with an error when the time is up, which is how it always ends
+  tool consumer.ConsoleConsumer "$1" --topic "$2" --from-beginning --isolation-level read_committed --timeout-ms "${3}000" \
+    2>/dev/null || true
 }
 
 usage() { sed -n '2,/^set -/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
@@ -222,6 +232,8 @@ case $verb in
   stop) d=$(dir "${1:-}"); stop "$d" ;;
   clean) d=$(dir "${1:-}"); clean "$d" ;;
   fetch) fetch ;;
+  possible) possible ;;
+  topic) topic "${1:?BROKERS}" "${2:?TOPIC}" "${3:?PARTITIONS}" ;;
   produce) produce "${1:?BROKERS}" "${2:?TOPIC}" ;;
   consume) consume "${1:?BROKERS}" "${2:?TOPIC}" "${3:?SECONDS}" ;;
   *) usage ;;

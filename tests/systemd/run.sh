@@ -171,7 +171,7 @@ a_missing_key_of_the_draws_is_not_tried_again() {
 }
 
 kill_loses_nothing() { # 300 tickets, two kills on the way: every one has exactly one committed outcome
-  local kafka=$root/tests/kafka/kafka.sh tickets=300 number process values
+  local tickets=300 number process values
   begin_active || return 1
   for number in $(seq "$tickets"); do
     printf 'UNIT-%s\t{"schema":"noctriage.ticket/v1","id":"UNIT-%s","revision":0,"status":"new","kind":"incident","title":"link down on port %s","created_at":"%s"}\n' \
@@ -227,7 +227,7 @@ proofs=(
 )
 # A threshold of the policy that a reload may change.
 good_policy="critical_cut_off = 0.04"
-tickets_topic=tickets decisions_topic=noctriage.decisions
+kafka=$root/tests/kafka/kafka.sh tickets_topic=unit.tickets decisions_topic=unit.decisions
 
 try_the_proofs() { # the stand-in, good and with one fault at a time
   local port fault expected
@@ -261,6 +261,8 @@ case ${1:-} in
     brokers=$3
     build_bench "$1" "$2"
     write_config "$brokers"
+    # The ticket topic is its source's; all others are ours.
+    "$kafka" topic "$brokers" "$tickets_topic" 3 >/dev/null
     inside noctriage topics create --config "$config"
     for proof in "${proofs[@]}" kill_loses_nothing; do prove "$proof"; done
     ;;

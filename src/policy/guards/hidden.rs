@@ -1,6 +1,6 @@
 //! Text that people do not see or that only a machine reads: role tags, invisible tag letters, long base64.
 
-use super::super::text::folded;
+use super::super::names::folded;
 
 /// What kind of hidden text a field holds, in a closed word; `None` when it holds none.
 pub(super) fn hidden_text(text: &str) -> Option<&'static str> {
