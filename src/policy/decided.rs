@@ -100,6 +100,21 @@ pub struct Decided {
     pub review: Option<Review>,
 }
 
+impl Decided {
+    /// Whether this record leaves the ticket with people, so that it is never automatic afterwards: every full decision
+    /// without an automatic action, and every ticket of the shadow stage that was not drawn.
+    pub const fn hands_to_person(&self) -> bool {
+        match self.outcome {
+            Outcome::Decided => match self.action {
+                ActionKind::People | ActionKind::Suggest => true,
+                ActionKind::Auto(_) => false,
+            },
+            Outcome::NotDrawn => true,
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => false,
+        }
+    }
+}
+
 /// One draw: its hash, its rate, and whether the ticket is in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
@@ -228,7 +243,7 @@ pub enum Rule {
     PredictedNotLow,
     /// Confidence below the threshold (within 1e-5 counts as below).
     BelowThreshold,
-    /// P(critical) at or above its cut-off.
+    /// P(critical) at or above its cut-off, or critical is the prediction.
     CriticalCutOff,
     /// P(high) at or above its cap.
     HighCap,

@@ -1,20 +1,33 @@
 //! What is done with a ticket: a pure, total function of ruling, moment, recent view, ticket and answers.
 
+mod acting;
+mod case;
+mod decide;
 pub mod decided;
+pub mod digests;
+pub mod draws;
+pub mod eligibility;
 pub mod guards;
+pub mod identity;
+mod names;
 pub mod permit;
+pub mod queues;
+pub mod recent_view;
+mod review;
 pub mod ruling;
+mod sample;
 pub mod slices;
+pub mod text;
 pub mod view;
 
+pub use decide::decide;
+
 use crate::domain::digest::Digest;
-use crate::domain::prediction::Answer;
+use crate::domain::stage::Stage;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
-use decided::Decided;
-use ruling::{Moment, Ruling};
-use view::ViewFacts;
+use ruling::Ruling;
 
 /// One input record as `decide` sees it.
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +53,13 @@ pub enum Event<'record> {
     NotATicket,
 }
 
-/// Decides one record. Total: every input has an outcome.
-pub fn decide(
-    ruling: &Ruling,
-    moment: &Moment,
-    view: &ViewFacts,
-    record: &RecordFacts<'_>,
-    answers: &[Answer],
-) -> Decided {
-    let _ = (ruling, moment, view, record, answers);
-    unimplemented!("written next")
+/// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
+/// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
+pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
+    let place = case::Place::of_ticket(ruling, ticket);
+    let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
+    !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
 }
+
+#[cfg(test)]
+mod tests;
