@@ -100,6 +100,21 @@ pub struct Decided {
     pub review: Option<Review>,
 }
 
+impl Decided {
+    /// Whether this record leaves the ticket with people, so that it is never automatic afterwards: every full decision
+    /// without an automatic action, and every ticket of the shadow stage that was not drawn.
+    pub const fn hands_to_person(&self) -> bool {
+        match self.outcome {
+            Outcome::Decided => match self.action {
+                ActionKind::People | ActionKind::Suggest => true,
+                ActionKind::Auto(_) => false,
+            },
+            Outcome::NotDrawn => true,
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => false,
+        }
+    }
+}
+
 /// One draw: its hash, its rate, and whether the ticket is in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Draw {
@@ -228,7 +243,7 @@ pub enum Rule {
     PredictedNotLow,
     /// Confidence below the threshold (within 1e-5 counts as below).
     BelowThreshold,
-    /// P(critical) at or above its cut-off.
+    /// P(critical) at or above its cut-off, or critical is the prediction.
     CriticalCutOff,
     /// P(high) at or above its cap.
     HighCap,
@@ -308,4 +323,100 @@ pub enum Rule {
     Unsure,
     /// The answer of noctriage came back.
     OwnEcho,
+}
+
+impl Rule {
+    /// All rules.
+    pub const ALL: [Self; 42] = [
+        Self::PredictedNotLow,
+        Self::BelowThreshold,
+        Self::CriticalCutOff,
+        Self::HighCap,
+        Self::SourceCritical,
+        Self::SourceHigh,
+        Self::SourceUnmapped,
+        Self::GuardDanger,
+        Self::GuardInjection,
+        Self::Freeze,
+        Self::Maintenance,
+        Self::Protected,
+        Self::ParentCritical,
+        Self::ParentUnknown,
+        Self::AlarmsTruncated,
+        Self::BodyCut,
+        Self::ModelTruncated,
+        Self::KindNotAllowed,
+        Self::CategoryNotAllowed,
+        Self::CauseNotAllowed,
+        Self::HumanValue,
+        Self::StageTooLow,
+        Self::GrantMismatch,
+        Self::OutsideShare,
+        Self::Drawn,
+        Self::Storm,
+        Self::CapActions,
+        Self::CapArrivals,
+        Self::LeaseTooShort,
+        Self::Halted,
+        Self::Superseded,
+        Self::PersonHasIt,
+        Self::AlreadyActed,
+        Self::AlreadySuggested,
+        Self::Stale,
+        Self::HistoryUnknown,
+        Self::PartialWindow,
+        Self::ModelUnavailable,
+        Self::DemoModel,
+        Self::Disagreement,
+        Self::Unsure,
+        Self::OwnEcho,
+    ];
+
+    /// The word used in records, `explain` and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PredictedNotLow => "predicted_not_low",
+            Self::BelowThreshold => "below_threshold",
+            Self::CriticalCutOff => "critical_cut_off",
+            Self::HighCap => "high_cap",
+            Self::SourceCritical => "source_critical",
+            Self::SourceHigh => "source_high",
+            Self::SourceUnmapped => "source_unmapped",
+            Self::GuardDanger => "guard_danger",
+            Self::GuardInjection => "guard_injection",
+            Self::Freeze => "freeze",
+            Self::Maintenance => "maintenance",
+            Self::Protected => "protected",
+            Self::ParentCritical => "parent_critical",
+            Self::ParentUnknown => "parent_unknown",
+            Self::AlarmsTruncated => "alarms_truncated",
+            Self::BodyCut => "body_cut",
+            Self::ModelTruncated => "model_truncated",
+            Self::KindNotAllowed => "kind_not_allowed",
+            Self::CategoryNotAllowed => "category_not_allowed",
+            Self::CauseNotAllowed => "cause_not_allowed",
+            Self::HumanValue => "human_value",
+            Self::StageTooLow => "stage_too_low",
+            Self::GrantMismatch => "grant_mismatch",
+            Self::OutsideShare => "outside_share",
+            Self::Drawn => "drawn",
+            Self::Storm => "storm",
+            Self::CapActions => "cap_actions",
+            Self::CapArrivals => "cap_arrivals",
+            Self::LeaseTooShort => "lease_too_short",
+            Self::Halted => "halted",
+            Self::Superseded => "superseded",
+            Self::PersonHasIt => "person_has_it",
+            Self::AlreadyActed => "already_acted",
+            Self::AlreadySuggested => "already_suggested",
+            Self::Stale => "stale",
+            Self::HistoryUnknown => "history_unknown",
+            Self::PartialWindow => "partial_window",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::DemoModel => "demo_model",
+            Self::Disagreement => "disagreement",
+            Self::Unsure => "unsure",
+            Self::OwnEcho => "own_echo",
+        }
+    }
 }

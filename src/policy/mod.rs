@@ -1,20 +1,29 @@
 //! What is done with a ticket: a pure, total function of ruling, moment, recent view, ticket and answers.
 
+mod acting;
+mod case;
+mod decide;
 pub mod decided;
+pub mod digests;
+pub mod draws;
+pub mod eligibility;
 pub mod guards;
+pub mod identity;
+mod names;
 pub mod permit;
+pub mod queues;
+mod review;
 pub mod ruling;
+mod sample;
 pub mod slices;
+pub mod text;
 pub mod view;
 
+pub use decide::decide;
+
 use crate::domain::digest::Digest;
-use crate::domain::prediction::Answer;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
-
-use decided::Decided;
-use ruling::{Moment, Ruling};
-use view::ViewFacts;
 
 /// One input record as `decide` sees it.
 #[derive(Clone, Copy, Debug)]
@@ -38,16 +47,4 @@ pub enum Event<'record> {
     Gone(&'record TicketId),
     /// No ticket; the dead-letter record says why.
     NotATicket,
-}
-
-/// Decides one record. Total: every input has an outcome.
-pub fn decide(
-    ruling: &Ruling,
-    moment: &Moment,
-    view: &ViewFacts,
-    record: &RecordFacts<'_>,
-    answers: &[Answer],
-) -> Decided {
-    let _ = (ruling, moment, view, record, answers);
-    unimplemented!("written next")
 }

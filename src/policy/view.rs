@@ -3,6 +3,8 @@
 use crate::domain::digest::Digest;
 use crate::domain::stage::AutoAction;
 
+use super::decided::ReviewReason;
+
 /// The part of the recent view that one decision reads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewFacts {
@@ -55,8 +57,11 @@ pub struct TicketMemory {
     pub acted: Option<(AutoAction, Digest)>,
     /// Whether we set the ticket to resolved.
     pub resolved_by_us: bool,
-    /// Whether a review item of this ticket is open.
-    pub review_open: bool,
+    /// Input digest for which a review item `changed_after_action` was made: one for each input, however often the
+    /// source repeats it.
+    pub changed_review_for: Option<Digest>,
+    /// Reason of the review item of this ticket that is open; `None` when none is.
+    pub review_open: Option<ReviewReason>,
     /// Reopen count at the last decision.
     pub reopen_count: u32,
 }

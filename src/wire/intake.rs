@@ -1,11 +1,39 @@
 //! From the bytes of an input record to a ticket, a tombstone or a dead letter.
+//!
+//! value → [`envelope`] (framing, CloudEvents) → a preset's [`draft`] (native JSON and where it came from) → overrides
+//! by mapping → [`native`], the one reader with all bounds. Nothing here panics, and nothing is silently replaced.
+
+use serde_json::Value;
 
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
-/// How a source's records become tickets.
-#[derive(Clone, Debug, Default)]
-pub struct IntakeSettings {}
+use draft::Draft;
+use envelope::Opened;
+use settings::Preset;
+
+mod alertmanager;
+#[cfg(test)]
+mod bad_input_tests;
+mod draft;
+mod envelope;
+pub mod explain;
+mod fields;
+#[cfg(test)]
+mod golden_tests;
+mod json;
+mod mapped;
+pub mod mapping;
+mod native;
+mod parts;
+mod reason;
+mod servicenow;
+pub mod settings;
+mod times;
+
+pub use native::TICKET_SCHEMA;
+pub use reason::{DeadLetterClass, DeadLetterReason};
+pub use settings::IntakeSettings;
 
 /// One record of the input topic, as it lies in the log.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +49,7 @@ pub struct RawRecord {
 }
 
 /// What a record turned out to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Intake {
     /// A ticket.
     Ticket(Box<Ticket>),
@@ -31,34 +59,78 @@ pub enum Intake {
     DeadLetter(DeadLetterReason),
 }
 
-/// Why a record is no ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetterReason {
-    /// Closed word for records and metrics.
-    pub class: DeadLetterClass,
-    /// One sentence: what is wrong, where, and what to do; bounded, no ticket text.
-    pub detail: String,
+/// Pointers of all fields of a native ticket that the reader knows; `*` stands for any position or label.
+pub fn known_ticket_fields() -> impl Iterator<Item = &'static str> {
+    native::FIELDS.into_iter()
 }
 
-/// Closed classes of dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DeadLetterClass {
-    /// Not JSON, or not an object.
-    NotJson,
-    /// Not UTF-8.
-    NotUtf8,
-    /// Larger than the limit.
-    TooLarge,
-    /// Nested deeper than the limit.
-    TooDeep,
-    /// A field has the wrong type or an impossible value.
-    InvalidField,
-    /// A required field is missing.
-    MissingField,
-    /// A schema version this reader does not know.
-    UnknownSchema,
-    /// Avro or Protobuf framing.
-    BinaryFraming,
-    /// The outputs of this ticket could not be written after three attempts.
-    Unwritable,
+/// Reads one record. Total: whatever the bytes, the answer is a ticket, a deletion or a dead letter.
+pub fn read(record: &RawRecord, settings: &IntakeSettings) -> Intake {
+    examine(record, settings, |_, _| ()).unwrap_or_else(Intake::DeadLetter)
+}
+
+/// Reads one record and lets the caller look at the payload and the draft on the way.
+fn examine(
+    record: &RawRecord,
+    settings: &IntakeSettings,
+    look: impl FnOnce(&Value, &Draft),
+) -> Result<Intake, DeadLetterReason> {
+    let Some(value) = record.value.as_deref() else { return gone_by_key(record) };
+    let bytes_max = settings.limits.record_bytes_max;
+    if value.len() > bytes_max {
+        let detail =
+            format!("the value has {} bytes; {bytes_max} are allowed (source.limits.record_bytes)", value.len());
+        return Err(DeadLetterReason::new(DeadLetterClass::TooLarge, detail));
+    }
+    if settings.preset == Preset::ServiceNow && servicenow::is_deletion(record) {
+        return deleted(record, value, settings);
+    }
+    let Opened { payload, prefix } = envelope::open(record, value, &settings.limits)?;
+    if !payload.is_object() {
+        let detail = "the value is JSON, but no object: publish one ticket per record";
+        return Err(DeadLetterReason::new(DeadLetterClass::NotJson, detail));
+    }
+    let mut draft = draft_of(&payload, record, settings)?;
+    draft.origins.prefix = prefix;
+    mapped::apply(&settings.mapping, &payload, &mut draft);
+    look(&payload, &draft);
+    let ticket = native::read(&draft, record.timestamp, settings)?;
+    Ok(Intake::Ticket(Box::new(ticket)))
+}
+
+fn draft_of(payload: &Value, record: &RawRecord, settings: &IntakeSettings) -> Result<Draft, DeadLetterReason> {
+    match settings.preset {
+        Preset::Native => {
+            let ticket = payload.as_object().cloned().unwrap_or_default();
+            Ok(Draft { ticket, ..Draft::default() })
+        }
+        Preset::ServiceNow => servicenow::draft(payload, record, settings),
+        Preset::Alertmanager => alertmanager::draft(payload, settings),
+        Preset::Mapping => Ok(Draft::default()),
+    }
+}
+
+/// A tombstone names its ticket by the key alone.
+fn gone_by_key(record: &RawRecord) -> Result<Intake, DeadLetterReason> {
+    key_as_id(record).map(Intake::Gone).ok_or_else(|| {
+        let detail = "a tombstone whose key is no ticket id: the key of a record is the id of its ticket, as text";
+        DeadLetterReason::new(DeadLetterClass::MissingField, detail)
+    })
+}
+
+/// A deletion names its ticket in what is left of the value; where nothing is left, by the key.
+fn deleted(record: &RawRecord, value: &[u8], settings: &IntakeSettings) -> Result<Intake, DeadLetterReason> {
+    let named = || {
+        let Opened { payload, .. } = envelope::open(record, value, &settings.limits).ok()?;
+        let draft = draft_of(&payload, record, settings).ok()?;
+        TicketId::try_new(draft.ticket.get("ticket_id")?.as_str()?).ok()
+    };
+    named().map_or_else(|| gone_by_key(record), |ticket_id| Ok(Intake::Gone(ticket_id)))
+}
+
+/// The key as a ticket id: plain text, or a JSON text in quotes as some connectors write it.
+fn key_as_id(record: &RawRecord) -> Option<TicketId> {
+    let text = std::str::from_utf8(record.key.as_deref()?).ok()?;
+    let quoted = if text.starts_with('"') { serde_json::from_str::<String>(text).ok() } else { None };
+    TicketId::try_new(quoted.as_deref().unwrap_or(text)).ok()
 }

@@ -1,3 +1,15 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
+pub mod command;
+pub mod dead_letter;
+pub mod decision;
 pub mod intake;
+pub mod output;
+pub mod outputs;
+pub mod review;
+pub mod schema;
+pub mod suggestion;
+pub mod ticket_schema;
+pub mod transaction;
+pub mod values;
+pub mod words;

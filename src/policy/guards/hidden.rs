@@ -1,0 +1,103 @@
+//! Text that people do not see or that only a machine reads: role tags, invisible tag letters, long base64.
+
+use super::super::text::folded;
+
+/// What kind of hidden text a field holds, in a closed word; `None` when it holds none.
+pub(super) fn hidden_text(text: &str) -> Option<&'static str> {
+    if text.chars().any(|character| ('\u{e0020}'..='\u{e007f}').contains(&character)) {
+        return Some("invisible tag letters");
+    }
+    if has_base64(text) {
+        return Some("long base64");
+    }
+    text.lines().find_map(|line| role_tag(&folded(line)))
+}
+
+/// Marks with which chat templates separate speakers. None of them occurs in a ticket that was written for people.
+const ROLE_TAGS: [&str; 14] = [
+    "[inst]",
+    "[/inst]",
+    "<<sys>>",
+    "<</sys>>",
+    "<system>",
+    "</system>",
+    "<assistant>",
+    "</assistant>",
+    "<instructions>",
+    "</instructions>",
+    "### instruction",
+    "### system",
+    "begin_of_text",
+    "begin system prompt",
+];
+
+/// Beginnings of a line that give it to a speaker. "System: Cisco 9300" is ordinary: it needs an instruction as well.
+const SPEAKERS: [&str; 8] = [
+    "system:",
+    "system message:",
+    "system update:",
+    "system note:",
+    "[system]",
+    "developer:",
+    "assistant:",
+    "note to ai:",
+];
+
+/// Words that make a line after a speaker an instruction.
+const INSTRUCTING: [&str; 12] = [
+    "you",
+    "your",
+    "ignore",
+    "disregard",
+    "classify",
+    "classified",
+    "override",
+    "treat",
+    "respond",
+    "instructions",
+    "mark",
+    "sure",
+];
+
+fn role_tag(line: &str) -> Option<&'static str> {
+    let is_tagged = ROLE_TAGS.iter().any(|tag| line.contains(tag)) || has_special_token(line);
+    if is_tagged {
+        return Some("role tag");
+    }
+    let start = line.trim_start_matches(|character: char| !character.is_alphanumeric() && character != '[');
+    let rest = SPEAKERS.iter().find_map(|speaker| start.strip_prefix(speaker))?;
+    let is_instruction =
+        rest.split(|character: char| !character.is_alphanumeric()).any(|word| INSTRUCTING.contains(&word));
+    is_instruction.then_some("role tag")
+}
+
+/// `<|word|>`, as tokenizers write their special tokens.
+fn has_special_token(line: &str) -> bool {
+    line.match_indices("<|").any(|(at, _)| {
+        let inner = &line[at + 2..];
+        inner.find("|>").is_some_and(|end| {
+            end > 0 && inner[..end].chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+        })
+    })
+}
+
+/// Characters of an unbroken run from which it may be a text in disguise: 45 bytes. Half as many would catch serial
+/// numbers and interface names, twice as many would miss a sentence.
+const BASE64_LENGTH_MIN: usize = 60;
+
+fn has_base64(text: &str) -> bool {
+    let is_of_base64 =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '-' | '_');
+    text.split(|character| !is_of_base64(character)).any(is_base64)
+}
+
+/// Long, of all kinds of characters, and without the separators that make a path or a name.
+fn is_base64(run: &str) -> bool {
+    let count = |is_counted: fn(&u8) -> bool| run.bytes().filter(is_counted).count();
+    let separators = count(|byte| matches!(byte, b'/' | b'-' | b'_' | b'+'));
+    run.len() >= BASE64_LENGTH_MIN
+        && count(u8::is_ascii_uppercase) * 8 >= run.len()
+        && count(u8::is_ascii_lowercase) * 8 >= run.len()
+        && count(u8::is_ascii_digit) * 40 >= run.len()
+        && separators * 12 <= run.len()
+}

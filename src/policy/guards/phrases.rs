@@ -1,0 +1,196 @@
+//! Phrases and how they are found: whole words, in order, in one pass over the text.
+//!
+//! The built-in lists are written in a small notation: `a|b` is either word, `word*` any ending, `~` up to four words
+//! in between. A phrase of one long word is also found inside words run together.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::skeleton::{Word, bare};
+
+/// Words that `~` may skip. Twice as many would join two sentences; half as many would miss "ignore all of the previous".
+const GAP_WORDS_MAX: usize = 4;
+
+/// One phrase of a list.
+#[derive(Clone, Debug)]
+pub(super) struct Phrase {
+    text: Arc<str>,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug)]
+enum Part {
+    /// One of these words.
+    Word(Vec<Pattern>),
+    /// Up to [`GAP_WORDS_MAX`] words.
+    Gap,
+}
+
+#[derive(Clone, Debug)]
+struct Pattern {
+    letters: String,
+    is_prefix: bool,
+}
+
+impl Pattern {
+    fn matches(&self, word: &Word) -> bool {
+        word.forms().any(|form| if self.is_prefix { form.starts_with(&self.letters) } else { form == self.letters })
+    }
+
+    fn key(&self) -> Key {
+        key_of(&self.letters)
+    }
+}
+
+/// The first two letters of a word: the index of a phrase set.
+type Key = (Option<char>, Option<char>);
+
+fn key_of(letters: &str) -> Key {
+    let mut characters = letters.chars();
+    (characters.next(), characters.next())
+}
+
+impl Phrase {
+    /// A phrase of the built-in lists.
+    pub(super) fn built_in(text: &str) -> Self {
+        let parts = text
+            .split(' ')
+            .map(|part| match part {
+                "~" => Part::Gap,
+                words => Part::Word(words.split('|').map(pattern).collect()),
+            })
+            .collect();
+        Self { text: Arc::from(text), parts }
+    }
+
+    /// A phrase of the configuration: words and trailing `*` only; `None` when no word is left.
+    pub(super) fn of_site(text: &str) -> Option<Self> {
+        let bare = bare(text);
+        let is_of_word = |character: char| character.is_alphanumeric() || character == '*';
+        let parts: Vec<Part> = bare
+            .split(|character| !is_of_word(character))
+            .filter(|word| word.chars().any(char::is_alphanumeric))
+            .map(|word| Part::Word(vec![pattern(word)]))
+            .collect();
+        (!parts.is_empty()).then(|| Self { text: Arc::from(text), parts })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn first_patterns(&self) -> &[Pattern] {
+        match self.parts.first() {
+            Some(Part::Word(patterns)) => patterns,
+            Some(Part::Gap) | None => &[],
+        }
+    }
+
+    /// Where the phrase ends if it starts at `start`, reading no word that is masked.
+    fn end_from(&self, words: &[Word], masked: &[Range<usize>], start: usize) -> Option<usize> {
+        end_of(&self.parts, words, masked, start)
+    }
+}
+
+fn pattern(word: &str) -> Pattern {
+    match word.strip_suffix('*') {
+        Some(letters) => Pattern { letters: letters.replace('*', ""), is_prefix: true },
+        None => Pattern { letters: word.replace('*', ""), is_prefix: false },
+    }
+}
+
+fn end_of(parts: &[Part], words: &[Word], masked: &[Range<usize>], at: usize) -> Option<usize> {
+    let Some((first, rest)) = parts.split_first() else { return Some(at) };
+    match first {
+        Part::Word(patterns) => {
+            let word = words.get(at)?;
+            let is_read = !masked.iter().any(|range| range.contains(&at));
+            (is_read && patterns.iter().any(|pattern| pattern.matches(word)))
+                .then(|| end_of(rest, words, masked, at + 1))
+                .flatten()
+        }
+        Part::Gap => (0..=GAP_WORDS_MAX).find_map(|skipped| end_of(rest, words, masked, at + skipped)),
+    }
+}
+
+/// A list of phrases, indexed by the first letters of their first word.
+#[derive(Clone, Debug)]
+pub(super) struct PhraseSet {
+    phrases: Vec<Phrase>,
+    by_key: HashMap<Key, Vec<usize>>,
+    /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word.
+    run_together: Vec<(String, usize)>,
+}
+
+/// Letters that a phrase run together needs. Shorter ones are parts of ordinary words (`fire` of `firewall`).
+const RUN_TOGETHER_LETTERS_MIN: usize = 12;
+
+impl PhraseSet {
+    pub(super) fn new(phrases: Vec<Phrase>) -> Self {
+        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut run_together = Vec::new();
+        for (index, phrase) in phrases.iter().enumerate() {
+            for pattern in phrase.first_patterns() {
+                by_key.entry(pattern.key()).or_default().push(index);
+            }
+            run_together.extend(run_together_forms(&phrase.parts).into_iter().map(|letters| (letters, index)));
+        }
+        Self { phrases, by_key, run_together }
+    }
+
+    /// The first phrase found, in the order of the text.
+    pub(super) fn first_match(&self, words: &[Word], masked: &[Range<usize>]) -> Option<Arc<str>> {
+        (0..words.len()).find_map(|start| {
+            self.at(words, masked, start)
+                .next()
+                .map(|(index, _)| index)
+                .or_else(|| self.inside(&words[start]))
+                .map(|index| self.phrases[index].text.clone())
+        })
+    }
+
+    /// All places where any phrase stands.
+    pub(super) fn all_matches(&self, words: &[Word]) -> Vec<Range<usize>> {
+        (0..words.len()).flat_map(|start| self.at(words, &[], start).map(move |(_, end)| start..end)).collect()
+    }
+
+    fn at<'set>(
+        &'set self,
+        words: &'set [Word],
+        masked: &'set [Range<usize>],
+        start: usize,
+    ) -> impl Iterator<Item = (usize, usize)> + 'set {
+        words[start]
+            .forms()
+            .filter_map(|form| self.by_key.get(&key_of(form)))
+            .flatten()
+            .filter_map(move |&index| self.phrases[index].end_from(words, masked, start).map(|end| (index, end)))
+    }
+
+    fn inside(&self, word: &Word) -> Option<usize> {
+        if word.plain.len() < RUN_TOGETHER_LETTERS_MIN {
+            return None;
+        }
+        let holds = |letters: &str| word.forms().any(|form| form.contains(letters));
+        self.run_together.iter().find_map(|(letters, index)| holds(letters).then_some(*index))
+    }
+}
+
+/// Every spelling of a phrase without spaces; a gap counts as nothing. Short spellings are left out.
+fn run_together_forms(parts: &[Part]) -> Vec<String> {
+    let mut forms = vec![String::new()];
+    for part in parts {
+        match part {
+            Part::Word(patterns) => {
+                forms = forms
+                    .iter()
+                    .flat_map(|form| patterns.iter().map(move |pattern| format!("{form}{}", pattern.letters)))
+                    .collect();
+            }
+            Part::Gap => {}
+        }
+    }
+    forms.retain(|form| form.len() >= RUN_TOGETHER_LETTERS_MIN);
+    forms
+}

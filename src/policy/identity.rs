@@ -1,0 +1,328 @@
+//! Digests and identifiers of records, tickets and actions. Dear to change: they decide what counts as a replay, as an
+//! unchanged ticket and as an action already taken, across restarts and versions. The tests pin their values.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::digest::Digest;
+use crate::domain::severity::{SetBy, SourceSeverity};
+use crate::domain::ticket::{Alarm, AuthorKind, Device, Ticket, TicketId};
+
+use super::decided::ActionKind;
+use super::text::{folded, normalised};
+
+/// SHA-256 of the raw record value; of the empty text for a tombstone.
+pub fn content_digest(value: Option<&[u8]>) -> Digest {
+    Digest::of(value.unwrap_or_default())
+}
+
+/// Identifies the decision on one input record; repeated only by a replay of exactly that record.
+pub fn decision_id(topic: &str, partition: i32, offset: i64, content: Digest) -> Digest {
+    Digest::of_parts([
+        b"noctriage.decision_id/1".as_slice(),
+        topic.as_bytes(),
+        &partition.to_be_bytes(),
+        &offset.to_be_bytes(),
+        &content.0,
+    ])
+}
+
+/// Identifies one revision of one ticket with one content: equal for a record that was delivered twice.
+pub fn decision_group(ticket_id: &TicketId, revision: Option<u64>, content: Digest) -> Digest {
+    let revision = revision.map(u64::to_be_bytes);
+    Digest::of_parts([
+        b"noctriage.decision_group/1".as_slice(),
+        ticket_id.as_str().as_bytes(),
+        revision.as_ref().map_or(b"none".as_slice(), <[u8; 8]>::as_slice),
+        &content.0,
+    ])
+}
+
+/// Identifies one effect on the ticket system, whichever model, policy or revision asked for it: the same action on the
+/// same input of the same ticket happens at most once, unless the ticket was reopened in between.
+pub fn idempotency_key(ticket_id: &TicketId, action: ActionKind, input: Digest, reopen_count: u32) -> Digest {
+    Digest::of_parts([
+        b"noctriage.idempotency_key/1".as_slice(),
+        ticket_id.as_str().as_bytes(),
+        action.as_str().as_bytes(),
+        &input.0,
+        &reopen_count.to_be_bytes(),
+    ])
+}
+
+/// SHA-256 over the canonical JSON of what a model may see of a ticket: one fixed list of fields for every model.
+///
+/// Left out on purpose: counts and times of alarms, notes that noctriage wrote, severities that noctriage set, and
+/// everything that changes without changing what there is to decide (assignee, status, revision).
+pub fn input_digest(ticket: &Ticket) -> Digest {
+    Digest::of(Value::Object(canonical_input(ticket)).to_string().as_bytes())
+}
+
+/// The input digest that a ticket will have once noctriage has written its severity into it, everything else equal.
+///
+/// Writing the severity takes the source's own out of the input. So a ticket that comes back with the remembered echo
+/// digest, and with a severity of ours, has not changed: it is the echo of our action.
+pub fn echo_digest(ticket: &Ticket) -> Digest {
+    let mut input = canonical_input(ticket);
+    // `shift_remove` keeps the order of the other fields, which the digest depends on.
+    input.shift_remove("severity_reported");
+    Digest::of(Value::Object(input).to_string().as_bytes())
+}
+
+/// Groups tickets of one kind of event: device (else site) with the sorted names of its alarms (else the masked title).
+pub fn fingerprint(ticket: &Ticket) -> Digest {
+    let place = ticket.device.name.as_ref().or(ticket.site.as_ref()).map(|name| folded(name)).unwrap_or_default();
+    let mut names: Vec<String> = ticket.alarms.iter().filter_map(|alarm| alarm.name.as_deref()).map(folded).collect();
+    names.sort_unstable();
+    names.dedup();
+    let masked = if names.is_empty() { masked_title(ticket) } else { String::new() };
+    let parts = [b"noctriage.fingerprint/1".as_slice(), place.as_bytes(), masked.as_bytes()];
+    Digest::of_parts(parts.into_iter().chain(names.iter().map(String::as_bytes)))
+}
+
+fn masked_title(ticket: &Ticket) -> String {
+    let text = ticket.title.as_deref().or(ticket.description.as_deref()).unwrap_or_default();
+    mask(&folded(&text.chars().take(MASKED_CHARS_MAX).collect::<String>()))
+}
+
+/// Characters of the title (or, without one, of the description) that the fingerprint reads. Twice as many would tell
+/// apart tickets whose text differs only far behind; half as many would merge titles that begin alike.
+const MASKED_CHARS_MAX: usize = 256;
+
+/// Replaces words that name one thing rather than a kind of thing (numbers, addresses, identifiers) by `#`.
+///
+/// A word with a digit in it is such a name, whatever else it holds: `10.2.3.4`, `fe80::1`, `ge-0/0/1`, `INC0012`,
+/// `93%`, `sw-ber-07`. Of an identifier of hexadecimal letters alone nothing better than its length is known.
+fn mask(text: &str) -> String {
+    let is_identifier = |word: &str| {
+        word.contains('@')
+            || word.contains("::")
+            || word.chars().any(char::is_numeric)
+            || (word.len() >= 12 && word.chars().all(|character| character.is_ascii_hexdigit()))
+    };
+    let words = text.split(' ').map(|word| if is_identifier(word) { "#" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The fixed list, as JSON whose keys stand in a fixed order; absent fields are left out.
+fn canonical_input(ticket: &Ticket) -> Map<String, Value> {
+    let mut input = Map::new();
+    let mut put = |name: &str, value: Value| {
+        let is_empty = match &value {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(fields) => fields.is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        };
+        if !is_empty {
+            input.insert(name.to_owned(), value);
+        }
+    };
+    put("alarms", ticket.alarms.iter().map(canonical_alarm).collect());
+    put("category", text_value(ticket.category.as_deref()));
+    put("description", text_value(ticket.description.as_deref()));
+    put("device", canonical_device(&ticket.device));
+    let notes = ticket.notes.iter().filter(|note| note.author_kind != AuthorKind::Noctriage);
+    put("notes", notes.map(|note| text_value(Some(&note.text))).collect());
+    put("severity_counterparty", canonical_severity(&ticket.severity_counterparty));
+    put("severity_reported", canonical_severity(&ticket.severity_reported));
+    put("site", text_value(ticket.site.as_deref()));
+    put("title", text_value(ticket.title.as_deref()));
+    input
+}
+
+fn text_value(text: Option<&str>) -> Value {
+    match text.map(normalised) {
+        Some(text) if !text.is_empty() => Value::String(text),
+        Some(_) | None => Value::Null,
+    }
+}
+
+fn canonical_alarm(alarm: &Alarm) -> Value {
+    json!({
+        "cause": text_value(alarm.probable_cause.as_deref()),
+        "name": text_value(alarm.name.as_deref()),
+        "severity": canonical_severity(&alarm.perceived_severity),
+    })
+}
+
+fn canonical_device(device: &Device) -> Value {
+    let Device { name, vendor, device_type, model, os_version } = device;
+    let fields =
+        [("model", model), ("name", name), ("os_version", os_version), ("type", device_type), ("vendor", vendor)];
+    let named = fields.into_iter().map(|(field, value)| (field.to_owned(), text_value(value.as_deref())));
+    Value::Object(named.filter(|(_, value)| !value.is_null()).collect())
+}
+
+/// A severity that others set; what noctriage wrote itself is no input.
+fn canonical_severity(severity: &SourceSeverity) -> Value {
+    match severity {
+        SourceSeverity::Absent
+        | SourceSeverity::Known { set_by: SetBy::Noctriage, .. }
+        | SourceSeverity::Unmapped { set_by: SetBy::Noctriage, .. } => Value::Null,
+        SourceSeverity::Known { value, .. } => Value::String(value.as_str().to_owned()),
+        SourceSeverity::Unmapped { native, .. } => json!({ "unmapped": normalised(native) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::severity::Severity;
+    use crate::domain::stage::AutoAction;
+    use crate::domain::ticket::Note;
+    use crate::domain::time::UtcMillis;
+
+    fn known(value: Severity, set_by: SetBy) -> SourceSeverity {
+        SourceSeverity::Known { value, native: "4".to_owned(), set_by }
+    }
+
+    fn ticket() -> Ticket {
+        let mut ticket = Ticket::minimal(TicketId::try_new("INC1").unwrap(), "Port 3 down", UtcMillis(0));
+        ticket.description = Some("Since  noon.".to_owned());
+        ticket.device.name = Some("sw-ber-07".to_owned());
+        ticket.site = Some("Berlin".to_owned());
+        ticket.category = Some("switching".to_owned());
+        ticket.severity_reported = known(Severity::Low, SetBy::System);
+        ticket.notes = vec![note(AuthorKind::Human, "Seen it.")];
+        ticket.alarms = vec![Alarm { name: Some("linkDown".to_owned()), count: Some(3), ..Alarm::default() }];
+        ticket
+    }
+
+    fn note(author_kind: AuthorKind, text: &str) -> Note {
+        Note { at: None, author_kind, text: text.to_owned() }
+    }
+
+    fn changed(change: impl FnOnce(&mut Ticket)) -> Ticket {
+        let mut ticket = ticket();
+        change(&mut ticket);
+        ticket
+    }
+
+    /// A change of any of these values makes every ticket new and every action possible once more, at every site.
+    #[test]
+    fn the_digests_are_what_they_have_always_been() {
+        let ticket = ticket();
+        let content = content_digest(Some(b"{}"));
+        let input = input_digest(&ticket);
+        let action = ActionKind::Auto(AutoAction::Triage);
+        let pinned = [
+            ("content", content),
+            ("input", input),
+            ("fingerprint", fingerprint(&ticket)),
+            ("decision_id", decision_id("tickets", 3, 42, content)),
+            ("decision_group", decision_group(&ticket.ticket_id, Some(7), content)),
+            ("idempotency_key", idempotency_key(&ticket.ticket_id, action, input, 0)),
+        ];
+        let shown: Vec<String> = pinned.iter().map(|(name, digest)| format!("{name} {}", digest.short())).collect();
+        assert_eq!(
+            shown,
+            [
+                "content 44136fa355b3",
+                "input a8d79bab803b",
+                "fingerprint e8e2358654c5",
+                "decision_id e7d4f1fff71e",
+                "decision_group 3a764bb750fc",
+                "idempotency_key b0e21078dd7a",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_input_is_written_as_json_with_a_fixed_order_of_fields() {
+        let expected = concat!(
+            r#"{"alarms":[{"cause":null,"name":"linkDown","severity":null}],"category":"switching","#,
+            r#""description":"Since noon.","device":{"name":"sw-ber-07"},"notes":["Seen it."],"#,
+            r#""severity_reported":"low","site":"Berlin","title":"Port 3 down"}"#
+        );
+        assert_eq!(Value::Object(canonical_input(&ticket())).to_string(), expected);
+    }
+
+    #[test]
+    fn what_no_model_sees_does_not_change_the_input() {
+        let same = [
+            changed(|ticket| ticket.revision = Some(9)),
+            changed(|ticket| ticket.status = Some(crate::domain::ticket::Status::OnHold)),
+            changed(|ticket| ticket.alarms[0].count = Some(4)),
+            changed(|ticket| ticket.alarms[0].last_at = Some(UtcMillis(9))),
+            changed(|ticket| ticket.notes.push(note(AuthorKind::Noctriage, "Suggested: low"))),
+            changed(|ticket| ticket.title = Some("Port\u{200b} 3  down".to_owned())),
+        ];
+        for ticket in same {
+            assert_eq!(input_digest(&ticket), input_digest(&self::ticket()));
+        }
+    }
+
+    #[test]
+    fn what_a_model_sees_changes_the_input() {
+        let other = [
+            changed(|ticket| ticket.title = Some("Port 4 down".to_owned())),
+            changed(|ticket| ticket.description = None),
+            changed(|ticket| ticket.notes.push(note(AuthorKind::System, "Up again"))),
+            changed(|ticket| ticket.alarms[0].probable_cause = Some("power".to_owned())),
+            changed(|ticket| ticket.severity_reported = known(Severity::High, SetBy::System)),
+            changed(|ticket| ticket.severity_counterparty = known(Severity::High, SetBy::Human)),
+            changed(|ticket| ticket.device.vendor = Some("Cisco".to_owned())),
+            changed(|ticket| ticket.category = None),
+            changed(|ticket| ticket.site = None),
+        ];
+        for ticket in other {
+            assert_ne!(input_digest(&ticket), input_digest(&self::ticket()));
+        }
+    }
+
+    #[test]
+    fn the_severity_that_noctriage_wrote_is_recognised_by_the_echo_digest() {
+        let echo = changed(|ticket| ticket.severity_reported = known(Severity::Medium, SetBy::Noctriage));
+        assert_ne!(input_digest(&echo), input_digest(&ticket()));
+        assert_eq!(input_digest(&echo), echo_digest(&ticket()));
+        assert_eq!(echo_digest(&echo), input_digest(&echo));
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_device_and_the_kind_of_event() {
+        let titled = |title: &str| {
+            fingerprint(&changed(|ticket| {
+                ticket.alarms.clear();
+                ticket.title = Some(title.to_owned());
+            }))
+        };
+        assert_eq!(titled("Port 3 down, 10.0.0.1 lost"), titled("port 48 down, 10.0.0.77 lost"));
+        assert_ne!(titled("Port 3 down"), titled("Port 3 up"));
+        let renamed = changed(|ticket| ticket.title = Some("Anything else".to_owned()));
+        assert_eq!(fingerprint(&renamed), fingerprint(&ticket()), "alarms say more than the title");
+        let elsewhere = changed(|ticket| ticket.device.name = Some("sw-ham-01".to_owned()));
+        assert_ne!(fingerprint(&elsewhere), fingerprint(&ticket()));
+        let at_site = |site: &str| {
+            fingerprint(&changed(|ticket| {
+                ticket.device.name = None;
+                ticket.site = Some(site.to_owned());
+            }))
+        };
+        assert_ne!(at_site("Berlin"), at_site("Hamburg"));
+        assert_eq!(at_site("BERLIN"), at_site("Berlin"));
+    }
+
+    #[test]
+    fn identifiers_of_things_are_masked_and_words_are_not() {
+        assert_eq!(mask("ge-0/0/1 on cr1 lost fe80::1 of bob@example.net"), "# on # lost # of #");
+        assert_eq!(mask("session deadbeefdeadbeef is dead"), "session # is dead");
+        assert_eq!(mask("power supply failed"), "power supply failed");
+    }
+
+    #[test]
+    fn an_idempotency_key_depends_on_nothing_but_ticket_action_input_and_reopenings() {
+        let (id, input) = (ticket().ticket_id, input_digest(&ticket()));
+        let triage = ActionKind::Auto(AutoAction::Triage);
+        let key = idempotency_key(&id, triage, input, 0);
+        assert_ne!(key, idempotency_key(&id, ActionKind::Auto(AutoAction::Resolve), input, 0));
+        assert_ne!(key, idempotency_key(&id, triage, input, 1));
+        assert_ne!(key, idempotency_key(&id, triage, Digest::default(), 0));
+        assert_ne!(key, idempotency_key(&TicketId::try_new("INC2").unwrap(), triage, input, 0));
+    }
+
+    #[test]
+    fn a_ticket_without_a_revision_is_no_ticket_with_revision_zero() {
+        let id = ticket().ticket_id;
+        assert_ne!(decision_group(&id, None, Digest::default()), decision_group(&id, Some(0), Digest::default()));
+    }
+}

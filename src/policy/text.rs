@@ -1,0 +1,107 @@
+//! Normalised text: what guards, digests and the model's renderer compare. Pure; nothing here knows what a ticket is.
+//!
+//! Two forms. [`normalised`] keeps upper and lower case and is what digests are made of; [`folded`] also drops the
+//! difference of case and is what guards search. Both undo the tricks by which a text looks the same to a person and
+//! different to a program: compatibility forms, invisible characters, direction overrides, odd spaces.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// NFKC, invisible and direction characters removed, every run of white space and control characters one space, ends
+/// trimmed. Idempotent.
+pub fn normalised(text: &str) -> String {
+    // The invisible characters go first, so that letters which they kept apart can compose; NFKC makes no new ones.
+    collapsed(text.chars().filter(|&character| !is_invisible(character)).nfkc())
+}
+
+/// [`normalised`] without the difference of upper and lower case.
+///
+/// Case is folded by upper-casing and then lower-casing each character, which the standard library can do without a
+/// table of its own: `ß` becomes `ss` and both sigmas become one. Letters whose folding differs (the dotless `ı`
+/// becomes `i`) differ towards more matches, which is the side on which a guard may err.
+pub fn folded(text: &str) -> String {
+    let lower = text
+        .chars()
+        .filter(|&character| !is_invisible(character))
+        .nfkc()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
+    collapsed(lower.nfkc())
+}
+
+fn collapsed(characters: impl Iterator<Item = char>) -> String {
+    let mut text = String::new();
+    let mut is_space_due = false;
+    for character in characters {
+        if character.is_whitespace() || character.is_control() {
+            is_space_due = !text.is_empty();
+        } else {
+            if is_space_due {
+                text.push(' ');
+                is_space_due = false;
+            }
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// Characters that show nothing: soft hyphen, joiners, zero-width spaces, direction marks and overrides, variation
+/// selectors, fillers, the byte order mark and the invisible tag letters.
+const fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{00ad}'
+            | '\u{034f}'
+            | '\u{061c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invisible_and_direction_characters_do_not_hide_a_word() {
+        assert_eq!(folded("F\u{200b}I\u{2060}R\u{00ad}E"), "fire");
+        assert_eq!(folded("\u{202e}fire\u{202c}"), "fire");
+        assert_eq!(folded("fi\u{e0041}re"), "fire");
+    }
+
+    #[test]
+    fn compatibility_forms_become_plain_letters() {
+        assert_eq!(normalised("Ｆｉｒｅ ﬁre"), "Fire fire");
+        assert_eq!(folded("ＦＩＲＥ"), "fire");
+    }
+
+    #[test]
+    fn case_is_folded_beyond_ascii() {
+        assert_eq!(folded("STRASSE Straße"), "strasse strasse");
+        assert_eq!(folded("ΟΔΟΣ οδος οδοσ"), "οδοσ οδοσ οδοσ");
+    }
+
+    #[test]
+    fn white_space_and_control_characters_collapse_to_one_space() {
+        assert_eq!(normalised("  a\u{0}\r\n\t b\u{a0}\u{3000}c  "), "a b c");
+        assert_eq!(normalised(" \n "), "");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(text in "\\PC{0,80}") {
+            let once = normalised(&text);
+            proptest::prop_assert_eq!(normalised(&once), once);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A source's record on its way to a native ticket: native JSON, and where each field of it came from.
+//!
+//! Every preset writes a draft, and one reader reads all of them. So there is one set of bounds and one set of errors,
+//! and an error still names the field of the source.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+/// Where the fields of a native ticket come from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Origins {
+    /// Pointer in front of all others: `/data` inside a structured CloudEvent.
+    pub(super) prefix: &'static str,
+    /// Native pointer → pointer in the source, for every field that was looked for.
+    looked_for: BTreeMap<&'static str, String>,
+    /// Native pointers of labels, whose names only the configuration knows.
+    labels: BTreeMap<String, String>,
+    /// Pointers of the source that gave a value, and the native pointer they went to.
+    pub(super) used: BTreeSet<(String, String)>,
+}
+
+impl Origins {
+    /// How an error names a native field: by its place in the source.
+    pub(super) fn of(&self, native: &str) -> String {
+        let exact = self.looked_for.get(native).or_else(|| self.labels.get(native));
+        let above = || {
+            let containers = self
+                .looked_for
+                .iter()
+                .filter(|(field, _)| native.strip_prefix(**field).is_some_and(|rest| rest.starts_with('/')));
+            containers.max_by_key(|(field, _)| field.len()).map(|(_, source)| format!("{source} (as {native})"))
+        };
+        let name = exact.cloned().or_else(above).unwrap_or_else(|| native.to_owned());
+        format!("{}{name}", self.prefix)
+    }
+}
+
+/// A native ticket in the making.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    /// Native JSON.
+    pub(super) ticket: Map<String, Value>,
+    /// Where it came from.
+    pub(super) origins: Origins,
+}
+
+impl Draft {
+    /// Sets a native field (`/title`, `/device/name`) from a place of the source; nothing there sets nothing.
+    pub(super) fn put(&mut self, native: &'static str, source: &str, value: Option<Value>) {
+        self.origins.looked_for.insert(native, source.to_owned());
+        self.insert(native, source, value);
+    }
+
+    /// Sets a label.
+    pub(super) fn put_label(&mut self, name: &str, source: &str, value: Option<Value>) {
+        let native = format!("/labels/{}", escaped(name));
+        self.origins.labels.insert(native.clone(), source.to_owned());
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            self.origins.used.insert((source.to_owned(), native));
+            let labels = self.ticket.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(labels) = labels {
+                labels.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    fn insert(&mut self, native: &str, source: &str, value: Option<Value>) {
+        let Some(value) = value.filter(|value| !value.is_null()) else { return };
+        self.origins.used.insert((source.to_owned(), native.to_owned()));
+        let path = native.trim_start_matches('/');
+        let (map, name) = match path.split_once('/') {
+            None => (&mut self.ticket, path),
+            Some((outer, inner)) => {
+                let outer = self.ticket.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                match outer {
+                    Value::Object(map) => (map, inner),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return,
+                }
+            }
+        };
+        map.insert(name.to_owned(), value);
+    }
+
+    /// Adds a relation to another ticket.
+    pub(super) fn put_relation(&mut self, kind: &str, source: &str, ticket_id: Option<String>) {
+        self.origins.looked_for.entry("/relations").or_insert_with(|| source.to_owned());
+        let Some(ticket_id) = ticket_id else { return };
+        self.origins.used.insert((source.to_owned(), "/relations".to_owned()));
+        let relations = self.ticket.entry("relations").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(relations) = relations {
+            relations.push(serde_json::json!({ "type": kind, "ticket_id": ticket_id }));
+        }
+    }
+}
+
+/// A name as a token of a JSON Pointer (RFC 6901 §3).
+pub(super) fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

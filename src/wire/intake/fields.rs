@@ -1,0 +1,201 @@
+//! Typed access to the fields of a native ticket. Absent and `null` are the same; a wrong type is an error that names
+//! the field, where it stands in the source, and what was expected.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::domain::time::UtcMillis;
+use crate::wire::words::ClosedWord;
+
+use super::draft::{Origins, escaped};
+use super::reason::{DeadLetterClass, DeadLetterReason};
+use super::settings::{IntakeSettings, lookup, word_key};
+use super::times::{self, TimeProblem};
+
+/// Bytes of a short field: names, categories, sites, identifiers of things. Longer ones are cut and flagged.
+pub(super) const SHORT_BYTES_MAX: usize = 256;
+
+/// What all fields of one record share.
+pub(super) struct Reading<'record> {
+    pub(super) settings: &'record IntakeSettings,
+    pub(super) origins: &'record Origins,
+    /// Raised when any text was cut to its bound.
+    pub(super) was_cut: Cell<bool>,
+}
+
+/// One object of the ticket and its place.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'record> {
+    pub(super) reading: &'record Reading<'record>,
+    pub(super) map: &'record Map<String, Value>,
+    pub(super) pointer: &'record str,
+}
+
+type Read<T> = Result<T, DeadLetterReason>;
+
+impl<'record> Fields<'record> {
+    fn value(&self, name: &str) -> Option<&'record Value> {
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Native pointer of a field.
+    pub(super) fn pointer_of(&self, name: &str) -> String {
+        format!("{}/{}", self.pointer, escaped(name))
+    }
+
+    /// A field that is not what it should be.
+    pub(super) fn invalid(&self, name: &str, problem: &str) -> DeadLetterReason {
+        let place = self.reading.origins.of(&self.pointer_of(name));
+        DeadLetterReason::new(DeadLetterClass::InvalidField, format!("{place}: {problem}"))
+    }
+
+    /// A field that must be there and is not.
+    pub(super) fn missing(&self, name: &str, advice: &str) -> DeadLetterReason {
+        let place = self.reading.origins.of(&self.pointer_of(name));
+        DeadLetterReason::new(DeadLetterClass::MissingField, format!("{place} is missing: {advice}"))
+    }
+
+    /// The text as it stands; the empty one is absent.
+    pub(super) fn raw_text(&self, name: &str) -> Read<Option<&'record str>> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.invalid(name, &format!("a text is expected, not {}", type_of(other)))),
+        }
+    }
+
+    /// A text in one line, at most [`SHORT_BYTES_MAX`] bytes.
+    pub(super) fn short(&self, name: &str) -> Read<Option<String>> {
+        self.line(name, SHORT_BYTES_MAX)
+    }
+
+    /// A text in one line.
+    pub(super) fn line(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
+        let text = self.raw_text(name)?.map(|text| one_line(self.cut(text, bytes_max)));
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    /// A text in lines.
+    pub(super) fn block(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
+        let text = self.raw_text(name)?.map(|text| many_lines(self.cut(text, bytes_max)));
+        Ok(text.filter(|text| !text.is_empty()))
+    }
+
+    fn cut<'text>(&self, text: &'text str, bytes_max: usize) -> &'text str {
+        let text = text.trim();
+        if text.len() > bytes_max {
+            self.reading.was_cut.set(true);
+        }
+        &text[..text.floor_char_boundary(bytes_max)]
+    }
+
+    /// A number of 0 or more without fraction.
+    pub(super) fn count(&self, name: &str) -> Read<Option<u64>> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Number(number)) if number.is_u64() => Ok(number.as_u64()),
+            Some(_) => Err(self.invalid(name, "a whole number of 0 or more is expected")),
+        }
+    }
+
+    /// A number of 0 or more that fits into 32 bits.
+    pub(super) fn small_count(&self, name: &str) -> Read<Option<u32>> {
+        let Some(count) = self.count(name)? else { return Ok(None) };
+        u32::try_from(count).map(Some).map_err(|_| self.invalid(name, "the number is too large"))
+    }
+
+    /// Yes or no; absent is no.
+    pub(super) fn flag(&self, name: &str) -> Read<bool> {
+        match self.value(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.invalid(name, "true or false is expected")),
+        }
+    }
+
+    /// A time.
+    pub(super) fn time(&self, name: &str) -> Read<Option<UtcMillis>> {
+        let Some(text) = self.raw_text(name)? else { return Ok(None) };
+        times::parse(text, self.reading.settings.time_zone.as_ref()).map(Some).map_err(|problem| match problem {
+            TimeProblem::Unreadable => self.invalid(name, "a time as in RFC 3339 is expected"),
+            TimeProblem::NoZone => self.invalid(name, "the time has no zone: set source.timezone"),
+        })
+    }
+
+    /// A word of a closed list that a wrong guess would harm.
+    pub(super) fn word<T: ClosedWord>(&self, name: &str, aliases: &BTreeMap<String, T>) -> Read<Option<T>> {
+        let Some(text) = self.raw_text(name)? else { return Ok(None) };
+        let known = lookup(aliases, text).or_else(|| T::from_word(&word_key(text)));
+        let expected = || {
+            let words: Vec<&str> = T::all().iter().map(|value| value.word()).collect();
+            format!("the word is none of {}: add it to source.aliases.{}", words.join(", "), T::NAME)
+        };
+        known.map(Some).ok_or_else(|| self.invalid(name, &expected()))
+    }
+
+    /// A word of a list that has a place for everything else.
+    pub(super) fn word_or<T: ClosedWord>(
+        &self,
+        name: &str,
+        aliases: &BTreeMap<String, T>,
+        other: T,
+    ) -> Read<Option<T>> {
+        let text = self.raw_text(name)?;
+        Ok(text.map(|text| lookup(aliases, text).or_else(|| T::from_word(&word_key(text))).unwrap_or(other)))
+    }
+
+    /// An object inside this one.
+    pub(super) fn object(&self, name: &str) -> Read<Option<&'record Map<String, Value>>> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(self.invalid(name, &format!("an object is expected, not {}", type_of(other)))),
+        }
+    }
+
+    /// A list inside this object; absent is empty.
+    pub(super) fn list(&self, name: &str) -> Read<&'record [Value]> {
+        match self.value(name) {
+            None => Ok(&[]),
+            Some(Value::Array(items)) => Ok(items),
+            Some(other) => Err(self.invalid(name, &format!("a list is expected, not {}", type_of(other)))),
+        }
+    }
+}
+
+/// What a JSON value is, for an error message.
+pub(super) const fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// Control characters, line ends included, become spaces.
+pub(super) fn one_line(text: &str) -> String {
+    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    line.trim().to_owned()
+}
+
+/// Line ends become `\n`; other control characters, NUL first of all, become spaces.
+fn many_lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\r' | '\n' => lines.push('\n'),
+            '\t' => lines.push('\t'),
+            _ if character.is_control() => lines.push(' '),
+            _ => lines.push(character),
+        }
+    }
+    lines.trim().to_owned()
+}

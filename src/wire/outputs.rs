@@ -1,0 +1,397 @@
+//! From a decided record to everything that is written for it.
+
+use serde::Serialize;
+
+use crate::domain::prediction::{Answer, ModelRole, Prediction};
+use crate::domain::severity::{Severity, SourceSeverity};
+use crate::domain::stage::AutoAction;
+use crate::domain::ticket::{RelationKind, Ticket, TicketId};
+use crate::policy::decided::{
+    ActionKind, Decided, Draw, Draws, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion,
+};
+use crate::policy::permit::Command;
+use crate::policy::ruling::{Moment, Ruling};
+use crate::policy::{Event, RecordFacts, identity};
+
+use super::command::{COMMAND_SCHEMA, CommandRecord};
+use super::dead_letter::DeadLetterRecord;
+use super::decision::{
+    AnswerRecord, Basis, CauseRecord, DECISION_SCHEMA, DecisionRecord, Digests, Distribution, DrawRecord, DrawsRecord,
+    EligibilityRecord, Latency, PerAction, PredictionRecord, ReviewNote, SeverityFact, TicketFacts, Volatile,
+};
+use super::intake::{DeadLetterReason, RawRecord};
+use super::output::{OutputRecord, OutputTopic};
+use super::review::{REVIEW_SCHEMA, ReviewRecord, ShownPrediction};
+use super::suggestion::{SUGGESTION_SCHEMA, SuggestionRecord};
+use super::values::{HexDigest, Instant, SourcePosition, rounded, rounded_probability};
+use super::words::Word;
+
+/// Everything that is known of one decided record.
+#[derive(Clone, Copy, Debug)]
+pub struct DecidedRecord<'record> {
+    /// Where the input record lies.
+    pub position: &'record SourcePosition,
+    /// The input record, for the dead letter.
+    pub raw: &'record RawRecord,
+    /// Why it is no ticket; a dead letter is written whenever this is given.
+    pub dead_letter: Option<&'record DeadLetterReason>,
+    /// What it was decided as.
+    pub facts: &'record RecordFacts<'record>,
+    /// What the models say, acting first.
+    pub answers: &'record [Answer],
+    /// What `decide` returned.
+    pub decided: &'record Decided,
+    /// What was in force.
+    pub ruling: &'record Ruling,
+    /// When.
+    pub moment: &'record Moment,
+    /// Parts of the latency, where a model was asked.
+    pub latency: Option<&'record Latency>,
+}
+
+/// All output records of one input record, the decision first. Stamp them with
+/// [`super::output::stamp_transaction`] when the transaction is complete.
+///
+/// # Errors
+/// None in practice: every record is made of texts, numbers and lists of them. The error is passed on rather than
+/// hidden, and counts as an unwritable record.
+pub fn output_records(record: &DecidedRecord<'_>) -> Result<Vec<OutputRecord>, serde_json::Error> {
+    let key = record.key();
+    let decision = decision_record(record);
+    let mut outputs = Vec::with_capacity(3);
+    let mut write = |topic, partition, payload: Vec<u8>| {
+        outputs.push(OutputRecord { topic, partition, key: key.clone(), payload, headers: Vec::new() });
+    };
+    write(OutputTopic::Decisions, Some(record.position.partition), json(&decision)?);
+    if let Some(suggestion) = &record.decided.suggestion
+        && let Some(suggestion) = suggestion_record(record, suggestion)
+    {
+        write(OutputTopic::Suggestions, None, json(&suggestion)?);
+    }
+    if let Some(command) = &record.decided.command
+        && let Some(command) = command_record(record, command)
+    {
+        write(OutputTopic::Commands, None, json(&command)?);
+    }
+    if let Some(review) = &record.decided.review {
+        write(OutputTopic::Review, None, json(&review_record(record, review))?);
+    }
+    if let Some(reason) = record.dead_letter {
+        let letter = DeadLetterRecord::new(record.position.clone(), record.raw, reason, record.decision_id());
+        write(OutputTopic::DeadLetters, None, json(&letter)?);
+    }
+    Ok(outputs)
+}
+
+fn json(record: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(record)
+}
+
+impl DecidedRecord<'_> {
+    fn ticket(&self) -> Option<&Ticket> {
+        match self.facts.event {
+            Event::Ticket(ticket) => Some(ticket),
+            Event::Gone(_) | Event::NotATicket => None,
+        }
+    }
+
+    fn ticket_id(&self) -> Option<&TicketId> {
+        match self.facts.event {
+            Event::Ticket(ticket) => Some(&ticket.ticket_id),
+            Event::Gone(ticket_id) => Some(ticket_id),
+            Event::NotATicket => None,
+        }
+    }
+
+    fn ticket_id_text(&self) -> Option<String> {
+        self.ticket_id().map(|id| id.as_str().to_owned())
+    }
+
+    fn revision(&self) -> Option<u64> {
+        self.ticket().and_then(|ticket| ticket.revision)
+    }
+
+    /// The ticket id; for what is no ticket the key of the input record, bounded.
+    fn key(&self) -> Option<Vec<u8>> {
+        let of_input = || self.raw.key.as_ref().map(|key| key.iter().copied().take(KEY_BYTES_MAX).collect());
+        self.ticket_id().map(|id| id.as_str().as_bytes().to_vec()).or_else(of_input)
+    }
+
+    fn decision_id(&self) -> HexDigest {
+        let SourcePosition { topic, partition, offset } = self.position;
+        HexDigest(identity::decision_id(topic, *partition, *offset, self.facts.content_digest))
+    }
+
+    fn acting(&self) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.role == ModelRole::Acting)
+    }
+
+    fn acting_prediction(&self) -> Option<&Prediction> {
+        self.acting()?.result.as_ref().ok()
+    }
+
+    /// Identifies the effect of this decision, where it has one.
+    fn idempotency_key(&self) -> Option<HexDigest> {
+        if let Some(command) = &self.decided.command {
+            return Some(HexDigest(command.idempotency_key));
+        }
+        self.decided.suggestion.as_ref()?;
+        let ticket = self.ticket()?;
+        let reopened = ticket.reopen_count.unwrap_or(0);
+        let input = self.facts.input_digest;
+        Some(HexDigest(identity::idempotency_key(&ticket.ticket_id, ActionKind::Suggest, input, reopened)))
+    }
+}
+
+/// Bytes of the input record's key that become the key of a dead letter. Longer keys are cut: the key only groups.
+const KEY_BYTES_MAX: usize = 512;
+
+/// The decision on one input record.
+pub fn decision_record(record: &DecidedRecord<'_>) -> DecisionRecord {
+    let decided = record.decided;
+    let group = |id| HexDigest(identity::decision_group(id, record.revision(), record.facts.content_digest));
+    let review = decided.review.as_ref();
+    DecisionRecord {
+        schema: DECISION_SCHEMA.to_owned(),
+        decision_id: record.decision_id(),
+        decision_group: record.ticket_id().map(group),
+        ticket_id: record.ticket_id_text(),
+        revision: record.revision(),
+        source: record.position.clone(),
+        appended_at: Instant(record.facts.appended_at),
+        outcome: Word(decided.outcome),
+        action: (decided.outcome == Outcome::Decided).then_some(Word(decided.action)),
+        rules: rule_words(&decided.rules),
+        duplicate_of: decided.duplicate_of.map(HexDigest),
+        superseded: decided.superseded,
+        review: review.map(|review| ReviewNote {
+            state: Word(review.state),
+            reason: Word(review.reason),
+            priority: review.priority,
+        }),
+        suggested: decided.suggestion.is_some(),
+        idempotency_key: record.idempotency_key(),
+        basis: basis(record),
+        volatile: volatile(record),
+    }
+}
+
+fn volatile(record: &DecidedRecord<'_>) -> Volatile {
+    let Moment { operating, desk, lease: _, lease_ms_needed: _, halted: _ } = record.moment;
+    Volatile {
+        desk_time: Instant(*desk),
+        decided_at: (operating != desk).then_some(Instant(*operating)),
+        latency: record.latency.map(|latency| {
+            let Latency { wait_ms, engine_ms, model_ms, decide_ms } = latency;
+            Latency {
+                wait_ms: rounded(*wait_ms),
+                engine_ms: rounded(*engine_ms),
+                model_ms: model_ms.iter().copied().map(rounded).collect(),
+                decide_ms: rounded(*decide_ms),
+            }
+        }),
+    }
+}
+
+/// What a decision rests on. An unchanged ticket, a duplicate and a dead letter rest on nothing: they stay small.
+fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
+    match record.decided.outcome {
+        Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => return None,
+        Outcome::Decided | Outcome::NotDrawn | Outcome::Terminal => {}
+    }
+    let Decided { slice, stage, shares, draws, eligibility, .. } = record.decided;
+    let policy = &record.ruling.policy;
+    let echo = record.ticket().map(identity::echo_digest);
+    Some(Basis {
+        content_digest: HexDigest(record.facts.content_digest),
+        input_digest: record.ticket().map(|_| HexDigest(record.facts.input_digest)),
+        echo_digest: echo.filter(|&echo| echo != record.facts.input_digest).map(HexDigest),
+        slice: slice.clone(),
+        stage: Word(*stage),
+        shares: per_action(&shares.map(|share| rounded(share.get()))),
+        rollout_revision: record.ruling.stage_map.rollout_revision,
+        draws: draws_record(draws),
+        answers: record.answers.iter().map(answer_record).collect(),
+        eligibility: eligibility.as_ref().map(|both| per_action(&both.each_ref().map(eligibility_record))),
+        digests: Digests {
+            config: HexDigest(record.ruling.config_digest),
+            policy: HexDigest(policy.policy_digest),
+            eligibility: HexDigest(policy.eligibility_digest),
+        },
+        facts: record.ticket().map(ticket_facts),
+    })
+}
+
+fn per_action<T: Clone>(values: &[T; 2]) -> PerAction<T> {
+    PerAction {
+        auto_triage: values[AutoAction::Triage.index()].clone(),
+        auto_resolve: values[AutoAction::Resolve.index()].clone(),
+    }
+}
+
+fn draws_record(draws: &Draws) -> DrawsRecord {
+    let Draws { evidence, cohort, audit, second_reading } = draws;
+    // The hash stays out: whoever has the key can make it again, and nobody else should.
+    let one = |draw: &Draw| DrawRecord { rate: rounded(draw.rate), drawn: draw.drawn };
+    DrawsRecord { evidence: one(evidence), cohort: one(cohort), audit: one(audit), second_reading: one(second_reading) }
+}
+
+fn answer_record(answer: &Answer) -> AnswerRecord {
+    let model = &answer.model;
+    AnswerRecord {
+        role: Word(answer.role),
+        model: model.name.clone(),
+        version: model.version.clone(),
+        digest: HexDigest(model.digest),
+        calibration_digest: HexDigest(model.calibration_digest),
+        purpose: Word(model.purpose),
+        prediction: answer.result.as_ref().ok().map(prediction_record),
+        missing: answer.result.as_ref().err().map(|fault| fault.as_str().to_owned()),
+    }
+}
+
+fn prediction_record(prediction: &Prediction) -> PredictionRecord {
+    let of = |severity| rounded_probability(prediction.severity.of(severity));
+    PredictionRecord {
+        severity: Word(prediction.severity.predicted()),
+        distribution: Distribution {
+            critical: of(Severity::Critical),
+            high: of(Severity::High),
+            medium: of(Severity::Medium),
+            low: of(Severity::Low),
+        },
+        causes: prediction.causes.iter().take(3).map(cause_record).collect(),
+        truncated: prediction.truncated,
+        tokens: prediction.tokens,
+    }
+}
+
+fn cause_record(cause: &crate::domain::prediction::CauseProbability) -> CauseRecord {
+    CauseRecord { cause: cause.cause.to_string(), probability: rounded_probability(cause.probability) }
+}
+
+fn eligibility_record(eligibility: &Eligibility) -> EligibilityRecord {
+    EligibilityRecord {
+        reached: eligibility.reached.iter().copied().map(rounded_probability).collect(),
+        forbidden_by: rule_words(&eligibility.forbidden_by),
+    }
+}
+
+/// Rules stand in records as plain texts, so that a reader of an older version can read a record with a new rule.
+fn rule_words(rules: &[Rule]) -> Vec<String> {
+    rules.iter().map(|rule| rule.as_str().to_owned()).collect()
+}
+
+fn ticket_facts(ticket: &Ticket) -> TicketFacts {
+    let parent = ticket.relations.iter().find(|relation| relation.kind == RelationKind::Parent);
+    TicketFacts {
+        fingerprint: HexDigest(identity::fingerprint(ticket)),
+        created_at: Instant(ticket.created_at),
+        created_at_origin: Word(ticket.created_at_origin),
+        updated_at: ticket.updated_at.map(Instant),
+        revision_is_native: ticket.revision_is_native,
+        status: ticket.status.map(Word),
+        severity_reported: severity_fact(&ticket.severity_reported),
+        severity_counterparty: severity_fact(&ticket.severity_counterparty),
+        kind: ticket.kind.map(Word),
+        category: ticket.category.clone(),
+        vendor: ticket.device.vendor.clone(),
+        device_type: ticket.device.device_type.clone(),
+        site: ticket.site.clone(),
+        region: ticket.region.clone(),
+        customer_tier: ticket.customer_tier.clone(),
+        channel: ticket.channel.map(Word),
+        source_system: ticket.source.system.clone(),
+        labels: ticket.labels.clone(),
+        parent: parent.map(|relation| relation.ticket_id.as_str().to_owned()),
+        reopen_count: ticket.reopen_count,
+        alarms_truncated: ticket.incompleteness.alarms_truncated,
+        body_cut: ticket.incompleteness.body_cut,
+        notes_dropped: ticket.incompleteness.notes_dropped,
+        human_touched: ticket.human_touched,
+        written_by_noctriage: ticket.written_by_noctriage,
+    }
+}
+
+fn severity_fact(severity: &SourceSeverity) -> Option<SeverityFact> {
+    match severity {
+        SourceSeverity::Absent => None,
+        SourceSeverity::Known { value, native: _, set_by } => {
+            Some(SeverityFact { value: Some(Word(*value)), set_by: Word(*set_by) })
+        }
+        SourceSeverity::Unmapped { native: _, set_by } => Some(SeverityFact { value: None, set_by: Word(*set_by) }),
+    }
+}
+
+/// A suggestion, where the ticket and an acting answer are there, which `decide` makes sure of.
+fn suggestion_record(record: &DecidedRecord<'_>, suggestion: &Suggestion) -> Option<SuggestionRecord> {
+    let Suggestion { severity, confidence, root_cause, queue } = suggestion;
+    let model = &record.acting()?.model;
+    let ticket = record.ticket()?;
+    let input = record.facts.input_digest;
+    let reopened = ticket.reopen_count.unwrap_or(0);
+    Some(SuggestionRecord {
+        schema: SUGGESTION_SCHEMA.to_owned(),
+        ticket_id: ticket.ticket_id.as_str().to_owned(),
+        revision: ticket.revision,
+        decision_id: record.decision_id(),
+        idempotency_key: HexDigest(identity::idempotency_key(&ticket.ticket_id, ActionKind::Suggest, input, reopened)),
+        write_as: Word(record.ruling.policy.suggest_as),
+        severity: Word(*severity),
+        confidence: rounded_probability(*confidence),
+        root_cause: root_cause.as_ref().map(|(cause, probability)| CauseRecord {
+            cause: cause.clone(),
+            probability: rounded_probability(*probability),
+        }),
+        queue: queue.clone(),
+        model: model.name.clone(),
+        model_version: model.version.clone(),
+    })
+}
+
+/// A command; only a ticket can have one.
+fn command_record(record: &DecidedRecord<'_>, command: &Command) -> Option<CommandRecord> {
+    let ticket = record.ticket()?;
+    let permit = command.permit();
+    Some(CommandRecord {
+        schema: COMMAND_SCHEMA.to_owned(),
+        ticket_id: ticket.ticket_id.as_str().to_owned(),
+        action: Word(permit.action()),
+        severity: Word(command.severity),
+        queue: command.queue.clone(),
+        root_cause: command.root_cause.clone(),
+        idempotency_key: HexDigest(command.idempotency_key),
+        expected_revision: ticket.revision,
+        not_after: Instant(command.not_after),
+        decision_id: record.decision_id(),
+        policy_digest: HexDigest(record.ruling.policy.policy_digest),
+        rollout_revision: permit.rollout_revision(),
+        slice: permit.slice().to_owned(),
+    })
+}
+
+/// A review item. A blind one says nothing that any model said, and no reason but its own.
+fn review_record(record: &DecidedRecord<'_>, review: &Review) -> ReviewRecord {
+    let Review { state, reason, priority, related } = review;
+    let is_blind = *reason == ReviewReason::Sample || record.decided.draws.evidence.drawn;
+    let shown = |prediction: &Prediction| ShownPrediction {
+        severity: Word(prediction.severity.predicted()),
+        confidence: rounded_probability(prediction.severity.confidence()),
+        root_cause: prediction.causes.first().map(cause_record),
+    };
+    ReviewRecord {
+        schema: REVIEW_SCHEMA.to_owned(),
+        ticket_id: record.ticket_id_text(),
+        revision: record.revision(),
+        state: Word(*state),
+        reason: Word(*reason),
+        priority: *priority,
+        related: if is_blind { None } else { related.as_ref().map(|id| id.as_str().to_owned()) },
+        decision_id: record.decision_id(),
+        prediction: if is_blind { None } else { record.acting_prediction().map(shown) },
+    }
+}
+
+#[cfg(test)]
+#[path = "outputs_tests.rs"]
+mod tests;

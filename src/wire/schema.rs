@@ -1,0 +1,62 @@
+//! JSON Schemas of the records, generated from their types. The committed files under `schemas/` are these.
+
+use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+
+use super::command::CommandRecord;
+use super::dead_letter::DeadLetterRecord;
+use super::decision::DecisionRecord;
+use super::review::ReviewRecord;
+use super::suggestion::SuggestionRecord;
+use super::ticket_schema::NativeTicket;
+
+/// Names of all schemas, as `config schema NAME` takes them.
+pub const NAMES: [&str; 6] = ["ticket", "decision", "suggestion", "command", "review", "dead-letter"];
+
+/// The schema of one kind of record, as indented JSON with a final newline; `None` for a name not in [`NAMES`].
+pub fn by_name(name: &str) -> Option<String> {
+    match name {
+        "ticket" => Some(schema_of::<NativeTicket>()),
+        "decision" => Some(schema_of::<DecisionRecord>()),
+        "suggestion" => Some(schema_of::<SuggestionRecord>()),
+        "command" => Some(schema_of::<CommandRecord>()),
+        "review" => Some(schema_of::<ReviewRecord>()),
+        "dead-letter" => Some(schema_of::<DeadLetterRecord>()),
+        _ => None,
+    }
+}
+
+fn schema_of<T: JsonSchema>() -> String {
+    let generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    format!("{:#}\n", generator.into_root_schema_for::<T>().as_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_committed_schemas_are_the_generated_ones() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        for name in NAMES {
+            let path = folder.join(format!("{name}.json"));
+            let generated = by_name(name).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "the switch is of this test alone")]
+            if std::env::var("NOCTRIAGE_UPDATE_SCHEMAS").is_ok_and(|value| value == "1") {
+                std::fs::write(&path, &generated).unwrap();
+            }
+            let committed = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                committed == generated,
+                "schemas/{name}.json is not what the types say; look at the change, then run this test with \
+                 NOCTRIAGE_UPDATE_SCHEMAS=1"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_has_no_schema() {
+        assert_eq!(by_name("verdict"), None);
+    }
+}
