@@ -10,6 +10,7 @@ use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Generator, LabelledSet, 
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UtcMillis;
 use crate::inference::render::{DEFAULT_TEMPLATE, Template};
+use crate::wire::intake::{self, Intake, IntakeSettings, RawRecord};
 
 /// Most tickets of one call: more than any recipe needs, few enough for memory.
 const TICKETS_MAX: usize = 1_000_000;
@@ -148,46 +149,10 @@ fn write_line(output: &mut impl Write, row: &Value) -> anyhow::Result<()> {
 }
 
 fn read_native(value: &Value) -> anyhow::Result<Ticket> {
-    use crate::domain::severity::{SetBy, Severity, SourceSeverity};
-    use crate::domain::ticket::{Alarm, AuthorKind, Device, Note, TicketId};
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let severity = |word: &str| {
-        let value = match word {
-            "critical" => Severity::Critical,
-            "major" | "high" => Severity::High,
-            "minor" | "medium" => Severity::Medium,
-            "warning" | "low" => Severity::Low,
-            _ => return SourceSeverity::Absent,
-        };
-        SourceSeverity::Known { value, native: word.to_owned(), set_by: SetBy::System }
-    };
-    let id = TicketId::try_new(value["ticket_id"].as_str().context("ticket_id is missing")?)?;
-    let mut ticket = Ticket::minimal(id, "", UtcMillis(0));
-    ticket.title = text(&value["title"]);
-    ticket.description = text(&value["description"]);
-    ticket.category = text(&value["category"]);
-    ticket.site = text(&value["site"]);
-    let device = &value["device"];
-    ticket.device = Device {
-        name: text(&device["name"]),
-        vendor: text(&device["vendor"]),
-        device_type: text(&device["type"]),
-        ..Device::default()
-    };
-    ticket.severity_reported = severity(value["severity"]["reported"]["value"].as_str().unwrap_or_default());
-    for alarm in value["alarms"].as_array().into_iter().flatten() {
-        ticket.alarms.push(Alarm {
-            name: text(&alarm["name"]),
-            perceived_severity: severity(alarm["perceived_severity"].as_str().unwrap_or_default()),
-            ..Alarm::default()
-        });
+    let record = RawRecord { value: Some(value.to_string().into_bytes()), ..RawRecord::default() };
+    match intake::read(&record, &IntakeSettings::default()) {
+        Intake::Ticket(ticket) => Ok(*ticket),
+        Intake::Gone(ticket_id) => Err(anyhow!("{ticket_id} is a deletion, not a ticket")),
+        Intake::DeadLetter(reason) => Err(anyhow!("{}: {}", reason.class.as_str(), reason.detail)),
     }
-    for note in value["notes"].as_array().into_iter().flatten() {
-        ticket.notes.push(Note {
-            at: None,
-            author_kind: AuthorKind::System,
-            text: text(&note["text"]).unwrap_or_default(),
-        });
-    }
-    Ok(ticket)
 }
