@@ -47,6 +47,9 @@ pub struct TicketMemory {
     pub last_revision: Option<u64>,
     /// Input digest of the last full decision (outcome `decided`), if any.
     pub last_input_digest: Option<Digest>,
+    /// Input digest that the ticket of that decision has once noctriage has written its severity into it: its own answer
+    /// coming back, nothing new.
+    pub last_echo_digest: Option<Digest>,
     /// Decision id of the committed decision of exactly this id, revision and content, if any.
     pub exact_match: Option<Digest>,
     /// Whether any revision handed the ticket to a person, drawn tickets included.

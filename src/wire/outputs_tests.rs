@@ -212,12 +212,12 @@ fn an_unchanged_ticket_and_a_duplicate_stay_small() {
     let memory = |exact_match| TicketMemory {
         last_revision: Some(3),
         last_input_digest: Some(identity::input_digest(&ticket)),
+        last_echo_digest: None,
         exact_match,
         person_has_it: false,
         suggested_for: None,
         acted: None,
         resolved_by_us: false,
-        changed_review_for: None,
         review_open: None,
         reopen_count: 0,
     };

@@ -62,6 +62,7 @@ pub(super) fn remembered() -> TicketMemory {
     TicketMemory {
         last_revision: Some(0),
         last_input_digest: Some(OTHER_INPUT),
+        last_echo_digest: None,
         exact_match: None,
         person_has_it: false,
         suggested_for: None,

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{AuthorKind, Note, Status};
 use crate::policy::decided::{Outcome, ReviewState};
-use crate::policy::identity::input_digest;
+use crate::policy::identity::{echo_digest, input_digest};
 use crate::policy::permit::Command;
 
 /// How the ticket system shows who wrote a revision.
@@ -53,6 +53,7 @@ impl Simulation {
         memory.person_has_it |= decided.hands_to_person();
         if decided.outcome == Outcome::Decided {
             memory.last_input_digest = Some(input);
+            memory.last_echo_digest = Some(echo_digest(&self.world.ticket));
         }
         if decided.suggestion.is_some() {
             memory.suggested_for = Some(input);
@@ -109,6 +110,7 @@ fn check_rest(world: World, echo: Echo) -> Simulation {
     assert!(rounds.is_some(), "still talking after {ROUNDS_MAX} rounds: {described}");
     assert!(!simulation.round(), "spoke again after resting: {described}");
 
+    assert!(simulation.commands.len() <= 1, "our own severity coming back was taken for news: {described}");
     let mut keys: Vec<Digest> = simulation.commands.iter().map(|command| command.idempotency_key).collect();
     keys.sort_unstable();
     keys.dedup();
