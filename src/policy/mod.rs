@@ -10,6 +10,7 @@ pub mod eligibility;
 mod explain;
 pub mod guards;
 pub mod identity;
+mod meaning;
 mod names;
 pub mod permit;
 pub mod queues;

@@ -458,7 +458,7 @@ mod tests {
         }
     }
 
-    fn query<'a>(ticket: &'a TicketId, revision: u64, minute: i64) -> Query<'a> {
+    fn query(ticket: &TicketId, revision: u64, minute: i64) -> Query<'_> {
         Query {
             partition: 0,
             ticket_id: Some(ticket),
