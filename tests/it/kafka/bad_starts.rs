@@ -4,7 +4,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use super::broker::broker;
-use super::daemon::Daemon;
+use super::daemon::{Card, Daemon};
 
 #[track_caller]
 fn check_said(output: &Output, code: i32, words: &[&str]) {
@@ -18,7 +18,7 @@ fn check_said(output: &Output, code: i32, words: &[&str]) {
 #[test]
 fn a_missing_topic_ends_the_start_with_78_and_says_how_to_make_it() {
     let Some(broker) = broker("missing-topic") else { return };
-    let daemon = Daemon::prepare(&broker, "one", "");
+    let daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
     let tickets = broker.topic("tickets");
     check_said(&daemon.command(&["run"]), 78, &[&tickets, "does not exist", "topics create"]);
     check_said(&daemon.command(&["topics", "create"]), 75, &[&tickets, "belongs to the ticket system"]);
@@ -27,7 +27,7 @@ fn a_missing_topic_ends_the_start_with_78_and_says_how_to_make_it() {
 #[test]
 fn a_wrong_number_of_partitions_ends_the_start_and_is_never_mended_by_itself() {
     let Some(broker) = broker("partitions") else { return };
-    let daemon = Daemon::prepare(&broker, "one", "");
+    let daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
     broker.create("tickets", 3, &[]);
     broker.create("decisions", 2, &[]);
     for name in ["suggestions", "commands", "review", "dead_letters"] {
@@ -42,7 +42,7 @@ fn a_wrong_number_of_partitions_ends_the_start_and_is_never_mended_by_itself() {
 #[test]
 fn topics_are_made_once_and_what_differs_is_said_and_left_alone() {
     let Some(broker) = broker("topics") else { return };
-    let daemon = Daemon::prepare(&broker, "one", "");
+    let daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
     let planned = daemon.command(&["topics", "create", "--tickets-partitions", "2", "--dry-run"]);
     assert!(planned.status.success(), "{}", String::from_utf8_lossy(&planned.stderr));
     assert!(String::from_utf8_lossy(&planned.stdout).contains("would create"));
@@ -50,7 +50,7 @@ fn topics_are_made_once_and_what_differs_is_said_and_left_alone() {
     let again = daemon.command(&["topics", "create"]);
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert!(!String::from_utf8_lossy(&again.stdout).contains("created"));
-    let longer = Daemon::prepare(&broker, "one", "[kafka.create2]\n");
+    let longer = Daemon::prepare(&broker, "one", Card::Demo, "[kafka.create2]\n");
     check_said(&longer.command(&["topics", "create"]), 78, &["kafka.create2"]);
 }
 
@@ -58,7 +58,7 @@ fn topics_are_made_once_and_what_differs_is_said_and_left_alone() {
 fn an_unreachable_broker_ends_the_start_with_75_and_names_the_address() {
     let Some(mut broker) = broker("unreachable") else { return };
     broker.brokers = "127.0.0.1:1".into();
-    let mut daemon = Daemon::prepare(&broker, "one", "");
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
     daemon.start();
     let status = daemon.wait_end(Duration::from_secs(60));
     assert_eq!(status.code(), Some(75));
@@ -68,7 +68,7 @@ fn an_unreachable_broker_ends_the_start_with_75_and_names_the_address() {
 #[test]
 fn deleted_records_refuse_the_start_until_the_loss_is_accepted() {
     let Some(broker) = broker("loss") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", "[rollout]\nfixed_stage = \"shadow\"\n");
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "[rollout]\nfixed_stage = \"shadow\"\n");
     daemon.create_topics(1);
     let records: Vec<_> = (0..5).map(|index| super::tickets::record(super::tickets::Preset::Native, index)).collect();
     broker.write("tickets", &records);

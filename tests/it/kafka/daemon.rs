@@ -21,14 +21,43 @@ pub(crate) fn model(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo").join(name)
 }
 
+/// A copy of a bundled model whose card says `production`: a demo model never leaves shadow, and later stages have to be
+/// tested on something. Nothing else of it is changed.
+fn production_copy(name: &str, into: &Path) -> PathBuf {
+    let copy = into.join(name);
+    fs::create_dir(&copy).unwrap();
+    for entry in fs::read_dir(model(name)).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+    }
+    let card = copy.join("model.toml");
+    let text = fs::read_to_string(&card).unwrap();
+    assert!(text.contains("purpose = \"demo\""), "{text}");
+    fs::write(&card, text.replace("purpose = \"demo\"", "purpose = \"production\"")).unwrap();
+    copy
+}
+
+/// What the acting model's card says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Card {
+    /// As it is bundled: never leaves shadow here.
+    Demo,
+    /// A copy that says `production`.
+    Production,
+}
+
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 impl Daemon {
     /// Writes a configuration for this broker; `more` is appended, and may open further tables.
-    pub(crate) fn prepare(broker: &Broker, instance: &str, more: &str) -> Self {
+    pub(crate) fn prepare(broker: &Broker, instance: &str, card: Card, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let acting = match card {
+            Card::Demo => model("v1"),
+            Card::Production => production_copy("v1", directory.path()),
+        };
         let port = free_port();
         let key = directory.path().join("draw.key");
         fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
@@ -46,7 +75,7 @@ impl Daemon {
              [model]\ndirectory = \"{}\"\nbaseline = \"{}\"\n{more}",
             broker.brokers,
             broker.prefix,
-            model("v1").display(),
+            acting.display(),
             model("tfidf").display(),
         );
         fs::write(directory.path().join("noctriage.toml"), text).unwrap();

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use super::broker::broker;
 use super::checker::check;
-use super::daemon::Daemon;
+use super::daemon::{Card, Daemon};
 use super::tickets::{Preset, record};
 
 const RECORDS: usize = 668;
 const PARTITIONS: i32 = 3;
 
-fn check_survives_three_kills(preset: Preset) {
+/// `Card::Demo` is the bundled model as it is, which predicts the evidence draw in shadow; the copy that says
+/// `production` goes on to suggestions.
+fn check_survives_three_kills(preset: Preset, card: Card) {
     let Some(broker) = broker(&format!("killed-{}", preset.name())) else { return };
     let more = format!(
-        "[source]\npreset = \"{}\"\ntimezone = \"UTC\"\n[triage]\nbatch_records_max = 8\n[rollout]\nfixed_stage = \"suggest\"\n",
+        "[source]\npreset = \"{}\"\ntimezone = \"UTC\"\n[triage]\nbatch_records_max = 8\n\
+         [policy.draws]\nevidence_shadow = 0.6\n[rollout]\nfixed_stage = \"suggest\"\n",
         preset.name()
     );
-    let mut daemon = Daemon::prepare(&broker, "one", &more);
+    let mut daemon = Daemon::prepare(&broker, "one", card, &more);
     daemon.create_topics(PARTITIONS);
     daemon.start();
     daemon.wait_ready();
@@ -46,15 +49,15 @@ fn check_survives_three_kills(preset: Preset) {
 
 #[test]
 fn native_tickets_survive_three_kills_with_one_outcome_each() {
-    check_survives_three_kills(Preset::Native);
+    check_survives_three_kills(Preset::Native, Card::Demo);
 }
 
 #[test]
 fn servicenow_tickets_survive_three_kills_with_one_outcome_each() {
-    check_survives_three_kills(Preset::ServiceNow);
+    check_survives_three_kills(Preset::ServiceNow, Card::Production);
 }
 
 #[test]
 fn alertmanager_groups_survive_three_kills_with_one_outcome_each() {
-    check_survives_three_kills(Preset::Alertmanager);
+    check_survives_three_kills(Preset::Alertmanager, Card::Production);
 }

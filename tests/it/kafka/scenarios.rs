@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::broker::broker;
 use super::checker::check;
-use super::daemon::Daemon;
+use super::daemon::{Card, Daemon};
 use super::tickets::{Preset, record};
 
 const SUGGEST: &str = "[rollout]\nfixed_stage = \"suggest\"\n";
@@ -13,7 +13,7 @@ const SUGGEST: &str = "[rollout]\nfixed_stage = \"suggest\"\n";
 #[test]
 fn a_good_reload_is_taken_over_whole_and_a_bad_one_not_at_all() {
     let Some(broker) = broker("reload") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", "[policy]\ncritical_cut_off = 0.05\n");
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "[policy]\ncritical_cut_off = 0.05\n");
     daemon.create_topics(1);
     daemon.start();
     daemon.wait_ready();
@@ -48,7 +48,7 @@ fn a_good_reload_is_taken_over_whole_and_a_bad_one_not_at_all() {
 #[test]
 fn a_duplicate_names_the_decision_it_repeats_also_after_a_restart() {
     let Some(broker) = broker("duplicate") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", SUGGEST);
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Production, SUGGEST);
     daemon.create_topics(2);
     daemon.start();
     broker.write("tickets", &[record(Preset::Native, 1), record(Preset::Native, 1), record(Preset::Native, 2)]);
@@ -68,7 +68,7 @@ fn a_duplicate_names_the_decision_it_repeats_also_after_a_restart() {
 #[test]
 fn shadow_shows_nothing_to_anybody() {
     let Some(broker) = broker("shadow") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", "[policy.draws]\nevidence_shadow = 0.5\n");
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "[policy.draws]\nevidence_shadow = 0.5\n");
     daemon.create_topics(2);
     daemon.start();
     broker.write("tickets", &(0..100).map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
@@ -87,8 +87,8 @@ fn shadow_shows_nothing_to_anybody() {
 #[test]
 fn two_instances_share_the_partitions_and_one_takes_over_when_the_other_is_killed() {
     let Some(broker) = broker("two") else { return };
-    let mut one = Daemon::prepare(&broker, "one", SUGGEST);
-    let mut two = Daemon::prepare(&broker, "two", SUGGEST);
+    let mut one = Daemon::prepare(&broker, "one", Card::Production, SUGGEST);
+    let mut two = Daemon::prepare(&broker, "two", Card::Production, SUGGEST);
     one.create_topics(4);
     one.start();
     two.start();
@@ -110,7 +110,7 @@ fn two_instances_share_the_partitions_and_one_takes_over_when_the_other_is_kille
 #[test]
 fn explain_and_dead_letters_say_what_happened_and_a_retry_is_read_again() {
     let Some(broker) = broker("explain") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", SUGGEST);
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Production, SUGGEST);
     daemon.create_topics(1);
     daemon.start();
     broker.write("tickets", &[record(Preset::Native, 1), record(Preset::Native, 7)]);
@@ -131,11 +131,43 @@ fn explain_and_dead_letters_say_what_happened_and_a_retry_is_read_again() {
     check(&broker, &broker.prefix).assert_clean();
 }
 
+#[test]
+fn commands_name_their_permit_and_never_touch_what_a_source_calls_high() {
+    let Some(broker) = broker("commands") else { return };
+    // A threshold far below any that a site would use: what is tested is the path, not the model.
+    let more = "[policy]\nthreshold = 0.30\nthreshold_grid = [0.30, 0.95]\ncritical_cut_off = 0.90\nhigh_cap = 0.90\n\
+                [policy.caps]\nactions_per_hour = 1000\narrivals_share = 1.0\n[policy.storm]\ntickets = 1000\n\
+                [source]\npreset = \"servicenow\"\ntimezone = \"UTC\"\n\
+                [rollout]\nfixed_stage = \"auto_triage\"\n[rollout.shares]\nauto_triage = 0.8\n";
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Production, more);
+    daemon.create_topics(2);
+    daemon.start();
+    let records: Vec<_> = (0..300).map(|index| record(Preset::ServiceNow, index)).collect();
+    broker.write("tickets", &records);
+    broker.wait("all have outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 300);
+    assert!(daemon.stop().success());
+    let checked = check(&broker, &broker.prefix);
+    checked.assert_clean();
+    let decisions: Vec<_> = checked.decisions.iter().map(super::broker::Record::json).collect();
+    let commands = broker.read("commands", "read_committed");
+    assert!(!commands.is_empty(), "no command among {:?}", checked.outcomes());
+    for command in commands.iter().map(super::broker::Record::json) {
+        let decision = decisions.iter().find(|decision| decision["decision_id"] == command["decision_id"]).unwrap();
+        let reported = &decision["basis"]["facts"]["severity_reported"]["value"];
+        assert!(reported != "critical" && reported != "high", "{command} on {decision}");
+        assert_eq!(decision["action"], "auto_triage");
+        assert_eq!(decision["basis"]["draws"]["evidence"]["drawn"], false, "{decision}");
+        assert_eq!(command["idempotency_key"], decision["idempotency_key"]);
+        assert_eq!(command["severity"], "low");
+        assert!(command["not_after"].is_string() && command["slice"] == "rest", "{command}");
+    }
+}
+
 /// Printed, not asserted: figures of a shared machine.
 #[test]
 fn latency_and_memory_at_ten_tickets_a_second_are_printed() {
     let Some(broker) = broker("latency") else { return };
-    let mut daemon = Daemon::prepare(&broker, "one", SUGGEST);
+    let mut daemon = Daemon::prepare(&broker, "one", Card::Production, SUGGEST);
     daemon.create_topics(3);
     daemon.start();
     daemon.wait_ready();
