@@ -1,17 +1,30 @@
 //! noctriage: ticket triage for network operations centres. See ARCHITECTURE.md for the map.
 //!
-//! A module uses only modules above its own line here; `domain`, `statistics` and `policy` are pure.
+//! A module uses only modules above its own line here, which `tests/it/pure.rs` checks; the blank lines keep the
+//! formatter from sorting them. The first three are pure: no clock, file, network, thread or log.
+
+pub mod domain;
+
+pub mod statistics;
+
+pub mod policy;
+
+pub mod clock;
+
+pub mod wire;
+
+pub mod config;
+
+pub mod metrics;
+
+pub mod inference;
+
+pub mod kafka;
 
 pub mod admin;
-pub mod cli;
-pub mod clock;
-pub mod config;
+
 pub mod daemon;
+
 pub mod demo;
-pub mod domain;
-pub mod inference;
-pub mod kafka;
-pub mod metrics;
-pub mod policy;
-pub mod statistics;
-pub mod wire;
+
+pub mod cli;

@@ -12,7 +12,9 @@ mod demo;
 mod explain;
 mod init;
 mod model;
+mod progress;
 mod run;
+mod settings_file;
 mod topics;
 
 /// It holds.

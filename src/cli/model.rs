@@ -1,12 +1,54 @@
-//! `noctriage model`.
+//! `noctriage model`: make a card for a model directory, check it, ask it for predictions. No Kafka, no configuration.
+
+mod check;
+mod init;
+mod predict;
+
+use std::path::PathBuf;
 
 use super::CommandResult;
+use crate::config::settings::DeviceChoice;
 
 /// Commands of `model`.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Write the card `model.toml` of a model directory: from what its files say, and from you for the rest.
+    // `--version` is the model's here, as everywhere on a card.
+    #[command(disable_version_flag = true)]
+    Init(init::Arguments),
+    /// Check a model directory: digests, shapes, probes, one rendered ticket, tickets per second.
+    Check(check::Arguments),
+    /// Predict tickets from standard input (one native ticket in JSON per line); one line of JSON out per line in.
+    Predict(predict::Arguments),
+}
+
+/// What commands that load a model have in common.
+#[derive(Debug, clap::Args)]
+struct ModelArguments {
+    /// Model directory.
+    directory: PathBuf,
+    /// Second directory that has the root-cause head.
+    #[arg(long, value_name = "DIR")]
+    root_cause_model: Option<PathBuf>,
+    /// Where it runs: auto, cpu or cuda:N.
+    #[arg(long, default_value = "auto", value_parser = device)]
+    device: DeviceChoice,
+}
+
+fn device(word: &str) -> Result<DeviceChoice, String> {
+    match (word, word.strip_prefix("cuda:").map(str::parse)) {
+        ("auto", _) => Ok(DeviceChoice::Auto),
+        ("cpu", _) => Ok(DeviceChoice::Cpu),
+        (_, Some(Ok(ordinal))) => Ok(DeviceChoice::Cuda(ordinal)),
+        (_, Some(Err(_)) | None) => Err("is not one of auto, cpu, cuda:N".into()),
+    }
+}
 
 /// Runs a command of `model`.
 pub fn run(command: Command) -> CommandResult {
-    match command {}
+    match command {
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Predict(arguments) => predict::run(&arguments),
+    }
 }

@@ -10,6 +10,8 @@ use crate::domain::stage::{Share, Stage};
 use crate::policy::ruling::{DrawKey, Policy};
 use crate::wire::intake::IntakeSettings;
 
+use super::taxonomy::Taxonomy;
+
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -29,6 +31,13 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// Log.
     pub log: LogSettings,
+    /// Digest of all outside policy and model that decides eligibility: source, taxonomy, id of the draw key. The policy
+    /// is sealed with it; whoever knows more (device class) seals again with both.
+    pub eligibility_base: Digest,
+    /// Root causes and severity words of the site.
+    pub taxonomy: Arc<Taxonomy>,
+    /// Kept for the rollout controller; nothing reads it yet.
+    pub later: LaterSettings,
     /// Key of the draws.
     pub draw_key: DrawKey,
     /// Digest of the whole configuration as loaded (secrets left out).
@@ -185,4 +194,24 @@ pub struct LogSettings {
     pub filter: String,
     /// JSON lines instead of text.
     pub json: bool,
+}
+
+/// Accepted and kept for the rollout controller; nothing reads it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaterSettings {
+    /// What counts as a person's verdict.
+    pub truth: TruthSource,
+    /// Where transitions are announced; `None`: nowhere.
+    pub notify_url: Option<String>,
+}
+
+/// What counts as a person's verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TruthSource {
+    /// Not declared yet: no stage can be earned.
+    Undecided,
+    /// Events of the ticket system.
+    TicketSystem,
+    /// An explicit question in the day's label list.
+    Explicit,
 }

@@ -26,6 +26,9 @@ pub enum ModelRole {
 }
 
 impl ModelRole {
+    /// All roles.
+    pub const ALL: [Self; 3] = [Self::Acting, Self::Baseline, Self::Candidate];
+
     /// The word used in records and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,6 +99,9 @@ pub enum TicketFault {
 }
 
 impl TicketFault {
+    /// The words of [`TicketFault::as_str`], all of them: the label values of a metric.
+    pub const WORDS: [&str; 5] = ["not_finite", "encoding", "failed", "deadline", "engine_stopped"];
+
     /// The closed word for records and metrics.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -29,6 +29,8 @@ pub struct Encoded {
     pub features: Vec<(u32, f32)>,
     /// Whether the text was cut to fit.
     pub truncated: bool,
+    /// The ticket as the root-cause model of a second directory reads it; `None` where there is no second directory.
+    pub second: Option<Box<Encoded>>,
 }
 
 impl Encoded {

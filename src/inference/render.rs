@@ -7,10 +7,9 @@
 
 use std::fmt::Write as _;
 
-use unicode_normalization::UnicodeNormalization as _;
-
 use crate::domain::severity::{SetBy, SourceSeverity};
 use crate::domain::ticket::{Alarm, AuthorKind, Note, Ticket};
+use crate::policy::text::normalised;
 
 /// Longest rendered text in bytes. A tokenizer needs milliseconds for it and no encoder reads more; half of it would
 /// cut long mail threads before the truncation policy sees them, double only costs time.
@@ -251,34 +250,6 @@ fn note_text(note: &Note) -> String {
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" , ")
-}
-
-/// NFKC without zero-width, bidirectional and control characters, every run of white space one blank; case is kept.
-fn normalised(text: &str) -> String {
-    let mut clean = String::new();
-    for character in text.nfkc().filter(|character| !is_invisible(*character)) {
-        if clean.len() > TEXT_BYTES_MAX {
-            // One byte over the bound is enough for the whole text to be recognised as cut.
-            break;
-        }
-        if character.is_whitespace() || character.is_control() {
-            if !clean.is_empty() && !clean.ends_with(' ') {
-                clean.push(' ');
-            }
-        } else {
-            clean.push(character);
-        }
-    }
-    clean.truncate(clean.trim_end().len());
-    clean
-}
-
-/// Characters that a person does not see and that split words for a machine: zero-width, joiners, marks of direction,
-/// soft hyphen, byte order mark, variation selectors and tags.
-const fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E01EF}')
 }
 
 /// Collects lines, keeps blanks single, stops at the bound.

@@ -1,1 +1,10 @@
-//! Client options with their why, the poll thread, transactions, faults, topics.
+//! Everything that speaks to Kafka. Elsewhere there are only values: events in, one batch as one transaction out.
+
+pub mod client;
+pub mod fault;
+pub mod log;
+pub mod scan;
+pub mod session;
+pub mod topics;
+mod transaction;
+pub mod view_reader;

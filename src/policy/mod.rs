@@ -7,11 +7,14 @@ pub mod decided;
 pub mod digests;
 pub mod draws;
 pub mod eligibility;
+mod explain;
 pub mod guards;
 pub mod identity;
+mod meaning;
 mod names;
 pub mod permit;
 pub mod queues;
+pub mod recent_view;
 mod review;
 pub mod ruling;
 mod sample;
@@ -20,10 +23,14 @@ pub mod text;
 pub mod view;
 
 pub use decide::decide;
+pub use explain::explain_change;
 
 use crate::domain::digest::Digest;
+use crate::domain::stage::Stage;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
+
+use ruling::Ruling;
 
 /// One input record as `decide` sees it.
 #[derive(Clone, Copy, Debug)]
@@ -48,3 +55,14 @@ pub enum Event<'record> {
     /// No ticket; the dead-letter record says why.
     NotATicket,
 }
+
+/// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
+/// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
+pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
+    let place = case::Place::of_ticket(ruling, ticket);
+    let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
+    !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ pub const DEAD_LETTER_SCHEMA: &str = "noctriage.dead-letter/v1";
 /// is still in the input topic.
 pub const RAW_WRITTEN_MAX: usize = 64 * 1024;
 
+/// The same for a record whose outcome the broker refused, perhaps for its size.
+pub const UNWRITABLE_RAW_MAX: usize = 512;
+
 /// Most headers that are kept.
 pub const HEADERS_MAX: usize = 16;
 
@@ -25,6 +28,7 @@ pub const HEADER_WRITTEN_MAX: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetterRecord {
     /// `noctriage.dead-letter/v1`.
+    #[schemars(extend("const" = DEAD_LETTER_SCHEMA))]
     pub schema: String,
     /// Where the record lies.
     pub origin: SourcePosition,
@@ -70,8 +74,11 @@ impl DeadLetterRecord {
             raw_truncated |= is_cut;
             kept
         };
+        // The broker has refused what was written for this one: the letter about it must be small.
+        let raw_written_max =
+            if reason.class == DeadLetterClass::Unwritable { UNWRITABLE_RAW_MAX } else { RAW_WRITTEN_MAX };
         let key = record.key.as_deref().map(|key| bounded(key, HEADER_WRITTEN_MAX));
-        let raw = record.value.as_deref().map(|value| bounded(value, RAW_WRITTEN_MAX));
+        let raw = record.value.as_deref().map(|value| bounded(value, raw_written_max));
         let headers = record.headers.iter().take(HEADERS_MAX).map(|(name, value)| HeaderRecord {
             name: name[..name.floor_char_boundary(HEADER_WRITTEN_MAX)].to_owned(),
             value: bounded(value, HEADER_WRITTEN_MAX),

@@ -1,11 +1,13 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
+mod basis;
 pub mod command;
 pub mod dead_letter;
 pub mod decision;
 pub mod intake;
 pub mod output;
 pub mod outputs;
+pub mod remembered;
 pub mod review;
 pub mod schema;
 pub mod suggestion;

@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::super::text::folded;
+use super::super::names::folded;
 
 /// One word in every form under which a list may hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,9 @@ fn end_run(words: &mut Vec<Word>, run: &mut String, run_length: &mut usize) {
 
 /// Folded text without accents and with look-alike letters replaced.
 pub(super) fn bare(text: &str) -> String {
+    if text.is_ascii() {
+        return folded(text);
+    }
     let mut bare = String::with_capacity(text.len());
     for character in folded(text).nfd().filter(|&character| !is_combining_mark(character)) {
         match letters_of(character) {

@@ -1,0 +1,205 @@
+//! Start and stop order.
+//!
+//! Up: models (loaded and warm) → Kafka thread (transactions, then group) → ready. Down: the Kafka thread drains and
+//! leaves the group, then the engine ends. Whoever starts a service owns its signals and its HTTP.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::admin::health::Health;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::domain::prediction::{ModelIdentity, ModelRole};
+use crate::inference::classifier::{Classifier, ModelInfo};
+use crate::inference::engine::{Engine, EngineError, EngineModels};
+use crate::inference::fault::LoadError;
+use crate::inference::model::{LoadOptions, Strictness, load};
+use crate::metrics::Metrics;
+use crate::policy::ruling::{Ruling, StageMap};
+
+use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
+
+/// Silence of the Kafka thread beyond its longest blocking call that still counts as life.
+const STALL_MARGIN: Duration = Duration::from_secs(15);
+
+/// Whether tickets are real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surroundings {
+    /// Real tickets.
+    Desk,
+    /// The demo: simulated tickets, desk time from them, a demo model may leave shadow.
+    Demo,
+}
+
+/// Why a service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A model directory cannot be used.
+    #[error("the {role} model cannot be used")]
+    Model {
+        /// Which one.
+        role: &'static str,
+        /// Why.
+        #[source]
+        source: LoadError,
+    },
+    /// The engine does not come up.
+    #[error("the engine does not start")]
+    Engine(#[source] EngineError),
+    /// No thread.
+    #[error("the kafka thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Health.
+    pub health: Arc<Health>,
+    /// The models, acting first.
+    pub models: Vec<(ModelRole, ModelInfo)>,
+    surroundings: Surroundings,
+    acting: Arc<ModelIdentity>,
+    waker: SyncSender<Wake>,
+    thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
+}
+
+/// Loads all models that the settings name.
+///
+/// # Errors
+/// Which model cannot be used, and why.
+pub fn load_models(settings: &Settings) -> Result<EngineModels, StartError> {
+    let inference = &settings.inference;
+    let one = |role: &'static str, directory: &Path, root_cause_model: Option<&Path>| {
+        let options = LoadOptions { strictness: Strictness::Run, device: inference.device, root_cause_model };
+        load(directory, options).map_err(|source| StartError::Model { role, source })
+    };
+    let acting = one("acting", &inference.model, inference.root_cause_model.as_deref())?;
+    let baseline = one("baseline", &inference.baseline, None)?;
+    let candidates: Result<Vec<Box<dyn Classifier>>, StartError> =
+        inference.candidates.iter().map(|directory| one("candidate", directory, None)).collect();
+    Ok(EngineModels { acting, baseline: Some(baseline), candidates: candidates? })
+}
+
+/// What is in force under these settings.
+pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, surroundings: Surroundings) -> Ruling {
+    let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
+    Ruling {
+        policy: Arc::clone(&settings.policy),
+        stage_map: Arc::new(stage_map),
+        acting: Arc::clone(acting),
+        is_demo: surroundings == Surroundings::Demo,
+        config_digest: settings.config_digest,
+        draw_key: settings.draw_key,
+    }
+}
+
+impl Service {
+    /// Metrics and health of a service that is about to start.
+    pub fn prepare(settings: &Settings, clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
+        let longest = settings.kafka.transaction_timeout.max(settings.kafka.request_timeout) + STALL_MARGIN;
+        let stalled_after_ms = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+        (Arc::new(Metrics::new()), Arc::new(Health::new(clock.clone(), stalled_after_ms)))
+    }
+
+    /// Warms the models up, then starts the Kafka thread. Blocks while models warm up.
+    ///
+    /// # Errors
+    /// A model that fails on its own limit, or no thread.
+    pub fn start(
+        settings: &Settings,
+        models: EngineModels,
+        surroundings: Surroundings,
+        clock: &Clock,
+        (metrics, health): (Arc<Metrics>, Arc<Health>),
+    ) -> Result<Self, StartError> {
+        let (waker, received) = wakes();
+        let answers = waker.clone();
+        let engine_clock = clock.clone();
+        let engine = Engine::start(
+            models,
+            settings.inference.batch_tokens_max,
+            Box::new(move || u64::try_from(engine_clock.boot_ms()).unwrap_or_default()),
+            Box::new(move |job| {
+                // The Kafka thread is gone when this fails, and nobody wants the answers.
+                if answers.send(Wake::Answers(job)).is_err() {
+                    tracing::debug!("answers without a reader");
+                }
+            }),
+        )
+        .map_err(StartError::Engine)?;
+        let models = engine.models().to_vec();
+        let (_, acting) = models.first().expect("the engine runs at least the acting model");
+        let acting = Arc::clone(&acting.identity);
+        let in_force = Arc::new(ruling(settings, &acting, surroundings));
+        health.models_are_warm();
+        let identities: Vec<(ModelRole, &ModelIdentity)> =
+            models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
+        metrics.models(&identities);
+        metrics.stage_map(&in_force.stage_map);
+        metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        let options = ThreadOptions {
+            kafka: settings.kafka.clone(),
+            triage: settings.triage,
+            model_deadline: settings.inference.deadline,
+            intake: Arc::clone(&settings.intake),
+            ruling: in_force,
+            engine,
+            metrics: Arc::clone(&metrics),
+            health: Arc::clone(&health),
+            clock: clock.clone(),
+            waker: waker.clone(),
+            wakes: received,
+        };
+        let ended = Arc::clone(&health);
+        let body = move || {
+            let end = thread::run(options);
+            ended.kafka_thread_ended(&end.as_ref().map_or_else(ToString::to_string, |()| "stopped".to_owned()));
+            end
+        };
+        let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
+        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread) })
+    }
+
+    /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
+    pub fn reload(&self, settings: &Settings, clock: &Clock) {
+        let ruling = Arc::new(ruling(settings, &self.acting, self.surroundings));
+        self.metrics.stage_map(&ruling.stage_map);
+        self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        self.wake(Wake::Ruling(ruling));
+    }
+
+    /// Asks the Kafka thread to finish what is in flight and to end.
+    pub fn stop(&self) {
+        self.health.draining();
+        self.wake(Wake::Stop);
+    }
+
+    fn wake(&self, wake: Wake) {
+        if self.waker.send(wake).is_err() {
+            tracing::debug!("the kafka thread has already ended");
+        }
+    }
+
+    /// Whether the Kafka thread has ended.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Waits for the Kafka thread and says how it ended.
+    ///
+    /// # Errors
+    /// Why it could not go on.
+    pub fn join(mut self) -> Result<(), ThreadEnd> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(end)) => end,
+            Some(Err(_)) => Err(ThreadEnd::Temporary("the kafka thread panicked; the log says where".into())),
+        }
+    }
+}

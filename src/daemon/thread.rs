@@ -1,0 +1,298 @@
+//! The Kafka thread: one OS thread that owns the log and the triage loop, waits for whatever comes first, and builds
+//! both clients anew when they are dead, a bounded number of times.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use crate::admin::health::Health;
+use crate::clock::Clock;
+use crate::config::settings::{KafkaSettings, TriageSettings};
+use crate::inference::engine::{Engine, JobAnswers};
+use crate::kafka::fault::{Fault, FencedName};
+use crate::kafka::session::{KafkaLog, SessionOptions};
+use crate::metrics::Metrics;
+use crate::policy::recent_view::ViewLimits;
+use crate::policy::ruling::Ruling;
+use crate::wire::intake::IntakeSettings;
+
+use super::outputs::Origin;
+use super::triage::{Progress, Triage, TriageOptions};
+
+/// Wake-ups that may wait: the Kafka thread empties the queue at every round, and `Arrived` says the same however often.
+const WAKES_MAX: usize = 64;
+/// Clients are built anew at most this often within [`REBUILD_WINDOW`]; then the process ends and systemd decides.
+const REBUILDS_MAX: usize = 5;
+/// See [`REBUILDS_MAX`].
+const REBUILD_WINDOW: Duration = Duration::from_secs(600);
+/// How often lags are looked at.
+const LAG_INTERVAL: Duration = Duration::from_secs(1);
+/// How long brokers wait before they abort a transaction that has timed out (`transaction.abort.timed.out…`, default).
+const BROKER_ABORT_INTERVAL_MS: i64 = 10_000;
+
+/// What wakes the Kafka thread.
+#[derive(Debug)]
+pub enum Wake {
+    /// A queue of librdkafka has become non-empty.
+    Arrived,
+    /// The engine has answered.
+    Answers(JobAnswers),
+    /// A reload: in force from the next batch on.
+    Ruling(Arc<Ruling>),
+    /// Finish what is in flight, at most until the drain deadline, then end.
+    Stop,
+}
+
+/// The queue of wake-ups.
+pub fn wakes() -> (SyncSender<Wake>, Receiver<Wake>) {
+    sync_channel(WAKES_MAX)
+}
+
+/// How the thread ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ThreadEnd {
+    /// The brokers, or our clients, failed more often than is bearable: systemd may try again.
+    #[error("{0}")]
+    Temporary(String),
+    /// Another process uses the same transactional id or group instance id.
+    #[error(
+        "{0}. Another process uses the same kafka.instance_id. hint: `kafka.instance_id` must be unique in the group"
+    )]
+    Fenced(String),
+    /// Only a person can say what is right.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What the thread is made with.
+pub struct ThreadOptions {
+    /// Brokers, topics, group.
+    pub kafka: KafkaSettings,
+    /// Batches, buffers, view.
+    pub triage: TriageSettings,
+    /// Deadline of the model.
+    pub model_deadline: Duration,
+    /// How records become tickets.
+    pub intake: Arc<IntakeSettings>,
+    /// What is in force.
+    pub ruling: Arc<Ruling>,
+    /// The engine.
+    pub engine: Engine,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Health.
+    pub health: Arc<Health>,
+    /// Clock.
+    pub clock: Clock,
+    /// Sender of wake-ups, for librdkafka's callbacks.
+    pub waker: SyncSender<Wake>,
+    /// Receiver of wake-ups.
+    pub wakes: Receiver<Wake>,
+}
+
+/// Runs until it is stopped or cannot go on. Call it on a thread of its own.
+///
+/// # Errors
+/// Why it cannot go on.
+pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
+    let batch_ids = AtomicU64::new(1);
+    let start_ms = options.clock.operating_now().0;
+    let mut rebuilds = Rebuilds::default();
+    loop {
+        match session(&mut options, &batch_ids, start_ms) {
+            Ok(()) => return Ok(()),
+            Err(fault) => {
+                options.health.group_left();
+                options.health.commit_failed(&fault.to_string());
+                let wait = rebuilds.after(&fault, options.kafka.session_timeout)?;
+                tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
+                if wait_for_stop(&mut options, wait) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// One life of the clients.
+fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) -> Result<(), Fault> {
+    let waker = options.waker.clone();
+    let health = Arc::clone(&options.health);
+    let log = KafkaLog::open(SessionOptions {
+        kafka: options.kafka.clone(),
+        triage: options.triage,
+        clock: options.clock.clone(),
+        wake: Arc::new(move || match waker.try_send(Wake::Arrived) {
+            // A full queue wakes the thread as well.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }),
+        beat: Arc::new(move || health.kafka_thread_beats()),
+    })?;
+    let timeout_ms = i64::try_from(options.kafka.transaction_timeout.as_millis()).unwrap_or(i64::MAX);
+    let mut triage = Triage::new(
+        log,
+        &options.engine,
+        &options.metrics,
+        batch_ids,
+        TriageOptions {
+            settings: options.triage,
+            model_deadline: options.model_deadline,
+            intake: Arc::clone(&options.intake),
+            ruling: Arc::clone(&options.ruling),
+            origin: Origin {
+                topic: options.kafka.topics.tickets.clone(),
+                instance: options.kafka.instance_id.clone(),
+                start_ms,
+                lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
+            },
+            view: ViewLimits {
+                window_ms: i64::try_from(options.triage.view_window.as_millis()).unwrap_or(i64::MAX),
+                records_max: options.triage.view_records_max,
+                storm_window_ms: options.ruling.policy.storm.window_ms,
+            },
+        },
+    );
+    let mut drain_until: Option<Instant> = None;
+    let mut lags_at = Instant::now();
+    loop {
+        options.health.kafka_thread_beats();
+        let progress = triage.step()?;
+        report(&triage, &options.health);
+        if lags_at.elapsed() >= LAG_INTERVAL {
+            lags_at = Instant::now();
+            options.metrics.lags(&triage.lags());
+        }
+        if let Some(until) = drain_until {
+            if triage.is_drained() {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                tracing::warn!("the drain deadline has passed: batches in flight are left to the next start");
+                return Ok(());
+            }
+        }
+        let mut wake = match progress {
+            Progress::Some => options.wakes.try_recv().ok(),
+            Progress::Idle(longest) => options.wakes.recv_timeout(longest).ok(),
+        };
+        while let Some(woken) = wake {
+            match woken {
+                Wake::Arrived => {}
+                Wake::Answers(answers) => triage.take_answers(answers),
+                Wake::Ruling(ruling) => {
+                    options.ruling = Arc::clone(&ruling);
+                    triage.set_ruling(ruling);
+                }
+                Wake::Stop => {
+                    options.health.draining();
+                    triage.drain();
+                    drain_until = Some(Instant::now() + options.triage.drain_deadline);
+                }
+            }
+            wake = options.wakes.try_recv().ok();
+        }
+    }
+}
+
+fn report(triage: &Triage<'_, KafkaLog>, health: &Health) {
+    if let Some(owned) = triage.owned() {
+        health.group_joined(owned);
+    }
+    match triage.commit_problem() {
+        Some(why) => health.commit_failed(why),
+        None => health.commit_succeeded(),
+    }
+}
+
+/// Waits between two lives; `true` when the process is to stop.
+fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        options.health.kafka_thread_beats();
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        match options.wakes.recv_timeout(left.min(Duration::from_millis(500))) {
+            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+            Ok(Wake::Ruling(ruling)) => options.ruling = ruling,
+            Ok(Wake::Arrived | Wake::Answers(_)) | Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+/// How often the clients were built anew, and whether they may be once more.
+#[derive(Debug, Default)]
+struct Rebuilds {
+    times: VecDeque<Instant>,
+    fenced_at: Option<Instant>,
+}
+
+impl Rebuilds {
+    /// Being fenced once may be our own transaction that timed out; being fenced again within two session timeouts is a
+    /// second process.
+    fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Duration, ThreadEnd> {
+        let now = Instant::now();
+        match fault {
+            Fault::Refused(what) => return Err(ThreadEnd::Refused(what.clone())),
+            Fault::Fenced { what, name: FencedName::InstanceId } => return Err(ThreadEnd::Fenced(what.clone())),
+            Fault::Fenced { what, name: FencedName::TransactionalId } => {
+                if self.fenced_at.is_some_and(|before| now.duration_since(before) <= session_timeout * 2) {
+                    return Err(ThreadEnd::Fenced(what.clone()));
+                }
+                self.fenced_at = Some(now);
+            }
+            Fault::Retry(_) | Fault::Abort { .. } | Fault::Fatal(_) => {}
+        }
+        while self.times.front().is_some_and(|time| now.duration_since(*time) > REBUILD_WINDOW) {
+            self.times.pop_front();
+        }
+        if self.times.len() >= REBUILDS_MAX {
+            return Err(ThreadEnd::Temporary(format!(
+                "{fault}: the kafka clients were built anew {REBUILDS_MAX} times in {} minutes",
+                REBUILD_WINDOW.as_secs() / 60
+            )));
+        }
+        self.times.push_back(now);
+        Ok(Duration::from_millis(500 * (1 << self.times.len().min(5))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: Duration = Duration::from_secs(15);
+
+    #[test]
+    fn one_fence_is_survived_and_a_second_within_two_sessions_ends_the_process() {
+        let mut rebuilds = Rebuilds::default();
+        let fence = Fault::Fenced { what: "commit_transaction".into(), name: FencedName::TransactionalId };
+        assert!(rebuilds.after(&fence, SESSION).is_ok());
+        assert!(matches!(rebuilds.after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+    }
+
+    #[test]
+    fn a_taken_group_instance_id_ends_the_process_at_once() {
+        let fence = Fault::Fenced { what: "poll".into(), name: FencedName::InstanceId };
+        assert!(matches!(Rebuilds::default().after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+    }
+
+    #[test]
+    fn clients_are_built_anew_five_times_and_not_six() {
+        let mut rebuilds = Rebuilds::default();
+        let fault = Fault::Fatal("broker away".into());
+        for _ in 0..REBUILDS_MAX {
+            assert!(rebuilds.after(&fault, SESSION).is_ok());
+        }
+        assert!(matches!(rebuilds.after(&fault, SESSION), Err(ThreadEnd::Temporary(_))));
+    }
+
+    #[test]
+    fn what_only_a_person_can_decide_is_not_tried_again() {
+        let mut rebuilds = Rebuilds::default();
+        assert!(matches!(rebuilds.after(&Fault::Refused("torn".into()), SESSION), Err(ThreadEnd::Refused(_))));
+    }
+}

@@ -1,0 +1,637 @@
+//! The triage loop: records in, batches through the engine, one transaction per batch, in offset order.
+//!
+//! It runs on the Kafka thread and owns all of its state. What holds at every moment:
+//! - A partition has an *epoch*, raised on assignment, revocation and every seek. Whatever was queued or cut under an
+//!   older epoch is dropped, never committed.
+//! - A batch carries, per partition, `from`: the next-to-read offset after the batch before it. It may commit only when
+//!   `from` equals the committed position, so results commit strictly in offset order.
+//! - An abort sends every partition of all batches in flight back to its committed position.
+//! - What a batch adds to the recent view is tentative until its transaction has committed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::settings::TriageSettings;
+use crate::domain::prediction::{Answer, ModelRole};
+use crate::domain::ticket::Ticket;
+use crate::domain::time::UtcMillis;
+use crate::inference::engine::{Engine, Job, JobAnswers, SubmitError};
+use crate::kafka::fault::{AbortCause, Fault};
+use crate::kafka::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
+use crate::metrics::{Lag, LatencyParts, Metrics, TransactionResult};
+use crate::policy::identity;
+use crate::policy::recent_view::{RecentView, ViewLimits};
+use crate::policy::ruling::Ruling;
+use crate::policy::wants_prediction;
+use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
+
+use super::batch::{Answers, Batch, Buffered, Content, Item, Span};
+use super::outputs::{self, Origin};
+
+/// Batches between the log and their transactions: one being classified, one behind it.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Aborts of one batch before it is halved.
+const ABORTS_BEFORE_HALVING: u32 = 3;
+/// Wait after a refusal that is not the batch's fault (authorisation): somebody has to grant something.
+const PARK: Duration = Duration::from_secs(15);
+/// Events taken from the log before batches are looked at again.
+const EVENTS_PER_STEP_MAX: usize = 2_000;
+
+/// What the loop is made with.
+pub struct TriageOptions {
+    /// Batches and buffers.
+    pub settings: TriageSettings,
+    /// From hand-over to the engine until people get the ticket without a prediction.
+    pub model_deadline: Duration,
+    /// How records become tickets.
+    pub intake: Arc<IntakeSettings>,
+    /// What is in force.
+    pub ruling: Arc<Ruling>,
+    /// Name of the input topic, this instance, its start: stamped on records.
+    pub origin: Origin,
+    /// Length of the view.
+    pub view: ViewLimits,
+}
+
+/// What an owned partition looks like.
+#[derive(Debug)]
+struct Partition {
+    epoch: u64,
+    /// Next-to-read offset that is committed.
+    committed: i64,
+    /// Next-to-read offset after the last batch cut.
+    cut: i64,
+    /// Next offset that the log should deliver; older ones are from before a seek.
+    expected: i64,
+    /// Append time of the oldest record without a committed outcome.
+    oldest_pending: Option<UtcMillis>,
+}
+
+/// How a batch that keeps being aborted is made smaller.
+#[derive(Debug, Default)]
+struct Halving {
+    aborts: u32,
+    records_max: Option<usize>,
+    /// The one record whose outputs cannot be written.
+    unwritable: Option<(i32, i64)>,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something happened: step again at once.
+    Some,
+    /// Nothing to do before the next wake-up, or this much time.
+    Idle(Duration),
+}
+
+/// The triage loop over a log.
+pub struct Triage<'daemon, L: Log> {
+    log: L,
+    engine: &'daemon Engine,
+    metrics: &'daemon Metrics,
+    options: TriageOptions,
+    view: RecentView,
+    partitions: BTreeMap<i32, Partition>,
+    epochs: u64,
+    buffer: VecDeque<Buffered>,
+    buffered_bytes: usize,
+    in_flight: VecDeque<Batch>,
+    fetching: Fetching,
+    halving: Halving,
+    parked_until: Option<Instant>,
+    batch_ids: &'daemon std::sync::atomic::AtomicU64,
+    transactions: u64,
+    joined: bool,
+    draining: bool,
+    last_commit_problem: Option<String>,
+}
+
+impl<'daemon, L: Log> Triage<'daemon, L> {
+    /// An empty loop over a freshly opened log.
+    pub fn new(
+        log: L,
+        engine: &'daemon Engine,
+        metrics: &'daemon Metrics,
+        batch_ids: &'daemon std::sync::atomic::AtomicU64,
+        options: TriageOptions,
+    ) -> Self {
+        let view = RecentView::new(options.view);
+        Self {
+            log,
+            engine,
+            metrics,
+            options,
+            view,
+            partitions: BTreeMap::new(),
+            epochs: 0,
+            buffer: VecDeque::new(),
+            buffered_bytes: 0,
+            in_flight: VecDeque::new(),
+            fetching: Fetching::On,
+            halving: Halving::default(),
+            parked_until: None,
+            batch_ids,
+            transactions: 0,
+            joined: false,
+            draining: false,
+            last_commit_problem: None,
+        }
+    }
+
+    /// Number of partitions owned; `None` before the first assignment.
+    pub fn owned(&self) -> Option<usize> {
+        self.joined.then_some(self.partitions.len())
+    }
+
+    /// Why the last transaction did not commit; `None` when it did.
+    pub fn commit_problem(&self) -> Option<&str> {
+        self.last_commit_problem.as_deref()
+    }
+
+    /// The log, for tests.
+    pub fn log(&self) -> &L {
+        &self.log
+    }
+
+    /// What is in force from the next batch on.
+    pub fn set_ruling(&mut self, ruling: Arc<Ruling>) {
+        self.options.ruling = ruling;
+    }
+
+    /// Takes no new records; what is in flight is still finished.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        self.drop_buffered(|_| true);
+    }
+
+    /// Whether nothing is in flight any more.
+    pub fn is_drained(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// One round: events, batches, at most one transaction.
+    ///
+    /// # Errors
+    /// A fault that needs new clients, or a person.
+    pub fn step(&mut self) -> Result<Progress, Fault> {
+        let events = self.take_events()?;
+        let cut = self.cut_batches();
+        self.hand_over();
+        self.expire();
+        let committed = self.commit_head()?;
+        self.balance_fetching()?;
+        self.metrics.under_way(self.buffer.len(), self.in_flight.len());
+        Ok(if events || cut || committed { Progress::Some } else { Progress::Idle(self.idle_time()) })
+    }
+
+    /// The engine has answered a job. Answers of a batch that is gone are dropped.
+    pub fn take_answers(&mut self, job: JobAnswers) {
+        if let Some(batch) = self.in_flight.iter_mut().find(|batch| batch.id == job.id)
+            && let Answers::Waiting = batch.answers
+        {
+            let now = Instant::now();
+            self.metrics.batch_classified(job.answers.len(), now.saturating_duration_since(batch.handed_over));
+            batch.answers = Answers::Here(job.answers);
+            batch.answered = Some(now);
+        }
+    }
+
+    fn take_events(&mut self) -> Result<bool, Fault> {
+        for taken in 0..EVENTS_PER_STEP_MAX {
+            if self.buffer_is_full() {
+                return Ok(taken > 0);
+            }
+            match self.log.next_event()? {
+                None => return Ok(taken > 0),
+                Some(LogEvent::Record { partition, offset, record }) => self.take_record(partition, offset, record),
+                Some(LogEvent::Assigned(assignments)) => self.assigned(&assignments),
+                Some(LogEvent::Revoked(partitions)) => self.revoked(&partitions)?,
+                Some(LogEvent::Outcome { partition, remembered }) => self.view.apply(partition, &remembered),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_record(&mut self, partition: i32, offset: i64, record: RawRecord) {
+        let Some(owned) = self.partitions.get_mut(&partition) else {
+            tracing::debug!(partition, offset, "a record of a partition that is no longer ours");
+            return;
+        };
+        if self.draining || offset < owned.expected {
+            return;
+        }
+        owned.expected = offset + 1;
+        if owned.oldest_pending.is_none() {
+            owned.oldest_pending = record.timestamp;
+        }
+        self.metrics.records_consumed(1);
+        let buffered = Buffered { partition, offset, record, received: Instant::now() };
+        self.buffered_bytes += buffered.bytes();
+        self.buffer.push_back(buffered);
+    }
+
+    fn assigned(&mut self, assignments: &[Assignment]) {
+        self.joined = true;
+        for assignment in assignments {
+            self.epochs += 1;
+            let Assignment { partition, committed, window } = *assignment;
+            self.view.set_window(partition, window);
+            self.partitions.insert(
+                partition,
+                Partition { epoch: self.epochs, committed, cut: committed, expected: committed, oldest_pending: None },
+            );
+        }
+        self.fetching = Fetching::On;
+        self.metrics.rebalanced(self.partitions.len());
+        self.metrics.view_size(self.view.tickets());
+    }
+
+    fn revoked(&mut self, revoked: &[i32]) -> Result<(), Fault> {
+        for partition in revoked {
+            self.partitions.remove(partition);
+        }
+        self.drop_buffered(|buffered| revoked.contains(&buffered.partition));
+        self.metrics.rebalanced(self.partitions.len());
+        // A batch that covers a revoked partition is void, and with it the rest of what it covers is read again.
+        let void = self.in_flight.iter().any(|batch| batch.spans.keys().any(|partition| revoked.contains(partition)));
+        if void { self.go_back() } else { Ok(()) }
+    }
+
+    /// Sends every partition of all batches in flight back to its committed position.
+    fn go_back(&mut self) -> Result<(), Fault> {
+        let touched: BTreeSet<i32> = self.in_flight.iter().flat_map(|batch| batch.spans.keys().copied()).collect();
+        self.in_flight.clear();
+        // The engine need not work for batches that are gone.
+        self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
+        let mut positions = Vec::new();
+        for partition in &touched {
+            if let Some(owned) = self.partitions.get_mut(partition) {
+                self.epochs += 1;
+                owned.epoch = self.epochs;
+                owned.cut = owned.committed;
+                owned.expected = owned.committed;
+                positions.push((*partition, owned.committed));
+            }
+        }
+        self.drop_buffered(|buffered| touched.contains(&buffered.partition));
+        fail::fail_point!("before_seek");
+        self.log.seek(&positions)
+    }
+
+    fn drop_buffered(&mut self, is_dropped: impl Fn(&Buffered) -> bool) {
+        self.buffer.retain(|buffered| !is_dropped(buffered));
+        self.buffered_bytes = self.buffer.iter().map(Buffered::bytes).sum();
+    }
+
+    fn buffer_is_full(&self) -> bool {
+        self.buffer.len() >= self.options.settings.buffer_records_max
+            || self.buffered_bytes >= self.options.settings.buffer_bytes_max
+    }
+
+    /// Pauses at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
+    fn balance_fetching(&mut self) -> Result<(), Fault> {
+        let settings = &self.options.settings;
+        let wanted = if self.buffer_is_full() {
+            Fetching::Paused
+        } else if self.buffer.len() <= settings.buffer_records_max / 2
+            && self.buffered_bytes <= settings.buffer_bytes_max / 2
+        {
+            Fetching::On
+        } else {
+            self.fetching
+        };
+        if wanted != self.fetching {
+            self.log.set_fetching(wanted)?;
+            self.fetching = wanted;
+        }
+        Ok(())
+    }
+
+    fn cut_batches(&mut self) -> bool {
+        let mut any = false;
+        while self.in_flight.len() < BATCHES_IN_FLIGHT_MAX && self.batch_is_due() {
+            self.cut_batch();
+            any = true;
+        }
+        any
+    }
+
+    /// A batch is due when it is full, when its oldest record has waited long enough, or when nothing else is under
+    /// way: so batches grow with the backlog, and a lone ticket does not wait for company.
+    fn batch_is_due(&self) -> bool {
+        let Some(oldest) = self.buffer.front() else { return false };
+        if self.parked_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        self.buffer.len() >= self.records_max()
+            || self.in_flight.is_empty()
+            || oldest.received.elapsed() >= self.options.settings.batch_wait
+    }
+
+    fn records_max(&self) -> usize {
+        self.halving.records_max.unwrap_or(usize::MAX).min(self.options.settings.batch_records_max)
+    }
+
+    fn cut_batch(&mut self) {
+        let count = self.records_max().min(self.buffer.len());
+        let records: Vec<Buffered> = self.buffer.drain(..count).collect();
+        self.buffered_bytes -= records.iter().map(Buffered::bytes).sum::<usize>();
+        let ruling = Arc::clone(&self.options.ruling);
+        let mut spans: BTreeMap<i32, Span> = BTreeMap::new();
+        let mut items = Vec::with_capacity(records.len());
+        let mut tickets: Vec<Arc<Ticket>> = Vec::new();
+        for buffered in records {
+            let owned = self.partitions.get_mut(&buffered.partition).expect("buffers of lost partitions are dropped");
+            let next = buffered.offset + 1;
+            spans.entry(buffered.partition).and_modify(|span| span.next = next).or_insert(Span {
+                epoch: owned.epoch,
+                from: owned.cut,
+                next,
+            });
+            owned.cut = next;
+            let mut item = self.read(buffered);
+            if let Content::Ticket(ticket) = &item.content
+                && item.unwritable.is_none()
+                && wants_prediction(&ruling, ticket)
+                && !self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
+            {
+                item.job_row = Some(tickets.len());
+                tickets.push(Arc::clone(ticket));
+            }
+            items.push(item);
+        }
+        let answers = if tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(tickets) };
+        let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.in_flight.push_back(Batch {
+            id,
+            spans,
+            items,
+            ruling,
+            answers,
+            handed_over: Instant::now(),
+            handed_over_at: self.log.now(),
+            answered: None,
+        });
+    }
+
+    fn read(&self, buffered: Buffered) -> Item {
+        let Buffered { partition, offset, record, received: _ } = buffered;
+        let content_digest = identity::content_digest(record.value.as_deref());
+        let appended_at = record.timestamp.unwrap_or_else(|| self.log.now());
+        let unwritable = (self.halving.unwritable == Some((partition, offset))).then(|| DeadLetterReason {
+            class: DeadLetterClass::Unwritable,
+            detail:
+                "the broker refused the outcome of this record three times, alone in its transaction; the log of the \
+                     daemon says why"
+                    .into(),
+        });
+        let content = match intake::read(&record, &self.options.intake) {
+            Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
+            Intake::Gone(ticket_id) => Content::Gone(ticket_id),
+            Intake::DeadLetter(reason) => Content::DeadLetter(reason),
+        };
+        let is_kept = unwritable.is_some() || matches!(content, Content::DeadLetter(_));
+        let raw = is_kept.then_some(record);
+        let (input_digest, fingerprint) = match &content {
+            Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
+            Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
+        };
+        Item {
+            partition,
+            offset,
+            content,
+            raw,
+            appended_at,
+            content_digest,
+            input_digest,
+            fingerprint,
+            unwritable,
+            job_row: None,
+        }
+    }
+
+    /// Hands batches to the engine, in order. A full queue is tried again at the next step.
+    fn hand_over(&mut self) {
+        for batch in &mut self.in_flight {
+            let Answers::Unsent(_) = batch.answers else { continue };
+            let Answers::Unsent(tickets) = std::mem::replace(&mut batch.answers, Answers::Waiting) else {
+                unreachable!("looked at one line above");
+            };
+            match self.engine.submit(Job { id: batch.id, tickets }) {
+                Ok(()) => {}
+                Err(SubmitError::Full(job)) => {
+                    batch.answers = Answers::Unsent(job.tickets);
+                    return;
+                }
+                Err(SubmitError::Stopped(_)) => batch.answers = Answers::Missing,
+            }
+        }
+    }
+
+    /// A broken model never holds a ticket.
+    fn expire(&mut self) {
+        for batch in &mut self.in_flight {
+            if !batch.is_ready() && batch.handed_over.elapsed() >= self.options.model_deadline {
+                tracing::warn!(
+                    tickets = batch.items.iter().filter(|item| item.job_row.is_some()).count(),
+                    deadline_ms = self.options.model_deadline.as_millis(),
+                    "no answer from the model by the deadline: people get these tickets without a prediction"
+                );
+                batch.answers = Answers::Missing;
+                batch.answered = Some(Instant::now());
+                self.engine.give_up_before(batch.id + 1);
+            }
+        }
+    }
+
+    fn commit_head(&mut self) -> Result<bool, Fault> {
+        if !self.in_flight.front().is_some_and(Batch::is_ready)
+            || self.parked_until.is_some_and(|until| Instant::now() < until)
+        {
+            return Ok(false);
+        }
+        self.parked_until = None;
+        let in_order = self.in_flight.front().is_some_and(|batch| self.is_in_order(batch));
+        if !in_order {
+            tracing::error!("a batch does not continue where the last one committed: reading again from there");
+            self.go_back()?;
+            return Ok(true);
+        }
+        let batch = self.in_flight.front().expect("looked at above");
+        self.transactions += 1;
+        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, self.transactions);
+        let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
+        let started = Instant::now();
+        let end = self.log.transact(&decided.records, &offsets);
+        let took = started.elapsed();
+        match end {
+            TransactionEnd::Committed => {
+                let batch = self.in_flight.pop_front().expect("looked at above");
+                self.committed(batch, decided, took);
+                Ok(true)
+            }
+            TransactionEnd::Aborted(fault) => {
+                self.metrics.transaction(TransactionResult::Aborted, took, self.log.now());
+                self.aborted(&fault)?;
+                Ok(true)
+            }
+            TransactionEnd::Lost(fault) => {
+                self.metrics.transaction(TransactionResult::Fatal, took, self.log.now());
+                Err(fault)
+            }
+        }
+    }
+
+    fn is_in_order(&self, batch: &Batch) -> bool {
+        batch.spans.iter().all(|(partition, span)| {
+            self.partitions
+                .get(partition)
+                .is_some_and(|owned| owned.epoch == span.epoch && owned.committed == span.from)
+        })
+    }
+
+    fn committed(&mut self, batch: Batch, decided: outputs::DecidedBatch, took: Duration) {
+        let now = self.log.now();
+        for (partition, span) in &batch.spans {
+            let owned = self.partitions.get_mut(partition).expect("checked by is_in_order");
+            owned.committed = span.next;
+            owned.oldest_pending = None;
+        }
+        // What waits behind this batch is now the oldest without an outcome.
+        let behind = self
+            .in_flight
+            .iter()
+            .flat_map(|batch| batch.items.iter().map(|item| (item.partition, Some(item.appended_at))));
+        let waiting = self.buffer.iter().map(|buffered| (buffered.partition, buffered.record.timestamp));
+        for (partition, appended_at) in behind.chain(waiting) {
+            if let Some(owned) = self.partitions.get_mut(&partition)
+                && owned.oldest_pending.is_none()
+            {
+                owned.oldest_pending = appended_at;
+            }
+        }
+        for (partition, remembered) in &decided.entries {
+            self.view.apply(*partition, remembered);
+        }
+        self.halving.aborts = 0;
+        self.halving.records_max = match self.halving.records_max {
+            Some(records) if records.saturating_mul(2) < self.options.settings.batch_records_max => Some(records * 2),
+            Some(_) | None => None,
+        };
+        if let Some((partition, offset)) = self.halving.unwritable
+            && self.partitions.get(&partition).is_none_or(|owned| owned.committed > offset)
+        {
+            self.halving.unwritable = None;
+        }
+        self.last_commit_problem = None;
+        self.metrics.transaction(TransactionResult::Committed, took, now);
+        self.metrics.view_size(self.view.tickets());
+        self.count(&batch, &decided, now);
+    }
+
+    fn count(&self, batch: &Batch, decided: &outputs::DecidedBatch, now: UtcMillis) {
+        let answered = batch.answered.unwrap_or(batch.handed_over);
+        let model_ms = millis(answered.saturating_duration_since(batch.handed_over));
+        let commit_ms = millis(answered.elapsed());
+        for (item, outcome) in batch.items.iter().zip(&decided.outcomes) {
+            let rows: &[Answer] = match (&batch.answers, item.job_row) {
+                (Answers::Here(rows), Some(row)) => &rows[row],
+                (Answers::Here(_) | Answers::Missing | Answers::Waiting | Answers::Unsent(_), _) => &[],
+            };
+            let acting = rows.iter().find(|answer| answer.role == ModelRole::Acting);
+            let predicted =
+                acting.and_then(|answer| answer.result.as_ref().ok()).map(|given| given.severity.predicted());
+            self.metrics.committed(outcome, predicted);
+            match (&item.unwritable, &item.content) {
+                (Some(reason), _) | (None, Content::DeadLetter(reason)) => self.metrics.dead_letter(reason.class),
+                (None, Content::Ticket(_) | Content::Gone(_)) => {}
+            }
+            for answer in rows {
+                if let Err(fault) = &answer.result {
+                    self.metrics.model_fault(answer.role, fault);
+                }
+            }
+            self.metrics.latency(LatencyParts {
+                total_ms: now.since_ms(item.appended_at),
+                wait_ms: batch.handed_over_at.since_ms(item.appended_at),
+                model_ms: item.job_row.map(|_| model_ms),
+                commit_ms,
+            });
+        }
+    }
+
+    fn aborted(&mut self, fault: &Fault) -> Result<(), Fault> {
+        self.last_commit_problem = Some(fault.to_string());
+        let cause = match fault {
+            Fault::Abort { cause, .. } => *cause,
+            Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => AbortCause::Batch,
+        };
+        match cause {
+            AbortCause::Rebalance => tracing::warn!(%fault, "transaction aborted, its records are read again"),
+            AbortCause::Authorisation => {
+                tracing::error!(
+                    %fault,
+                    retry_s = PARK.as_secs(),
+                    "transaction aborted: this user may not write one of the output topics or the group's offsets; no \
+                     ticket is lost, none is triaged until that is granted"
+                );
+                self.parked_until = Some(Instant::now() + PARK);
+            }
+            AbortCause::Batch => {
+                tracing::warn!(%fault, "transaction aborted, its records are read again");
+                self.halve();
+                self.parked_until = Some(Instant::now() + Duration::from_millis(100));
+            }
+        }
+        self.go_back()
+    }
+
+    fn halve(&mut self) {
+        let Some(batch) = self.in_flight.front() else { return };
+        self.halving.aborts += 1;
+        if self.halving.aborts < ABORTS_BEFORE_HALVING {
+            // The same records again, and no others: otherwise the batch that is counted is never the same.
+            self.halving.records_max = Some(batch.items.len());
+            return;
+        }
+        self.halving.aborts = 0;
+        if let [item] = &batch.items[..] {
+            tracing::error!(
+                partition = item.partition,
+                offset = item.offset,
+                "the outcome of this record cannot be written: it becomes a dead letter and a review item"
+            );
+            self.halving.unwritable = Some((item.partition, item.offset));
+        } else {
+            self.halving.records_max = Some((batch.items.len() / 2).max(1));
+        }
+    }
+
+    fn idle_time(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_millis(50);
+        let batch = self
+            .buffer
+            .front()
+            .map(|oldest| self.options.settings.batch_wait.saturating_sub(oldest.received.elapsed()));
+        batch.unwrap_or(LONGEST).clamp(Duration::from_millis(1), LONGEST)
+    }
+
+    /// How far every owned partition is behind.
+    pub fn lags(&self) -> Vec<Lag> {
+        let now = self.log.now();
+        self.partitions
+            .iter()
+            .map(|(partition, owned)| {
+                let behind = self.log.end_offset(*partition).map_or(0, |end| (end - owned.committed).max(0));
+                let seconds = owned.oldest_pending.map_or(0.0, |at| now.since_ms(at).max(0) as f64 / 1000.0);
+                Lag { partition: *partition, records: behind, seconds }
+            })
+            .collect()
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,51 @@
+//! Where models run.
+
+use candle_core::Device;
+
+use crate::config::settings::DeviceChoice;
+
+use super::fault::LoadError;
+
+/// Opens the chosen device; gives its word for records and the log.
+///
+/// # Errors
+/// A GPU in a build without `cuda`, or one that does not answer.
+pub fn open(choice: DeviceChoice) -> Result<(Device, String), LoadError> {
+    match choice {
+        DeviceChoice::Cpu => Ok((Device::Cpu, "cpu".into())),
+        DeviceChoice::Auto => Ok(open_cuda(0).unwrap_or_else(|reason| {
+            tracing::info!(reason = %reason, "inference runs on the CPU");
+            (Device::Cpu, "cpu".into())
+        })),
+        DeviceChoice::Cuda(ordinal) => open_cuda(ordinal),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(ordinal: usize) -> Result<(Device, String), LoadError> {
+    match Device::new_cuda(ordinal) {
+        Ok(device) => Ok((device, format!("cuda:{ordinal}"))),
+        Err(error) => Err(LoadError::Device(format!(
+            "inference.device: cuda:{ordinal} does not answer: {error}; is a driver installed, and does `nvidia-smi` list it?"
+        ))),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(ordinal: usize) -> Result<(Device, String), LoadError> {
+    Err(LoadError::Device(format!(
+        "inference.device: cuda:{ordinal} needs a build with `--features cuda`; this one runs on the CPU: set `cpu` or `auto`"
+    )))
+}
+
+#[cfg(all(test, not(feature = "cuda")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cpu_build_takes_the_cpu_for_auto_and_refuses_a_gpu() {
+        assert_eq!(open(DeviceChoice::Auto).expect("the CPU").1, "cpu");
+        let refusal = open(DeviceChoice::Cuda(1)).expect_err("no GPU here").to_string();
+        assert!(refusal.contains("cuda:1 needs a build with `--features cuda`"), "{refusal}");
+    }
+}

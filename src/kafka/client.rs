@@ -1,0 +1,116 @@
+//! Client options, each with its why. Nothing else in the program sets a librdkafka property.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use crate::config::settings::KafkaSettings;
+
+/// What every client shares.
+fn common(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", &settings.brokers);
+    config.set("client.id", format!("noctriage-{}", settings.instance_id));
+    // After a broker restart the default of 10 s is most of the wait.
+    config.set("reconnect.backoff.max.ms", "500");
+    // Topics are made by `topics create`, with cleanup policy and retention; never by a typo.
+    config.set("allow.auto.create.topics", "false");
+    config.set("socket.keepalive.enable", "true");
+    for (name, value) in &settings.security.properties {
+        config.set(name, &value.0);
+    }
+    config
+}
+
+/// The consumer of the input topic.
+pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = common(settings);
+    config.set("group.id", &settings.group);
+    // Static membership: a restart within the session keeps its partitions. The mock broker cannot take a member back.
+    if !settings.is_mock {
+        config.set("group.instance.id", &settings.instance_id);
+    }
+    // Offsets go in the transaction and nowhere else.
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    // Also makes the group's committed position wait for open transactions.
+    config.set("isolation.level", "read_committed");
+    // A new group must not skip tickets.
+    config.set("auto.offset.reset", "earliest");
+    // Decisions mirror partitions one to one, so any assignor would do; eager, because an incremental (un)assign can
+    // fail without our being told.
+    config.set("partition.assignment.strategy", "range");
+    config.set("session.timeout.ms", milliseconds(settings.session_timeout));
+    config.set("heartbeat.interval.ms", milliseconds(settings.session_timeout / 5));
+    config.set("max.poll.interval.ms", milliseconds(settings.session_timeout.max(Duration::from_secs(300))));
+    // Bounds what librdkafka holds for us, and what a pause throws away.
+    config.set("queued.max.messages.kbytes", "16384");
+    config.set("fetch.wait.max.ms", "100");
+    config
+}
+
+/// The transactional producer.
+pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = common(settings);
+    // Stable over restarts: a new process ends the open transaction of the dead one at once.
+    config.set("transactional.id", transactional_id(settings));
+    config.set("transaction.timeout.ms", milliseconds(settings.transaction_timeout));
+    // The results are ready when the transaction begins: waiting for more would only add latency.
+    config.set("linger.ms", "0");
+    // Java producers use murmur2; librdkafka's default would not co-partition with theirs.
+    config.set("partitioner", "murmur2_random");
+    config.set("compression.type", "zstd");
+    config
+}
+
+/// A reader of our own topics, without a group.
+pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
+    let mut config = common(settings);
+    // librdkafka wants a name; nothing is ever committed under it.
+    config.set("group.id", format!("{}-reader", settings.group));
+    config.set("enable.auto.commit", "false");
+    config.set("enable.partition.eof", "true");
+    config.set("auto.offset.reset", "earliest");
+    config.set("queued.max.messages.kbytes", "16384");
+    config.set("fetch.wait.max.ms", "100");
+    config.set(
+        "isolation.level",
+        match isolation {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        },
+    );
+    config
+}
+
+/// A plain idempotent producer: the desk of the demo, `dead-letters retry`.
+pub fn plain_producer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = common(settings);
+    config.set("enable.idempotence", "true");
+    config.set("partitioner", "murmur2_random");
+    config.set("linger.ms", "0");
+    config
+}
+
+/// Topic administration.
+pub fn admin(settings: &KafkaSettings) -> ClientConfig {
+    common(settings)
+}
+
+/// The transactional id of an instance: one per instance is enough since KIP-447.
+pub fn transactional_id(settings: &KafkaSettings) -> String {
+    format!("{}-{}", settings.group, settings.instance_id)
+}
+
+/// Which records a reader sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// Only what has been committed.
+    Committed,
+    /// Everything in the log.
+    Uncommitted,
+}
+
+fn milliseconds(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}

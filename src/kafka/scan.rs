@@ -1,0 +1,127 @@
+//! Reading one of our topics from start to end, for commands: bounded by the end as it was when the scan began.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use crate::config::settings::KafkaSettings;
+use crate::wire::intake::RawRecord;
+
+use super::client::Isolation;
+use super::fault::Fault;
+use super::transaction::raw_record;
+use super::view_reader::open_reader;
+
+/// Silence after which a scan gives up.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
+/// One record of a scan.
+#[derive(Debug)]
+pub struct Scanned {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// The record.
+    pub record: RawRecord,
+}
+
+/// How far a scan has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanProgress {
+    /// Offsets passed.
+    pub done: u64,
+    /// Offsets to pass.
+    pub total: u64,
+}
+
+/// Where a scan starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanFrom {
+    /// The start of the log.
+    Start,
+    /// This many records before the end of each partition.
+    Last(u64),
+}
+
+/// Reads every committed record of a topic, up to its end of now, and hands each to `sink`.
+///
+/// # Errors
+/// Brokers that do not answer, or a topic that does not exist.
+pub fn scan(
+    settings: &KafkaSettings,
+    topic: &str,
+    from: ScanFrom,
+    mut sink: impl FnMut(Scanned),
+    mut progress: impl FnMut(ScanProgress),
+) -> Result<(), Fault> {
+    let reader = open_reader(settings, Isolation::Committed)?;
+    let fatal = |what: &str, error: &KafkaError| Fault::Fatal(format!("{topic}: {what}: {error}"));
+    let metadata = reader
+        .fetch_metadata(Some(topic), settings.request_timeout)
+        .map_err(|error| fatal("asking the brokers", &error))?;
+    let partitions: Vec<i32> = metadata
+        .topics()
+        .iter()
+        .filter(|found| found.name() == topic && found.error().is_none())
+        .flat_map(|found| found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id))
+        .collect();
+    if partitions.is_empty() {
+        return Err(Fault::Refused(format!("topic {topic} does not exist. hint: `noctriage topics create`")));
+    }
+    let mut assignment = TopicPartitionList::new();
+    let mut left: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
+    for partition in partitions {
+        let (low, high) = reader
+            .fetch_watermarks(topic, partition, settings.request_timeout)
+            .map_err(|error| fatal("asking for its ends", &error))?;
+        let start = match from {
+            ScanFrom::Start => low,
+            ScanFrom::Last(records) => low.max(high.saturating_sub(i64::try_from(records).unwrap_or(i64::MAX))),
+        };
+        if start < high {
+            assignment
+                .add_partition_offset(topic, partition, Offset::Offset(start))
+                .map_err(|error| fatal("starting position", &error))?;
+            left.insert(partition, (start, high));
+        }
+    }
+    reader.assign(&assignment).map_err(|error| fatal("assign", &error))?;
+    let total: i64 = left.values().map(|(start, end)| end - start).sum();
+    let mut done = ScanProgress { done: 0, total: u64::try_from(total).unwrap_or_default() };
+    let mut heard = Instant::now();
+    while !left.is_empty() {
+        match reader.poll(Duration::from_millis(200)) {
+            None if heard.elapsed() > SILENCE_MAX => {
+                return Err(Fault::Fatal(format!("{topic}: nothing came for {} s", SILENCE_MAX.as_secs())));
+            }
+            None => {}
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                heard = Instant::now();
+                if let Some((position, end)) = left.remove(&partition) {
+                    done.done += u64::try_from(end - position).unwrap_or_default();
+                }
+            }
+            Some(Err(error)) => return Err(fatal("reading", &error)),
+            Some(Ok(message)) => {
+                heard = Instant::now();
+                let (partition, offset) = (message.partition(), message.offset());
+                let Some((position, end)) = left.get_mut(&partition) else { continue };
+                done.done += u64::try_from(offset + 1 - *position).unwrap_or_default();
+                *position = offset + 1;
+                let is_last = offset + 1 >= *end;
+                if offset < *end {
+                    sink(Scanned { partition, offset, record: raw_record(&message) });
+                }
+                if is_last {
+                    left.remove(&partition);
+                }
+            }
+        }
+        progress(done);
+    }
+    Ok(())
+}

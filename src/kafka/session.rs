@@ -1,0 +1,471 @@
+//! The log on a real Kafka: one consumer, one transactional producer, one tail, all owned by one OS thread.
+//!
+//! That thread is the one that calls [`KafkaLog::next_event`]: rebalance callbacks run only inside its polls, and no
+//! transaction is open between two polls, so a revocation can never fall between begin and commit.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer;
+use rdkafka::util::Timeout;
+use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
+
+use crate::clock::Clock;
+use crate::config::settings::{KafkaSettings, TopicNames, TriageSettings};
+use crate::domain::time::UtcMillis;
+use crate::policy::view::WindowState;
+use crate::wire::output::{OutputRecord, OutputTopic};
+
+use super::client;
+use super::fault::Fault;
+use super::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
+use super::transaction::{DeliveryContext, Open, TransactionalProducer, raw_record};
+use super::view_reader::{Tail, ViewReader};
+
+/// Called whenever a queue of the log has become non-empty. Must not block.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+/// Called while the log blocks, so that the watchdog knows that it is alive.
+pub type Beat = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Debug)]
+enum Rebalanced {
+    Assigned(Vec<i32>),
+    Revoked(Vec<i32>),
+    Failed(String),
+}
+
+/// Where the callbacks of the consumer leave what they saw: they run inside `poll`, on the same thread.
+#[derive(Debug, Default)]
+struct TicketContext {
+    rebalanced: Mutex<VecDeque<Rebalanced>>,
+    stable_ends: Mutex<BTreeMap<i32, i64>>,
+    topic: String,
+}
+
+impl ClientContext for TicketContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "kafka consumer");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        if let Some(topic) = statistics.topics.get(&self.topic) {
+            let ends = topic.partitions.iter().map(|(partition, state)| (*partition, state.ls_offset));
+            *self.stable_ends.lock().expect("no panic while copying numbers") =
+                ends.filter(|(_, end)| *end >= 0).collect();
+        }
+    }
+}
+
+impl ConsumerContext for TicketContext {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Revoke(partitions) = rebalance {
+            self.push(Rebalanced::Revoked(numbers(partitions)));
+        }
+    }
+
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(partitions) => self.push(Rebalanced::Assigned(numbers(partitions))),
+            Rebalance::Revoke(_) => {}
+            Rebalance::Error(error) => self.push(Rebalanced::Failed(error.to_string())),
+        }
+    }
+}
+
+impl TicketContext {
+    fn push(&self, event: Rebalanced) {
+        self.rebalanced.lock().expect("no panic while pushing").push_back(event);
+    }
+}
+
+fn numbers(list: &TopicPartitionList) -> Vec<i32> {
+    list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect()
+}
+
+/// Everything a session is opened with.
+#[derive(Clone)]
+pub struct SessionOptions {
+    /// Brokers, topics, group.
+    pub kafka: KafkaSettings,
+    /// Limits of the view.
+    pub triage: TriageSettings,
+    /// The clock.
+    pub clock: Clock,
+    /// Called when something has arrived.
+    pub wake: Wake,
+    /// Called while the session blocks.
+    pub beat: Beat,
+}
+
+/// The log on a real Kafka.
+pub struct KafkaLog {
+    // The consumer is dropped before the producer: it leaves the group while the transactional id is still ours.
+    consumer: BaseConsumer<TicketContext>,
+    producer: TransactionalProducer,
+    tail: Option<ViewReader>,
+    options: SessionOptions,
+    pending: VecDeque<LogEvent>,
+    assigned: Vec<i32>,
+    greatest_source_offset: BTreeMap<i32, i64>,
+    unreadable: u64,
+}
+
+impl KafkaLog {
+    /// Opens the session in the only order that is safe: `init_transactions` ends whatever a dead process with our id
+    /// left open, and only then is the group joined.
+    ///
+    /// # Errors
+    /// Brokers that do not answer in time, a missing topic, a property that librdkafka refuses.
+    pub fn open(options: SessionOptions) -> Result<Self, Fault> {
+        let settings = &options.kafka;
+        let producer: TransactionalProducer = client::transactional_producer(settings)
+            .create_with_context(DeliveryContext::default())
+            .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
+        init_transactions(&producer, settings, &options.beat)?;
+        let tail = if settings.is_mock {
+            None
+        } else {
+            let wake = Arc::clone(&options.wake);
+            let now = options.clock.operating_now();
+            Some(ViewReader::open(settings, &options.triage, now, &*options.beat, move || wake())?)
+        };
+        let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
+        let mut config = client::ticket_consumer(settings);
+        config.set("statistics.interval.ms", "5000");
+        let mut consumer: BaseConsumer<TicketContext> = config
+            .create_with_context(context)
+            .map_err(|error| Fault::Refused(format!("creating the consumer: {error}")))?;
+        let wake = Arc::clone(&options.wake);
+        consumer.set_nonempty_callback(move || wake());
+        consumer
+            .subscribe(&[&settings.topics.tickets])
+            .map_err(|error| Fault::Fatal(format!("subscribe to {}: {error}", settings.topics.tickets)))?;
+        Ok(Self {
+            consumer,
+            producer,
+            tail,
+            options,
+            pending: VecDeque::new(),
+            assigned: Vec::new(),
+            greatest_source_offset: BTreeMap::new(),
+            unreadable: 0,
+        })
+    }
+
+    fn take_over(&mut self, partitions: Vec<i32>) -> Result<(), Fault> {
+        let started = Instant::now();
+        let positions = self.committed_positions(&partitions)?;
+        let windows = self.rebuild(&partitions)?;
+        let mut assignments = Vec::with_capacity(partitions.len());
+        for partition in &partitions {
+            let committed = self.start_position(*partition, positions.get(partition).copied().flatten())?;
+            if let Some(greatest) =
+                self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
+            {
+                let topics = &self.options.kafka.topics;
+                return Err(Fault::Refused(format!(
+                    "{}[{partition}]: the group has committed offset {committed}, yet {} holds a committed decision of \
+                     offset {greatest}: a torn transaction, or offsets that were set back by hand. Nothing is read until \
+                     somebody has looked. hint: compare both topics with `noctriage explain`; if the offsets were set \
+                     back on purpose, set them to {}",
+                    topics.tickets,
+                    topics.decisions,
+                    greatest + 1
+                )));
+            }
+            let window = windows.get(partition).copied().unwrap_or(WindowState::Whole);
+            assignments.push(Assignment { partition: *partition, committed, window });
+        }
+        tracing::info!(partitions = ?partitions, rebuild_ms = started.elapsed().as_millis(), "partitions assigned");
+        self.assigned = partitions;
+        self.pending.push_back(LogEvent::Assigned(assignments));
+        Ok(())
+    }
+
+    /// Stable committed positions: with `read_committed` the broker answers only when no transaction of the group is
+    /// open, and librdkafka asks again until then.
+    fn committed_positions(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Option<i64>>, Fault> {
+        if self.options.kafka.is_mock || partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let topic = &self.options.kafka.topics.tickets;
+        let until = Instant::now() + self.options.kafka.transaction_timeout + self.options.kafka.request_timeout;
+        loop {
+            (self.options.beat)();
+            let mut list = TopicPartitionList::new();
+            for partition in partitions {
+                list.add_partition(topic, *partition);
+            }
+            match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
+                Ok(offsets) => {
+                    return Ok(offsets
+                        .elements()
+                        .iter()
+                        .map(|element| {
+                            let offset = match element.offset() {
+                                Offset::Offset(offset) => Some(offset),
+                                Offset::Beginning
+                                | Offset::End
+                                | Offset::Stored
+                                | Offset::Invalid
+                                | Offset::OffsetTail(_) => None,
+                            };
+                            (element.partition(), offset)
+                        })
+                        .collect());
+                }
+                Err(error) if Instant::now() < until => tracing::warn!(%error, "committed offsets are not stable yet"),
+                Err(error) => return Err(Fault::Fatal(format!("{topic}: asking for committed offsets: {error}"))),
+            }
+        }
+    }
+
+    fn start_position(&self, partition: i32, committed: Option<i64>) -> Result<i64, Fault> {
+        let settings = &self.options.kafka;
+        let topic = &settings.topics.tickets;
+        let (low, _) = self
+            .consumer
+            .fetch_watermarks(topic, partition, settings.request_timeout)
+            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))?;
+        match committed {
+            None => Ok(low),
+            Some(offset) if offset >= low => Ok(offset),
+            Some(offset) if settings.accept_loss => {
+                tracing::error!(topic, partition, lost = low - offset, "tickets were deleted before they were triaged");
+                Ok(low)
+            }
+            Some(offset) => Err(Fault::Refused(format!(
+                "{topic}[{partition}]: the group has read up to offset {offset}, but the log now starts at {low}: \
+                 {} records were deleted before they were triaged. hint: look for them in the ticket system, then start \
+                 once with `--accept-loss`",
+                low - offset
+            ))),
+        }
+    }
+
+    fn rebuild(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, WindowState>, Fault> {
+        let Some(tail) = &mut self.tail else { return Ok(BTreeMap::new()) };
+        let (pending, greatest, unreadable) =
+            (&mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
+        tail.catch_up(partitions, self.options.triage.view_rebuild_deadline, &*self.options.beat, |found| {
+            note_tail(found, pending, greatest, unreadable);
+        })
+    }
+
+    fn end(open: Open<'_>, fault: Fault) -> TransactionEnd {
+        match fault {
+            Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
+            Fault::Retry(_) | Fault::Abort { .. } => match open.abort() {
+                Ok(()) => TransactionEnd::Aborted(fault),
+                Err(worse) => {
+                    tracing::error!(%fault, %worse, "the abort failed");
+                    TransactionEnd::Lost(worse)
+                }
+            },
+        }
+    }
+
+    fn next_rebalance(&mut self) -> Option<Rebalanced> {
+        self.consumer.context().rebalanced.lock().expect("no panic while popping").pop_front()
+    }
+}
+
+fn note_tail(found: Tail, pending: &mut VecDeque<LogEvent>, greatest: &mut BTreeMap<i32, i64>, unreadable: &mut u64) {
+    match found {
+        Tail::Outcome(partition, remembered) => {
+            let seen = greatest.entry(partition).or_insert(remembered.source_offset);
+            *seen = (*seen).max(remembered.source_offset);
+            pending.push_back(LogEvent::Outcome { partition, remembered });
+        }
+        Tail::End(_) => {}
+        Tail::Unreadable(partition, offset, reason) => {
+            *unreadable += 1;
+            tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
+        }
+    }
+}
+
+fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings, beat: &Beat) -> Result<(), Fault> {
+    let until = Instant::now() + settings.request_timeout;
+    loop {
+        beat();
+        match producer.init_transactions(Duration::from_secs(5)) {
+            Ok(()) => return Ok(()),
+            Err(error) => match Fault::of("init_transactions", &error) {
+                Fault::Retry(what) if Instant::now() < until => tracing::warn!(what, "waiting for the brokers"),
+                Fault::Retry(what) => {
+                    return Err(Fault::Fatal(format!(
+                        "{what}: no answer from {} within {} s",
+                        settings.brokers,
+                        settings.request_timeout.as_secs()
+                    )));
+                }
+                Fault::Abort { what, cause } => {
+                    return Err(Fault::Fatal(format!(
+                        "{what} ({}): may this user write transactional id {}?",
+                        cause.as_str(),
+                        client::transactional_id(settings)
+                    )));
+                }
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
+            },
+        }
+    }
+}
+
+impl Log for KafkaLog {
+    fn next_event(&mut self) -> Result<Option<LogEvent>, Fault> {
+        if let Some(event) = self.pending.pop_front() {
+            return Ok(Some(event));
+        }
+        let polled = self.consumer.poll(Duration::ZERO).map(|result| {
+            result.map(|message| LogEvent::Record {
+                partition: message.partition(),
+                offset: message.offset(),
+                record: raw_record(&message),
+            })
+        });
+        // Callbacks ran inside that poll: what they saw comes before the record it returned.
+        while let Some(event) = self.next_rebalance() {
+            match event {
+                Rebalanced::Revoked(partitions) => {
+                    self.assigned.retain(|partition| !partitions.contains(partition));
+                    self.pending.push_back(LogEvent::Revoked(partitions));
+                }
+                Rebalanced::Assigned(partitions) => self.take_over(partitions)?,
+                Rebalanced::Failed(reason) => tracing::warn!(reason, "rebalance failed, the group tries again"),
+            }
+        }
+        match polled {
+            Some(Ok(record)) => self.pending.push_back(record),
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                let topic = &self.options.kafka.topics.tickets;
+                return Err(Fault::of_fatal(code, format!("{topic}: consuming: {code}")));
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                let topic = &self.options.kafka.topics.tickets;
+                tracing::error!(topic, "this user may not read the topic. hint: grant Read on it and on the group");
+            }
+            Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
+            None => {
+                if let Some(tail) = &mut self.tail
+                    && let Some(found) = tail.next(Duration::ZERO)?
+                {
+                    note_tail(found, &mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
+                }
+            }
+        }
+        Ok(self.pending.pop_front())
+    }
+
+    fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
+        let settings = &self.options.kafka;
+        // Per transaction: the generation changes at every rebalance, and a stale one is what KIP-447 fences.
+        let Some(group) = self.consumer.group_metadata() else {
+            return TransactionEnd::Lost(Fault::Fatal("the consumer has no group metadata".into()));
+        };
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next) in next_offsets {
+            if let Err(error) =
+                offsets.add_partition_offset(&settings.topics.tickets, *partition, Offset::Offset(*next))
+            {
+                return TransactionEnd::Lost(Fault::Fatal(format!("offset {next} of partition {partition}: {error}")));
+            }
+        }
+        let mut open = match Open::begin(&self.producer, settings.transaction_timeout) {
+            Ok(open) => open,
+            Err(fault) => return TransactionEnd::Lost(fault),
+        };
+        for record in records {
+            if let Err(fault) = open.send(topic_of(&settings.topics, record.topic), record) {
+                return Self::end(open, fault);
+            }
+        }
+        let prepared = match open.prepare(&offsets, &group) {
+            Ok(prepared) => prepared,
+            Err((open, fault)) => return Self::end(open, fault),
+        };
+        match prepared.commit() {
+            Ok(()) => TransactionEnd::Committed,
+            Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
+            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
+                TransactionEnd::Lost(fault)
+            }
+        }
+    }
+
+    fn seek(&mut self, positions: &[(i32, i64)]) -> Result<(), Fault> {
+        let topic = &self.options.kafka.topics.tickets;
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in positions.iter().filter(|(partition, _)| self.assigned.contains(partition)) {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: offset {offset}: {error}")))?;
+        }
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let result = self
+            .consumer
+            .seek_partitions(list, Timeout::After(self.options.kafka.request_timeout))
+            .map_err(|error| Fault::Fatal(format!("{topic}: seek: {error}")))?;
+        for element in result.elements() {
+            if let Err(error) = element.error() {
+                return Err(Fault::Fatal(format!("{topic}[{}]: seek: {error}", element.partition())));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_fetching(&mut self, fetching: Fetching) -> Result<(), Fault> {
+        let topic = &self.options.kafka.topics.tickets;
+        let mut list = TopicPartitionList::new();
+        for partition in &self.assigned {
+            list.add_partition(topic, *partition);
+        }
+        let result = match fetching {
+            Fetching::On => self.consumer.resume(&list),
+            Fetching::Paused => self.consumer.pause(&list),
+        };
+        result.map_err(|error| Fault::Fatal(format!("{topic}: pause or resume: {error}")))
+    }
+
+    fn end_offset(&self, partition: i32) -> Option<i64> {
+        self.consumer.context().stable_ends.lock().expect("no panic while reading").get(&partition).copied()
+    }
+
+    fn now(&self) -> UtcMillis {
+        self.options.clock.operating_now()
+    }
+}
+
+/// The name of an output topic.
+pub fn topic_of(topics: &TopicNames, topic: OutputTopic) -> &str {
+    match topic {
+        OutputTopic::Decisions => &topics.decisions,
+        OutputTopic::Suggestions => &topics.suggestions,
+        OutputTopic::Commands => &topics.commands,
+        OutputTopic::Review => &topics.review,
+        OutputTopic::DeadLetters => &topics.dead_letters,
+    }
+}
+
+/// librdkafka's own log lines, at our levels: what it calls an error is mostly a broker that is away for a moment.
+pub(super) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, message, "librdkafka");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => tracing::warn!(facility, message, "librdkafka"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!(facility, message, "librdkafka");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! All metrics in one struct, with closed label sets.

@@ -1,0 +1,10 @@
+//! Tests of the program as a whole, in one binary, because linking costs more than running.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is how a failure is said")]
+
+mod dashboards;
+mod kafka;
+mod live_queries;
+mod metrics;
+mod promtool;
+mod pure;
+mod skipped;

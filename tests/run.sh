@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# `make test`: every check of the project, each once; goes on after a failure, so that one run shows all of them. Its last line
+# is `N passed, N failed`, and its exit status 0 only if nothing failed.
+#
+# NOCTRIAGE_REQUIRE_KAFKA=1 (set by .ci/run) makes a check that cannot run here, for want of Java, Maven, promtool or systemd,
+# a failure; otherwise it is skipped with a loud line.
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+work=$(mktemp -d "${TMPDIR:-/tmp}/noctriage-test.XXXXXX")
+passed=0 failed=0 skipped=0 failures=()
+kafka=$work/kafka
+finish() {
+  if [[ -e $kafka ]]; then tests/kafka/kafka.sh clean "$kafka"; fi
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+count() { passed=$((passed + $1)); failed=$((failed + $2)); }
+heading() { printf '\n== %s\n' "$1"; }
+
+check() { # check NAME COMMAND...: one pass or one failure
+  local name=$1; shift
+  heading "$name"
+  if "$@"; then count 1 0; else count 0 1; failures+=("$name"); fi
+}
+
+cannot() { # cannot NAME WHY
+  if [[ ${NOCTRIAGE_REQUIRE_KAFKA:-0} == 1 ]]; then
+    heading "$1"; echo "FAILED: $2, and NOCTRIAGE_REQUIRE_KAFKA=1 asks for it" >&2
+    count 0 1; failures+=("$1")
+  else
+    printf '\n!!!!!!!! SKIPPED: %s: %s\n' "$1" "$2" >&2; skipped=$((skipped + 1))
+  fi
+}
+
+have() { local tool; for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }
+
+cargo_tests() { # counts cargo's own summary lines
+  heading "cargo test"
+  local status=0 log=$work/tests ran
+  cargo test --release --locked --no-fail-fast 2>&1 | tee "$log" || status=$?
+  ran=$(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
+  # shellcheck disable=SC2086 # two numbers
+  count $ran
+  # A test binary that does not build, or dies, prints no summary line.
+  if [[ $status != 0 && ${ran#* } == 0 ]]; then count 0 1; fi
+  if [[ $status != 0 ]]; then failures+=("cargo test"); fi
+}
+
+start_kafka() {
+  local why
+  if ! why=$(tests/kafka/kafka.sh possible 2>&1); then cannot "tests on a real Kafka" "$why"; return; fi
+  heading "starting Kafka"
+  if NOCTRIAGE_TEST_BROKERS=$(tests/kafka/kafka.sh start "$kafka"); then
+    export NOCTRIAGE_TEST_BROKERS
+    echo "Kafka answers on $NOCTRIAGE_TEST_BROKERS"
+  else
+    unset NOCTRIAGE_TEST_BROKERS
+    cannot "tests on a real Kafka" "Kafka could not be started"
+  fi
+}
+
+systemd_checks() {
+  if ! have systemd-analyze; then cannot "systemd" "systemd is not installed"; return; fi
+  check "the unit as systemd reads it" tests/systemd/check-unit.sh
+  if [[ $(id -u) != 0 ]] || ! unshare --mount --pid --cgroup --fork true 2>/dev/null || ! findmnt -t cgroup2 >/dev/null; then
+    cannot "the unit under a real systemd" "needs root, the right to make namespaces, and a cgroup2 mount"; return
+  fi
+  check "the proofs of the unit, on a stand-in" tests/systemd/run.sh --stand-in
+  if [[ -z ${NOCTRIAGE_TEST_BROKERS:-} ]]; then
+    cannot "the unit under a real systemd" "there is no Kafka"; return
+  fi
+  check "the unit under a real systemd" tests/systemd/run.sh target/release/noctriage models/demo "$NOCTRIAGE_TEST_BROKERS"
+}
+
+tests/needs.sh
+check "format" cargo fmt --check
+check "lints" cargo clippy --release --all-targets --locked -- -D warnings
+start_kafka
+cargo_tests
+check "documentation" make --no-print-directory doc
+if have promtool; then check "alert rules" make --no-print-directory rules; else cannot "alert rules" "promtool is not installed"; fi
+systemd_checks
+
+printf '\n'
+if [[ $skipped != 0 ]]; then echo "$skipped checks were skipped: see the lines that begin with !!!!!!!!"; fi
+if [[ $failed != 0 ]]; then printf 'failed: %s\n' "${failures[@]}"; fi
+echo "$passed passed, $failed failed"
+[[ $failed == 0 ]]
