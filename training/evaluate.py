@@ -256,7 +256,8 @@ def main():
 
 
 PUBLIC_NOTE = ("alert and incident texts of public repositories, labels of their authors, groups apart: not NOC tickets. "
-               "TF-IDF trained on such texts wins by far; the bundled models never saw any")
+               "TF-IDF trained on such texts wins by far; the bundled models never saw any and do worse there than the "
+               "commonest severity")
 
 
 def show(result):
