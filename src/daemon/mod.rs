@@ -3,5 +3,7 @@
 mod batch;
 mod outputs;
 pub mod service;
+#[cfg(test)]
+mod tests;
 pub mod thread;
 pub mod triage;

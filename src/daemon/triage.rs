@@ -8,13 +8,13 @@
 //! - An abort sends every partition of all batches in flight back to its committed position.
 //! - What a batch adds to the recent view is tentative until its transaction has committed.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::settings::TriageSettings;
 use crate::domain::prediction::{Answer, ModelRole};
-use crate::domain::ticket::Ticket;
+use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 use crate::inference::engine::{Engine, Job, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
@@ -35,6 +35,9 @@ pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 const ABORTS_BEFORE_HALVING: u32 = 3;
 /// Wait after a refusal that is not the batch's fault (authorisation): somebody has to grant something.
 const PARK: Duration = Duration::from_secs(15);
+/// Wait before an aborted batch is tried again: a broker that refuses at once must not be asked thousands of times a
+/// second; twice as much would be felt at every abort.
+const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
 /// Events taken from the log before batches are looked at again.
 const EVENTS_PER_STEP_MAX: usize = 2_000;
 
@@ -69,12 +72,23 @@ struct Partition {
 }
 
 /// How a batch that keeps being aborted is made smaller.
+///
+/// Counted per partition and position, not per batch: between two tries of the same record, records of other
+/// partitions may commit, and must not make it look new.
 #[derive(Debug, Default)]
 struct Halving {
-    aborts: u32,
+    suspects: BTreeMap<i32, Suspect>,
     records_max: Option<usize>,
     /// The one record whose outputs cannot be written.
     unwritable: Option<(i32, i64)>,
+}
+
+/// A partition whose next records were in a batch that was aborted.
+#[derive(Debug)]
+struct Suspect {
+    /// The committed position that the batch continued.
+    from: i64,
+    aborts: u32,
 }
 
 /// What one step did.
@@ -191,7 +205,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         if let Some(batch) = self.in_flight.iter_mut().find(|batch| batch.id == job.id)
             && let Answers::Waiting = batch.answers
         {
-            let now = Instant::now();
+            let now = self.log.instant();
             self.metrics.batch_classified(job.answers.len(), now.saturating_duration_since(batch.handed_over));
             batch.answers = Answers::Here(job.answers);
             batch.answered = Some(now);
@@ -200,7 +214,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     fn take_events(&mut self) -> Result<bool, Fault> {
         for taken in 0..EVENTS_PER_STEP_MAX {
-            if self.buffer_is_full() {
+            // Once fetching is paused a full buffer goes on listening: rebalances must be heard, and who does not poll
+            // is put out of the group.
+            if self.buffer_is_full() && self.fetching == Fetching::On {
                 return Ok(taken > 0);
             }
             match self.log.next_event()? {
@@ -227,13 +243,15 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.oldest_pending = record.timestamp;
         }
         self.metrics.records_consumed(1);
-        let buffered = Buffered { partition, offset, record, received: Instant::now() };
+        let buffered = Buffered { partition, offset, record, received: self.log.instant() };
         self.buffered_bytes += buffered.bytes();
         self.buffer.push_back(buffered);
     }
 
     fn assigned(&mut self, assignments: &[Assignment]) {
         self.joined = true;
+        // Whatever was read of them before lies before or beyond the position that is valid now.
+        self.drop_buffered(|buffered| assignments.iter().any(|assignment| assignment.partition == buffered.partition));
         for assignment in assignments {
             self.epochs += 1;
             let Assignment { partition, committed, window } = *assignment;
@@ -251,6 +269,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn revoked(&mut self, revoked: &[i32]) -> Result<(), Fault> {
         for partition in revoked {
             self.partitions.remove(partition);
+            self.halving.suspects.remove(partition);
         }
         self.drop_buffered(|buffered| revoked.contains(&buffered.partition));
         self.metrics.rebalanced(self.partitions.len());
@@ -322,12 +341,17 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// way: so batches grow with the backlog, and a lone ticket does not wait for company.
     fn batch_is_due(&self) -> bool {
         let Some(oldest) = self.buffer.front() else { return false };
-        if self.parked_until.is_some_and(|until| Instant::now() < until) {
+        let now = self.log.instant();
+        if self.is_parked(now) {
             return false;
         }
         self.buffer.len() >= self.records_max()
             || self.in_flight.is_empty()
-            || oldest.received.elapsed() >= self.options.settings.batch_wait
+            || now.saturating_duration_since(oldest.received) >= self.options.settings.batch_wait
+    }
+
+    fn is_parked(&self, now: Instant) -> bool {
+        self.parked_until.is_some_and(|until| now < until)
     }
 
     fn records_max(&self) -> usize {
@@ -341,7 +365,6 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let ruling = Arc::clone(&self.options.ruling);
         let mut spans: BTreeMap<i32, Span> = BTreeMap::new();
         let mut items = Vec::with_capacity(records.len());
-        let mut tickets: Vec<Arc<Ticket>> = Vec::new();
         for buffered in records {
             let owned = self.partitions.get_mut(&buffered.partition).expect("buffers of lost partitions are dropped");
             let next = buffered.offset + 1;
@@ -351,17 +374,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 next,
             });
             owned.cut = next;
-            let mut item = self.read(buffered);
-            if let Content::Ticket(ticket) = &item.content
-                && item.unwritable.is_none()
-                && wants_prediction(&ruling, ticket)
-                && !self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
-            {
-                item.job_row = Some(tickets.len());
-                tickets.push(Arc::clone(ticket));
-            }
-            items.push(item);
+            items.push(self.read(buffered));
         }
+        let tickets = self.tickets_to_ask_about(&ruling, &mut items);
         let answers = if tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(tickets) };
         let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.in_flight.push_back(Batch {
@@ -370,10 +385,32 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             items,
             ruling,
             answers,
-            handed_over: Instant::now(),
+            handed_over: self.log.instant(),
             handed_over_at: self.log.now(),
             answered: None,
         });
+    }
+
+    /// The rows of the batch's job. A model is spared only where the outcome will surely be `unchanged`: the decision is
+    /// taken later, on the view as it is then, and what is on its way to that view now may change the answer. A ticket
+    /// that was ever reopened is decided again on the same input.
+    fn tickets_to_ask_about(&self, ruling: &Ruling, items: &mut [Item]) -> Vec<Arc<Ticket>> {
+        let in_flight = self.in_flight.iter().flat_map(|batch| &batch.items);
+        let mut on_their_way: HashSet<TicketId> =
+            in_flight.filter_map(|item| item.content.ticket_id().cloned()).collect();
+        let mut tickets = Vec::new();
+        for item in items {
+            let Content::Ticket(ticket) = &item.content else { continue };
+            let is_settled = self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
+                && ticket.reopen_count.is_none_or(|count| count == 0)
+                && !on_their_way.contains(&ticket.ticket_id);
+            on_their_way.insert(ticket.ticket_id.clone());
+            if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
+                item.job_row = Some(tickets.len());
+                tickets.push(Arc::clone(ticket));
+            }
+        }
+        tickets
     }
 
     fn read(&self, buffered: Buffered) -> Item {
@@ -432,24 +469,23 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     /// A broken model never holds a ticket.
     fn expire(&mut self) {
+        let now = self.log.instant();
         for batch in &mut self.in_flight {
-            if !batch.is_ready() && batch.handed_over.elapsed() >= self.options.model_deadline {
+            if !batch.is_ready() && now.saturating_duration_since(batch.handed_over) >= self.options.model_deadline {
                 tracing::warn!(
                     tickets = batch.items.iter().filter(|item| item.job_row.is_some()).count(),
                     deadline_ms = self.options.model_deadline.as_millis(),
                     "no answer from the model by the deadline: people get these tickets without a prediction"
                 );
                 batch.answers = Answers::Missing;
-                batch.answered = Some(Instant::now());
+                batch.answered = Some(now);
                 self.engine.give_up_before(batch.id + 1);
             }
         }
     }
 
     fn commit_head(&mut self) -> Result<bool, Fault> {
-        if !self.in_flight.front().is_some_and(Batch::is_ready)
-            || self.parked_until.is_some_and(|until| Instant::now() < until)
-        {
+        if !self.in_flight.front().is_some_and(Batch::is_ready) || self.is_parked(self.log.instant()) {
             return Ok(false);
         }
         self.parked_until = None;
@@ -463,9 +499,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.transactions += 1;
         let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, self.transactions);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
-        let started = Instant::now();
+        let started = self.log.instant();
         let end = self.log.transact(&decided.records, &offsets);
-        let took = started.elapsed();
+        let took = self.log.instant().saturating_duration_since(started);
         match end {
             TransactionEnd::Committed => {
                 let batch = self.in_flight.pop_front().expect("looked at above");
@@ -515,11 +551,15 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         for (partition, remembered) in &decided.entries {
             self.view.apply(*partition, remembered);
         }
-        self.halving.aborts = 0;
-        self.halving.records_max = match self.halving.records_max {
-            Some(records) if records.saturating_mul(2) < self.options.settings.batch_records_max => Some(records * 2),
-            Some(_) | None => None,
-        };
+        self.halving.suspects.retain(|partition, _| !batch.spans.contains_key(partition));
+        if self.halving.suspects.is_empty() {
+            self.halving.records_max = match self.halving.records_max {
+                Some(records) if records.saturating_mul(2) < self.options.settings.batch_records_max => {
+                    Some(records * 2)
+                }
+                Some(_) | None => None,
+            };
+        }
         if let Some((partition, offset)) = self.halving.unwritable
             && self.partitions.get(&partition).is_none_or(|owned| owned.committed > offset)
         {
@@ -534,7 +574,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn count(&self, batch: &Batch, decided: &outputs::DecidedBatch, now: UtcMillis) {
         let answered = batch.answered.unwrap_or(batch.handed_over);
         let model_ms = millis(answered.saturating_duration_since(batch.handed_over));
-        let commit_ms = millis(answered.elapsed());
+        let commit_ms = millis(self.log.instant().saturating_duration_since(answered));
         for (item, outcome) in batch.items.iter().zip(&decided.outcomes) {
             let rows: &[Answer] = match (&batch.answers, item.job_row) {
                 (Answers::Here(rows), Some(row)) => &rows[row],
@@ -577,12 +617,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                     "transaction aborted: this user may not write one of the output topics or the group's offsets; no \
                      ticket is lost, none is triaged until that is granted"
                 );
-                self.parked_until = Some(Instant::now() + PARK);
+                self.parked_until = Some(self.log.instant() + PARK);
             }
             AbortCause::Batch => {
                 tracing::warn!(%fault, "transaction aborted, its records are read again");
                 self.halve();
-                self.parked_until = Some(Instant::now() + Duration::from_millis(100));
+                self.parked_until = Some(self.log.instant() + AFTER_AN_ABORT);
             }
         }
         self.go_back()
@@ -590,13 +630,25 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     fn halve(&mut self) {
         let Some(batch) = self.in_flight.front() else { return };
-        self.halving.aborts += 1;
-        if self.halving.aborts < ABORTS_BEFORE_HALVING {
-            // The same records again, and no others: otherwise the batch that is counted is never the same.
-            self.halving.records_max = Some(batch.items.len());
+        let mut aborts_most = 0;
+        for (partition, span) in &batch.spans {
+            let suspect = self.halving.suspects.entry(*partition).or_insert(Suspect { from: span.from, aborts: 0 });
+            if suspect.from != span.from {
+                *suspect = Suspect { from: span.from, aborts: 0 };
+            }
+            suspect.aborts += 1;
+            aborts_most = aborts_most.max(suspect.aborts);
+        }
+        // No more records than now: otherwise the batch that is counted is never the same.
+        self.halving.records_max = Some(batch.items.len());
+        if aborts_most < ABORTS_BEFORE_HALVING {
             return;
         }
-        self.halving.aborts = 0;
+        for partition in batch.spans.keys() {
+            if let Some(suspect) = self.halving.suspects.get_mut(partition) {
+                suspect.aborts = 0;
+            }
+        }
         if let [item] = &batch.items[..] {
             tracing::error!(
                 partition = item.partition,
@@ -609,13 +661,17 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         }
     }
 
+    /// How long there is nothing to do unless something happens: engine and log wake the thread.
     fn idle_time(&self) -> Duration {
         const LONGEST: Duration = Duration::from_millis(50);
-        let batch = self
-            .buffer
-            .front()
-            .map(|oldest| self.options.settings.batch_wait.saturating_sub(oldest.received.elapsed()));
-        batch.unwrap_or(LONGEST).clamp(Duration::from_millis(1), LONGEST)
+        let now = self.log.instant();
+        // While parked, or while both places in flight are taken, no batch is cut however long its records have waited.
+        if self.is_parked(now) || self.in_flight.len() == BATCHES_IN_FLIGHT_MAX {
+            return LONGEST;
+        }
+        let batch_wait = self.options.settings.batch_wait;
+        let waited = self.buffer.front().map(|oldest| now.saturating_duration_since(oldest.received));
+        waited.map_or(LONGEST, |waited| batch_wait.saturating_sub(waited)).clamp(Duration::from_millis(1), LONGEST)
     }
 
     /// How far every owned partition is behind.
@@ -629,6 +685,30 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 Lag { partition: *partition, records: behind, seconds }
             })
             .collect()
+    }
+}
+
+/// What tests look at beside the log.
+#[cfg(test)]
+impl<L: Log> Triage<'_, L> {
+    pub(super) fn log_mut(&mut self) -> &mut L {
+        &mut self.log
+    }
+
+    pub(super) fn batches_in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    pub(super) fn records_buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.in_flight.front().is_some_and(Batch::is_ready)
+    }
+
+    pub(super) fn epoch(&self, partition: i32) -> Option<u64> {
+        self.partitions.get(&partition).map(|owned| owned.epoch)
     }
 }
 

@@ -3,6 +3,8 @@
 //! The daemon runs on [`super::session::KafkaLog`]; tests run the same triage loop on a log in memory with a script of
 //! faults. Whoever implements this may block only inside the calls that say so.
 
+use std::time::Instant;
+
 use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
 use crate::policy::view::WindowState;
@@ -73,7 +75,8 @@ pub trait Log {
     /// Blocks until the outcome is known, at most the transaction timeout.
     fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd;
 
-    /// Goes back to these positions.
+    /// Goes back to these positions. No record that was fetched before the call is delivered after it: the loop
+    /// cannot tell such a record from one behind a gap, and would pass over all in between.
     ///
     /// # Errors
     /// A fault that needs new clients.
@@ -90,6 +93,11 @@ pub trait Log {
 
     /// Wall clock of operating time.
     fn now(&self) -> UtcMillis;
+
+    /// Monotonic operating time, for waits and deadlines. Tests move it by hand.
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
 }
 
 /// Whether records are fetched.

@@ -186,6 +186,8 @@ impl KafkaLog {
         }
         tracing::info!(partitions = ?partitions, rebuild_ms = started.elapsed().as_millis(), "partitions assigned");
         self.assigned = partitions;
+        // librdkafka keeps an application's pause over a rebalance; triage starts with fetching on.
+        self.set_fetching(Fetching::On)?;
         self.pending.push_back(LogEvent::Assigned(assignments));
         Ok(())
     }
@@ -412,6 +414,11 @@ impl Log for KafkaLog {
         if list.count() == 0 {
             return Ok(());
         }
+        // librdkafka drops what it fetched before the seek; what we have taken out of it already we must drop ourselves.
+        self.pending.retain(|event| match event {
+            LogEvent::Record { partition, .. } => !positions.iter().any(|(sought, _)| sought == partition),
+            LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Outcome { .. } => true,
+        });
         let result = self
             .consumer
             .seek_partitions(list, Timeout::After(self.options.kafka.request_timeout))
