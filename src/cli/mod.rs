@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod check;
 mod config_command;
+mod dataset;
 mod dead_letters;
 mod demo;
 mod explain;
@@ -61,6 +62,9 @@ enum Command {
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
+    /// Write labelled tickets of the simulated generators, and the text that a model reads of a ticket.
+    #[command(subcommand)]
+    Dataset(dataset::Command),
     /// Run the daemon.
     Run(run::Arguments),
 }
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Model(command) => model::run(command),
+        Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),
     };
     match result {
