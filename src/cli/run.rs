@@ -58,10 +58,12 @@ pub fn run(arguments: Arguments) -> CommandResult {
     // Loading a large model takes longer than systemd waits by default.
     notify(&[NotifyState::Status("loading models"), NotifyState::ExtendTimeoutUsec(300_000_000)]);
     let models = load_models(&loaded.settings).map_err(Failure::configuration)?;
-    let service = Service::start(&loaded.settings, models, Surroundings::Desk, &clock, (metrics, health))
-        .map_err(|error| match error {
-            StartError::Model { .. } | StartError::Engine(_) => Failure::configuration(error),
-            StartError::Thread(_) => Failure::new(EXIT_TEMPORARY, error),
+    let service =
+        Service::start(&loaded.settings, models, Surroundings::Desk, &clock, (metrics, health)).map_err(|error| {
+            match error {
+                StartError::Model { .. } | StartError::Engine(_) => Failure::configuration(error),
+                StartError::Thread(_) => Failure::new(EXIT_TEMPORARY, error),
+            }
         })?;
     for (role, model) in &service.models {
         tracing::info!(

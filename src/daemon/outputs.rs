@@ -44,7 +44,13 @@ pub(super) struct DecidedBatch {
 
 /// Decides every record of a batch in order. The permit of an automatic action is taken in here, which is right before
 /// `begin_transaction`: nothing waits between the two.
-pub(super) fn decide_batch(batch: &Batch, view: &RecentView, now: UtcMillis, origin: &Origin, counter: u64) -> DecidedBatch {
+pub(super) fn decide_batch(
+    batch: &Batch,
+    view: &RecentView,
+    now: UtcMillis,
+    origin: &Origin,
+    counter: u64,
+) -> DecidedBatch {
     let mut tentative = TentativeView::new(view);
     let mut records = Vec::with_capacity(batch.items.len() * 2);
     let mut outcomes = Vec::with_capacity(batch.items.len());
@@ -123,8 +129,12 @@ fn unwritable(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Mom
     };
     let facts = RecordFacts { event: Event::NotATicket, ..facts(item) };
     let decided = decide(&batch.ruling, moment, &view.facts(&nothing), &facts, &[]);
-    let review =
-        Review { state: ReviewState::Open, reason: ReviewReason::Unwritable, priority: UNWRITABLE_PRIORITY, related: None };
+    let review = Review {
+        state: ReviewState::Open,
+        reason: ReviewReason::Unwritable,
+        priority: UNWRITABLE_PRIORITY,
+        related: None,
+    };
     Decided { review: Some(review), ..decided }
 }
 

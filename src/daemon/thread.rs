@@ -57,7 +57,9 @@ pub enum ThreadEnd {
     #[error("{0}")]
     Temporary(String),
     /// Another process uses the same transactional id or group instance id.
-    #[error("{0}. Another process uses the same kafka.instance_id. hint: `kafka.instance_id` must be unique in the group")]
+    #[error(
+        "{0}. Another process uses the same kafka.instance_id. hint: `kafka.instance_id` must be unique in the group"
+    )]
     Fenced(String),
     /// Only a person can say what is right.
     #[error("{0}")]

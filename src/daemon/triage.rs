@@ -345,10 +345,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         for buffered in records {
             let owned = self.partitions.get_mut(&buffered.partition).expect("buffers of lost partitions are dropped");
             let next = buffered.offset + 1;
-            spans
-                .entry(buffered.partition)
-                .and_modify(|span| span.next = next)
-                .or_insert(Span { epoch: owned.epoch, from: owned.cut, next });
+            spans.entry(buffered.partition).and_modify(|span| span.next = next).or_insert(Span {
+                epoch: owned.epoch,
+                from: owned.cut,
+                next,
+            });
             owned.cut = next;
             let mut item = self.read(buffered);
             if let Content::Ticket(ticket) = &item.content
@@ -381,9 +382,10 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let appended_at = record.timestamp.unwrap_or_else(|| self.log.now());
         let unwritable = (self.halving.unwritable == Some((partition, offset))).then(|| DeadLetterReason {
             class: DeadLetterClass::Unwritable,
-            detail: "the broker refused the outcome of this record three times, alone in its transaction; the log of the \
+            detail:
+                "the broker refused the outcome of this record three times, alone in its transaction; the log of the \
                      daemon says why"
-                .into(),
+                    .into(),
         });
         let content = match intake::read(&record, &self.options.intake) {
             Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
@@ -498,7 +500,10 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.oldest_pending = None;
         }
         // What waits behind this batch is now the oldest without an outcome.
-        let behind = self.in_flight.iter().flat_map(|batch| batch.items.iter().map(|item| (item.partition, Some(item.appended_at))));
+        let behind = self
+            .in_flight
+            .iter()
+            .flat_map(|batch| batch.items.iter().map(|item| (item.partition, Some(item.appended_at))));
         let waiting = self.buffer.iter().map(|buffered| (buffered.partition, buffered.record.timestamp));
         for (partition, appended_at) in behind.chain(waiting) {
             if let Some(owned) = self.partitions.get_mut(&partition)
@@ -536,7 +541,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 (Answers::Here(_) | Answers::Missing | Answers::Waiting | Answers::Unsent(_), _) => &[],
             };
             let acting = rows.iter().find(|answer| answer.role == ModelRole::Acting);
-            let predicted = acting.and_then(|answer| answer.result.as_ref().ok()).map(|given| given.severity.predicted());
+            let predicted =
+                acting.and_then(|answer| answer.result.as_ref().ok()).map(|given| given.severity.predicted());
             self.metrics.committed(outcome, predicted);
             match (&item.unwritable, &item.content) {
                 (Some(reason), _) | (None, Content::DeadLetter(reason)) => self.metrics.dead_letter(reason.class),
@@ -605,9 +611,10 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     fn idle_time(&self) -> Duration {
         const LONGEST: Duration = Duration::from_millis(50);
-        let batch = self.buffer.front().map(|oldest| {
-            self.options.settings.batch_wait.saturating_sub(oldest.received.elapsed())
-        });
+        let batch = self
+            .buffer
+            .front()
+            .map(|oldest| self.options.settings.batch_wait.saturating_sub(oldest.received.elapsed()));
         batch.unwrap_or(LONGEST).clamp(Duration::from_millis(1), LONGEST)
     }
 

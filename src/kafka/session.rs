@@ -58,7 +58,8 @@ impl ClientContext for TicketContext {
     fn stats(&self, statistics: Statistics) {
         if let Some(topic) = statistics.topics.get(&self.topic) {
             let ends = topic.partitions.iter().map(|(partition, state)| (*partition, state.ls_offset));
-            *self.stable_ends.lock().expect("no panic while copying numbers") = ends.filter(|(_, end)| *end >= 0).collect();
+            *self.stable_ends.lock().expect("no panic while copying numbers") =
+                ends.filter(|(_, end)| *end >= 0).collect();
         }
     }
 }
@@ -166,7 +167,9 @@ impl KafkaLog {
         let mut assignments = Vec::with_capacity(partitions.len());
         for partition in &partitions {
             let committed = self.start_position(*partition, positions.get(partition).copied().flatten())?;
-            if let Some(greatest) = self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed) {
+            if let Some(greatest) =
+                self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
+            {
                 let topics = &self.options.kafka.topics;
                 return Err(Fault::Refused(format!(
                     "{}[{partition}]: the group has committed offset {committed}, yet {} holds a committed decision of \
@@ -275,12 +278,7 @@ impl KafkaLog {
     }
 }
 
-fn note_tail(
-    found: Tail,
-    pending: &mut VecDeque<LogEvent>,
-    greatest: &mut BTreeMap<i32, i64>,
-    unreadable: &mut u64,
-) {
+fn note_tail(found: Tail, pending: &mut VecDeque<LogEvent>, greatest: &mut BTreeMap<i32, i64>, unreadable: &mut u64) {
     match found {
         Tail::Outcome(partition, remembered) => {
             let seen = greatest.entry(partition).or_insert(remembered.source_offset);

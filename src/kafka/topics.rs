@@ -114,7 +114,8 @@ fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTop
 /// No broker answers.
 pub fn inspect(settings: &KafkaSettings) -> Result<TopicReport, TopicsError> {
     let client = admin_client(settings)?;
-    let metadata = client.inner().fetch_metadata(None, settings.request_timeout).map_err(|error| unreachable(settings, &error))?;
+    let metadata =
+        client.inner().fetch_metadata(None, settings.request_timeout).map_err(|error| unreachable(settings, &error))?;
     let found: BTreeMap<&str, &MetadataTopic> =
         metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| (topic.name(), topic)).collect();
     let partitions = |name: &str| found.get(name).map(|topic| topic.partitions().len());
@@ -126,7 +127,10 @@ pub fn inspect(settings: &KafkaSettings) -> Result<TopicReport, TopicsError> {
     for topic in wanted(settings, ticket_partitions.unwrap_or_default()) {
         match partitions(&topic.name) {
             None => report.missing.push(topic.name),
-            Some(count) if topic.name == settings.topics.decisions && ticket_partitions.is_some_and(|wanted| wanted != count) => {
+            Some(count)
+                if topic.name == settings.topics.decisions
+                    && ticket_partitions.is_some_and(|wanted| wanted != count) =>
+            {
                 report.differs.push(format!(
                     "topic {} has {count} partitions and {} has {}: they must be equal, because decisions mirror tickets. \
                      hint: delete {} (its decisions are lost) or add partitions to the smaller one, then start again",
@@ -224,8 +228,7 @@ async fn create_one(
         new = new.set(key, value);
     }
     let options = AdminOptions::new().operation_timeout(Some(settings.request_timeout));
-    let results =
-        client.create_topics([&new], &options).await.map_err(|error| unreachable(settings, &error))?;
+    let results = client.create_topics([&new], &options).await.map_err(|error| unreachable(settings, &error))?;
     for result in results {
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}

@@ -106,7 +106,8 @@ impl<'producer> Open<'producer> {
         for (name, value) in &record.headers {
             headers = headers.insert(Header { key: name, value: Some(value.as_slice()) });
         }
-        let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).payload(&record.payload[..]).headers(headers);
+        let mut message: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(topic).payload(&record.payload[..]).headers(headers);
         if let Some(key) = &record.key {
             message = message.key(key);
         }
@@ -161,7 +162,9 @@ impl<'producer> Open<'producer> {
                 Err(error) => match Fault::of("send_offsets_to_transaction", &error) {
                     Fault::Retry(_) if !left.is_zero() => {}
                     Fault::Retry(what) => return Err((self, Fault::Abort { what, cause: AbortCause::Batch })),
-                    fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err((self, fault)),
+                    fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
+                        return Err((self, fault));
+                    }
                 },
             }
         }

@@ -206,7 +206,8 @@ impl ViewReader {
                 }
             }
         }
-        let state = |partition: &i32| if waiting.contains_key(partition) { WindowState::Partial } else { WindowState::Whole };
+        let state =
+            |partition: &i32| if waiting.contains_key(partition) { WindowState::Partial } else { WindowState::Whole };
         Ok(partitions.iter().map(|partition| (*partition, state(partition))).collect())
     }
 

@@ -89,11 +89,7 @@ pub struct Query<'record> {
 
 /// The parent incident a ticket names, if any.
 pub fn parent_of(ticket: &Ticket) -> Option<&TicketId> {
-    ticket
-        .relations
-        .iter()
-        .find(|relation| relation.kind == RelationKind::Parent)
-        .map(|relation| &relation.ticket_id)
+    ticket.relations.iter().find(|relation| relation.kind == RelationKind::Parent).map(|relation| &relation.ticket_id)
 }
 
 #[derive(Clone, Debug)]
@@ -347,16 +343,16 @@ impl<'view> TentativeView<'view> {
     /// All that `decide` needs to know about one record.
     pub fn facts(&self, query: &Query<'_>) -> ViewFacts {
         let view = self.committed;
-        let window =
-            view.parts.get(&query.partition).map_or(WindowState::Whole, |part| part.window);
-        let history = query.ticket_id.and_then(|id| self.entry(query.partition, id)).map_or(History::Unknown, |entry| {
-            let exact_match = entry
-                .exact
-                .iter()
-                .find(|(group, _)| Some(*group) == query.decision_group)
-                .map(|(_, decision_id)| *decision_id);
-            History::Known(TicketMemory { exact_match, ..entry.memory.clone() })
-        });
+        let window = view.parts.get(&query.partition).map_or(WindowState::Whole, |part| part.window);
+        let history =
+            query.ticket_id.and_then(|id| self.entry(query.partition, id)).map_or(History::Unknown, |entry| {
+                let exact_match = entry
+                    .exact
+                    .iter()
+                    .find(|(group, _)| Some(*group) == query.decision_group)
+                    .map(|(_, decision_id)| *decision_id);
+                History::Known(TicketMemory { exact_match, ..entry.memory.clone() })
+            });
         let parent = query.parent.map_or(ParentState::NoParent, |parent| match self.open_critical(parent) {
             Some(true) => ParentState::OpenCritical,
             Some(false) => ParentState::NotCritical,
@@ -395,8 +391,7 @@ impl<'view> TentativeView<'view> {
     /// Adds an outcome of this batch.
     pub fn remember(&mut self, partition: i32, remembered: Remembered) {
         if let Some(ticket_id) = &remembered.ticket_id {
-            let mut entry =
-                self.entry(partition, ticket_id).cloned().unwrap_or_else(Entry::empty);
+            let mut entry = self.entry(partition, ticket_id).cloned().unwrap_or_else(Entry::empty);
             entry.apply(&remembered, 0);
             self.changed.insert((partition, ticket_id.clone()), entry);
             if counts_as_arrival(&remembered) {
