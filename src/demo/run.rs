@@ -12,7 +12,7 @@ use super::bundle::Unpacked;
 use super::cast::Cast;
 use super::feed::Feed;
 use super::observer::{ObserveError, Observer, Published};
-use super::screen::{Screen, View};
+use super::screen::{Screen, View, wrapped};
 use super::sender::{SendError, Sender};
 use super::summary;
 use super::tally::Tally;
@@ -241,7 +241,7 @@ impl<'demo> Show<'demo> {
 
     fn run(&mut self, demo: &Demo, interrupted: &AtomicBool) -> Result<Accounts, DemoError> {
         if let Some(note) = &self.note {
-            self.screen.say(std::slice::from_ref(note)).map_err(DemoError::Screen)?;
+            self.screen.say(&wrapped(note)).map_err(DemoError::Screen)?;
         }
         let stop = if self.join(interrupted)? { self.show(demo, interrupted)? } else { Stop::Interrupted };
         let elapsed = self.started.elapsed();

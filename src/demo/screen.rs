@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::comparison::{Comparison, Side};
-use super::tally::{Latencies, Tally};
+use super::tally::{Latencies, Latest, Tally};
 use crate::domain::severity::Severity;
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::Outcome;
@@ -18,6 +18,8 @@ use crate::statistics::wilson::interval_95;
 
 /// Width of everything: a phone held upright.
 pub const COLUMNS: usize = 60;
+/// Height of everything.
+pub const LINES: usize = 24;
 /// Width of the words at the left.
 const LABEL: usize = 16;
 /// Pictures a second: more than this flickers on a slow line.
@@ -81,8 +83,8 @@ impl Screen {
     /// Nobody reads them any more.
     pub fn say(&self, lines: &[String]) -> io::Result<()> {
         match &self.kind {
-            Kind::Live(bar) => lines.iter().for_each(|line| bar.println(line)),
-            Kind::Lines => {
+            Kind::Live(bar) if !bar.is_finished() => lines.iter().for_each(|line| bar.println(line)),
+            Kind::Live(_) | Kind::Lines => {
                 let mut output = io::stdout().lock();
                 lines.iter().try_for_each(|line| writeln!(output, "{line}"))?;
                 output.flush()?;
@@ -129,14 +131,6 @@ impl Screen {
         }
     }
 
-    /// Takes the picture away; what was said stays.
-    pub fn clear(&self) {
-        match &self.kind {
-            Kind::Live(bar) => bar.set_message(""),
-            Kind::Lines => {}
-        }
-    }
-
     /// Ends: what follows is written below.
     pub fn finish(&self) {
         match &self.kind {
@@ -146,7 +140,7 @@ impl Screen {
     }
 }
 
-/// The picture: at most 24 lines.
+/// The picture: at most [`LINES`] lines; the latest decisions fill what room there is.
 pub fn picture(view: &View<'_>) -> Vec<String> {
     let View { tally, sent, in_flight, elapsed, model, has_verdicts } = view;
     let desk_time = tally.desk_time().map_or_else(String::new, |at| format!(", desk time {}", day_and_time(at)));
@@ -176,14 +170,18 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.extend(row("hostile texts", &[hostile_words(tally)]));
     }
     lines.extend(row("shown to people", &[shown_words(tally)]));
-    lines.push(String::new());
-    for latest in tally.latest() {
-        let said =
-            latest.said.map_or_else(|| "no answer".to_owned(), |(severity, sure)| format!("{severity} {sure:.2}"));
-        let verdict = latest.verdict.map_or_else(String::new, |verdict| format!("  engineer {verdict}"));
-        lines.push(cut(&format!("{:<22}  model {said:<14}{verdict}", cut(&printable(&latest.ticket_id), 22)), COLUMNS));
+    let room = LINES.saturating_sub(lines.len() + 1);
+    if room > 0 {
+        lines.push(String::new());
+        lines.extend(tally.latest().rev().take(room).map(latest_words));
     }
     lines
+}
+
+fn latest_words(latest: &Latest) -> String {
+    let said = latest.said.map_or_else(|| "no answer".to_owned(), |(severity, sure)| format!("{severity} {sure:.2}"));
+    let verdict = latest.verdict.map_or_else(String::new, |verdict| format!("  engineer {verdict}"));
+    cut(&format!("{:<16}  model {said:<13}{verdict}", cut(&printable(&latest.ticket_id), 16)), COLUMNS)
 }
 
 /// The same in one line.
@@ -191,7 +189,7 @@ pub fn line(view: &View<'_>) -> String {
     let View { tally, sent, in_flight, elapsed, model: _, has_verdicts } = view;
     let mut line = format!("{} in {sent}, in flight {in_flight}", clock(*elapsed));
     for outcome in Outcome::ALL.into_iter().filter(|outcome| tally.outcomes(*outcome) > 0) {
-        line.push_str(&format_args!(", {} {}", words(outcome), tally.outcomes(outcome)).to_string());
+        line.push_str(&format!(", {} {}", words(outcome), tally.outcomes(outcome)));
     }
     if let Some((p50, p99)) = tally.latency_ms().p50_p99() {
         write!(line, "; p50 {p50:.0} ms, p99 {p99:.0} ms").expect("a string takes any text");
@@ -282,6 +280,23 @@ pub fn row(label: &str, items: &[String]) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// A text in lines of at most [`COLUMNS`] characters; a longer word is cut.
+pub fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace().map(|word| cut(word, COLUMNS)) {
+        let last = lines.last_mut().expect("there is the first line");
+        if last.is_empty() {
+            last.push_str(&word);
+        } else if last.chars().count() + 1 + word.chars().count() > COLUMNS {
+            lines.push(word);
+        } else {
+            last.push(' ');
+            last.push_str(&word);
+        }
+    }
+    lines
+}
+
 /// Minutes and seconds.
 pub fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
@@ -312,4 +327,88 @@ fn words(outcome: Outcome) -> String {
 fn day_and_time(at: UtcMillis) -> String {
     jiff::Timestamp::from_millisecond(at.0)
         .map_or_else(|_| "beyond the calendar".to_owned(), |at| at.strftime("%a %d %b %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::comparison::Compared;
+    use crate::demo::tally::tests::{after_many, after_nothing};
+
+    fn view(tally: &Tally, has_verdicts: bool) -> View<'_> {
+        let elapsed = Duration::from_secs(6_125);
+        View {
+            tally,
+            sent: 123_456,
+            in_flight: 2_000,
+            elapsed,
+            model: "a-model-with-a-very-long-name 12.3.4",
+            has_verdicts,
+        }
+    }
+
+    #[test]
+    fn every_picture_fits_a_phone_and_a_small_terminal() {
+        for tally in [after_nothing(), after_many()] {
+            for has_verdicts in [true, false] {
+                let lines = picture(&view(&tally, has_verdicts));
+                let widest = lines.iter().map(|line| line.chars().count()).max();
+                assert!(lines.len() <= LINES && widest <= Some(COLUMNS), "{}", lines.join("\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_says_that_it_is_a_simulation_on_a_mock_and_that_nobody_is_shown_anything() {
+        let text = picture(&view(&after_nothing(), true)).join("\n");
+        for part in ["simulation on a mock broker", "stage shadow", "nothing, and no command: shadow"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn without_verdicts_no_agreement_is_shown() {
+        let tally = after_many();
+        let (with, without) = (view(&tally, true), view(&tally, false));
+        assert!(picture(&with).join("\n").contains("same severity as the engineers"));
+        assert!(line(&with).contains("agreement on"));
+        assert!(picture(&without).join("\n").contains("no verdicts: these are your tickets"));
+        assert!(!line(&without).contains("agreement"));
+    }
+
+    #[test]
+    fn a_rate_stands_beside_its_counts_and_its_interval() {
+        let mut comparison = Comparison::default();
+        let low = Severity::Low;
+        for at in 0..50 {
+            let model = if at < 38 { low } else { Severity::High };
+            comparison.add(&Compared { verdict: low, source: None, tfidf: low, model });
+        }
+        assert_eq!(
+            agreement(&comparison, Side::Model, "demo-bert 1"),
+            "  demo-bert 1            38 of 50   76.0 %  (62.6 to 85.7)"
+        );
+        assert_eq!(agreement(&Comparison::default(), Side::Tfidf, ""), "  TF-IDF                  0 of 0  nothing yet");
+    }
+
+    #[test]
+    fn items_are_wrapped_below_each_other_and_none_is_lost() {
+        let items: Vec<String> = (0..12).map(|number| format!("number {number}")).collect();
+        let lines = row("label", &items);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= COLUMNS), "{lines:?}");
+        let joined = lines.join(" ");
+        assert!(items.iter().all(|item| joined.contains(item.as_str())));
+    }
+
+    #[test]
+    fn a_ticket_id_cannot_move_the_cursor() {
+        assert_eq!(printable("A\u{1b}[2J\r\nB"), "A?[2J??B");
+    }
+
+    #[test]
+    fn a_long_text_is_wrapped_between_words() {
+        let lines = wrapped(&"word ".repeat(40));
+        assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS) && lines.len() == 4, "{lines:?}");
+        assert_eq!(wrapped(""), [""]);
+    }
 }

@@ -226,7 +226,7 @@ impl Tally {
     }
 
     /// The last full decisions, oldest first.
-    pub fn latest(&self) -> impl Iterator<Item = &Latest> {
+    pub fn latest(&self) -> impl DoubleEndedIterator<Item = &Latest> {
         self.latest.iter()
     }
 
@@ -272,5 +272,194 @@ impl Latencies {
         sorted.sort_unstable_by(f64::total_cmp);
         let rank = |share: f64| sorted.get(((share * sorted.len() as f64).ceil() as usize).checked_sub(1)?).copied();
         Some((rank(0.50)?, rank(0.99)?))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::demo::comparison::Side;
+    use crate::policy::decided::Outcome::{DeadLetter, Decided, Duplicate, NotDrawn, Terminal, Unchanged};
+    use crate::wire::intake::DeadLetterClass;
+    use Severity::{Critical, High, Low, Medium};
+
+    const SIMULATED: About = About::Simulated { source: Some(Medium), verdict: High, created_at: UtcMillis(5) };
+    const TOOK: Duration = Duration::from_millis(40);
+
+    fn answer_of(role: &str, severity: Severity) -> Value {
+        let zero = "0".repeat(64);
+        let mut distribution = json!({ "critical": 0.1, "high": 0.1, "medium": 0.1, "low": 0.1 });
+        distribution[severity.as_str()] = json!(0.7);
+        json!({
+            "role": role, "model": "m", "version": "1", "digest": zero, "calibration_digest": zero, "purpose": "demo",
+            "prediction": { "severity": severity.as_str(), "distribution": distribution, "tokens": 9 },
+        })
+    }
+
+    fn basis(drawn: bool, answers: &[Value]) -> Value {
+        let zero = "0".repeat(64);
+        let draw = json!({ "rate": 0.5, "drawn": drawn });
+        json!({
+            "content_digest": zero, "slice": "rest", "stage": "shadow", "rollout_revision": 0,
+            "shares": { "auto_triage": 0.0, "auto_resolve": 0.0 },
+            "draws": { "evidence": draw, "cohort": draw, "audit": draw, "second_reading": draw },
+            "answers": answers, "digests": { "config": zero, "policy": zero, "eligibility": zero },
+        })
+    }
+
+    fn record(outcome: Outcome, offset: i64, rules: &[&str], basis: Option<Value>) -> DecisionRecord {
+        let mut record = json!({
+            "schema": "noctriage.decision/v1", "decision_id": "0".repeat(64), "ticket_id": format!("T-{offset}"),
+            "source": { "topic": "tickets", "partition": 0, "offset": offset },
+            "appended_at": "2026-01-05T06:00:00Z", "outcome": outcome.as_str(), "rules": rules,
+            "volatile": {
+                "desk_time": "2026-01-05T06:00:00Z",
+                "latency": { "wait_ms": 1.0, "engine_ms": 3.0, "decide_ms": 0.1 },
+            },
+        });
+        if let Some(basis) = basis {
+            record["basis"] = basis;
+        }
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn plain(outcome: Outcome, offset: i64) -> DecisionRecord {
+        record(outcome, offset, &[], None)
+    }
+
+    fn dead_letter(class: DeadLetterClass, offset: i64) -> DeadLetterRecord {
+        serde_json::from_value(json!({
+            "schema": "noctriage.dead-letter/v1", "class": class.as_str(), "detail": "what is wrong",
+            "origin": { "topic": "tickets", "partition": 0, "offset": offset }, "decision_id": "0".repeat(64),
+            "raw_bytes": 1, "raw_truncated": false,
+        }))
+        .unwrap()
+    }
+
+    /// A tally at its start.
+    pub(in crate::demo) fn after_nothing() -> Tally {
+        Tally::new(ModelRole::Acting)
+    }
+
+    /// A tally with every kind of thing in it, and long numbers.
+    pub(in crate::demo) fn after_many() -> Tally {
+        let mut tally = after_nothing();
+        let answers = [answer_of("acting", Critical), answer_of("baseline", Low)];
+        for offset in 0..5 {
+            tally.outcome(&record(Decided, offset, &[], Some(basis(true, &answers))), SIMULATED, TOOK);
+        }
+        for class in DeadLetterClass::ALL {
+            tally.dead_letter(&dead_letter(class, 0));
+        }
+        for count in &mut tally.outcomes {
+            *count += 1_234_567;
+        }
+        for count in &mut tally.severities {
+            *count += 12_345;
+        }
+        for count in tally.dead_letters.values_mut() {
+            *count += 12_345;
+        }
+        tally.hostile = Hostile { seen: 12_345, drawn: 12_345, guarded: 12_345 };
+        tally.latency_ms.push(123_456.0);
+        tally
+    }
+
+    #[test]
+    fn every_outcome_is_counted_once_under_its_own_name() {
+        let mut tally = after_nothing();
+        for (offset, outcome) in Outcome::ALL.into_iter().enumerate() {
+            tally.outcome(&plain(outcome, offset as i64), SIMULATED, TOOK);
+        }
+        assert_eq!(tally.total(), 6);
+        assert_eq!(
+            [Decided, Unchanged, Duplicate, NotDrawn, Terminal, DeadLetter].map(|each| tally.outcomes(each)),
+            [1; 6]
+        );
+        assert_eq!(tally.latency_ms().p50_p99(), Some((40.0, 40.0)));
+        assert_eq!(tally.engine_ms().p50_p99(), Some((3.0, 3.0)));
+    }
+
+    #[test]
+    fn a_drawn_ticket_with_both_answers_is_compared() {
+        let mut tally = after_nothing();
+        let answers = [answer_of("acting", High), answer_of("baseline", Low)];
+        tally.outcome(&record(Decided, 0, &[], Some(basis(true, &answers))), SIMULATED, TOOK);
+        let found = Side::ALL.map(|side| tally.comparison.agreed(side));
+        assert_eq!((tally.comparison.verdicts(), found), (1, [0, 0, 1]));
+        assert_eq!(tally.severities(High), 1);
+        let latest: Vec<_> = tally.latest().cloned().collect();
+        assert_eq!(latest, [Latest { ticket_id: "T-0".to_owned(), said: Some((High, 0.7)), verdict: Some(High) }]);
+    }
+
+    #[test]
+    fn a_ticket_that_is_not_drawn_or_lacks_an_answer_is_compared_by_nobody() {
+        let mut tally = after_nothing();
+        let both = [answer_of("acting", High), answer_of("baseline", Low)];
+        tally.outcome(&record(Decided, 0, &[], Some(basis(false, &both))), SIMULATED, TOOK);
+        tally.outcome(&record(Decided, 1, &[], Some(basis(true, &both[..1]))), SIMULATED, TOOK);
+        tally.outcome(&plain(NotDrawn, 2), SIMULATED, TOOK);
+        assert_eq!((tally.comparison.verdicts(), tally.unanswered), (0, 1));
+    }
+
+    #[test]
+    fn repeated_records_and_ones_own_tickets_have_no_verdict() {
+        let mut tally = after_nothing();
+        let both = [answer_of("acting", High), answer_of("baseline", Low)];
+        for about in [About::Repeated, About::Line(1)] {
+            tally.outcome(&record(Decided, 0, &[], Some(basis(true, &both))), about, TOOK);
+        }
+        assert_eq!((tally.comparison.verdicts(), tally.severities(High)), (0, 2));
+    }
+
+    #[test]
+    fn where_tfidf_acts_the_language_model_answers_as_a_candidate() {
+        let mut tally = Tally::new(ModelRole::Candidate);
+        let answers = [answer_of("acting", Low), answer_of("baseline", Low), answer_of("candidate", High)];
+        tally.outcome(&record(Decided, 0, &[], Some(basis(true, &answers))), SIMULATED, TOOK);
+        assert_eq!(tally.comparison.agreed(Side::Model), 1);
+    }
+
+    #[test]
+    fn a_guard_is_counted_where_it_could_fire_and_where_it_did() {
+        let mut tally = after_nothing();
+        let about = About::Odd { label: "sentence", expected: Expected::Guarded };
+        let drawn = |rules: &[&str]| record(Decided, 0, rules, Some(basis(true, &[])));
+        tally.outcome(&drawn(&["guard_injection"]), about, TOOK);
+        tally.outcome(&drawn(&[]), about, TOOK);
+        tally.outcome(&plain(NotDrawn, 2), about, TOOK);
+        assert_eq!(tally.hostile, Hostile { seen: 3, drawn: 2, guarded: 1 });
+        assert_eq!(tally.unexpected, 0);
+    }
+
+    #[test]
+    fn a_broken_record_that_is_not_refused_is_unexpected() {
+        let mut tally = after_nothing();
+        let about = About::Odd { label: "not json", expected: Expected::DeadLetter("not_json") };
+        tally.outcome(&plain(DeadLetter, 0), about, TOOK);
+        assert_eq!(tally.unexpected, 0);
+        tally.outcome(&plain(Decided, 1), about, TOOK);
+        assert_eq!(tally.unexpected, 1);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_whichever_half_comes_first() {
+        let mut tally = after_nothing();
+        tally.dead_letter(&dead_letter(DeadLetterClass::NotJson, 0));
+        tally.outcome(&plain(DeadLetter, 0), About::Line(7), TOOK);
+        tally.outcome(&plain(DeadLetter, 1), About::Line(3), TOOK);
+        tally.dead_letter(&dead_letter(DeadLetterClass::TooDeep, 1));
+        tally.outcome(&plain(Decided, 2), About::Line(4), TOOK);
+        assert_eq!(tally.bad_lines(), [(3, "too_deep: what is wrong"), (7, "not_json: what is wrong")]);
+    }
+
+    #[test]
+    fn percentiles_are_by_nearest_rank() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.p50_p99(), None);
+        (1..=100).rev().for_each(|number| latencies.push(f64::from(number)));
+        assert_eq!(latencies.p50_p99(), Some((50.0, 99.0)));
     }
 }
