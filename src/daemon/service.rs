@@ -90,17 +90,17 @@ pub fn load_models(settings: &Settings) -> Result<EngineModels, StartError> {
     Ok(EngineModels { acting, baseline: Some(baseline), candidates: candidates? })
 }
 
-/// What is in force under these settings.
-pub fn ruling(settings: &Settings, acting: &ModelInfo, surroundings: Surroundings) -> Ruling {
+/// What is in force under these settings, with the acting model on this device (`cpu`, `cuda:N`).
+pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, surroundings: Surroundings) -> Ruling {
     // Numbers in the last digits differ between a CPU and a GPU: what was earned on one does not hold on the other.
-    let device_class = acting.device.split(':').next().unwrap_or_default();
+    let device_class = device.split(':').next().unwrap_or_default();
     let outside = [settings.eligibility_base.0.as_slice(), COMPUTED_IN.as_bytes(), device_class.as_bytes()];
     let policy = Policy::clone(&settings.policy).sealed(Digest::of_parts(outside));
     let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
     Ruling {
         policy: Arc::new(policy),
         stage_map: Arc::new(stage_map),
-        acting: Arc::clone(&acting.identity),
+        acting: Arc::clone(acting),
         is_demo: surroundings == Surroundings::Demo,
         config_digest: settings.config_digest,
         draw_key: settings.draw_key,
@@ -144,7 +144,7 @@ impl Service {
         let models = engine.models().to_vec();
         let (_, acting) = models.first().expect("the engine runs at least the acting model");
         let acting = acting.clone();
-        let in_force = Arc::new(ruling(settings, &acting, surroundings));
+        let in_force = Arc::new(ruling(settings, &acting.identity, &acting.device, surroundings));
         health.models_are_warm();
         let identities: Vec<(ModelRole, &ModelIdentity)> =
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
@@ -176,7 +176,7 @@ impl Service {
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
-        let ruling = Arc::new(ruling(settings, &self.acting, self.surroundings));
+        let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
         self.metrics.stage_map(&ruling.stage_map);
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
         self.wake(Wake::Ruling(ruling));
