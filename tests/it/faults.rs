@@ -90,12 +90,13 @@ impl Site {
     }
 
     #[track_caller]
-    fn check_aborted(mut self, expected: AbortCause) {
+    fn check_aborted(mut self, expected: AbortCause, tries_max: usize) {
         let end = self.transact();
         let TransactionEnd::Aborted(Fault::Abort { cause, .. }) = &end else { panic!("{end:?}") };
         assert_eq!(*cause, expected, "{end:?}");
-        // Aborted means that the next transaction of the same clients may begin, and commits.
-        assert_eq!(self.transact(), TransactionEnd::Committed);
+        // Aborted means that the same clients go on.
+        let ends: Vec<TransactionEnd> = (0..tries_max).map(|_| self.transact()).collect();
+        assert_eq!(ends.last(), Some(&TransactionEnd::Committed), "{ends:?}");
     }
 }
 
@@ -104,7 +105,8 @@ fn settings(cluster: &MockCluster<'static, DefaultProducerContext>) -> (KafkaSet
     let keys = [
         ("kafka.brokers", brokers.as_str()),
         ("kafka.instance_id", "noc-a"),
-        ("inference.model", "no-model-is-loaded-here"),
+        ("model.directory", "no-model-is-loaded-here"),
+        ("model.baseline", "no-model-is-loaded-here"),
     ];
     let settings = load(&Sources::built_in(&keys, DrawKey([7; 16]))).unwrap().settings;
     (KafkaSettings { is_mock: true, ..settings.kafka }, settings.triage)
@@ -114,28 +116,30 @@ fn settings(cluster: &MockCluster<'static, DefaultProducerContext>) -> (KafkaSet
 fn a_record_that_is_too_large_aborts_its_batch() {
     let site = Site::open();
     site.inject(RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, 1);
-    site.check_aborted(AbortCause::Batch);
+    // A record that will never be written leaves a gap in the sequence: librdkafka says so in the next transaction and asks
+    // for one more abort. That is one of the three tries before triage halves the batch.
+    site.check_aborted(AbortCause::Batch, 2);
 }
 
 #[test]
 fn a_group_that_has_moved_on_aborts_without_blaming_the_batch() {
     let site = Site::open();
     site.inject(RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, 1);
-    site.check_aborted(AbortCause::Rebalance);
+    site.check_aborted(AbortCause::Rebalance, 1);
 }
 
 #[test]
 fn a_member_that_is_no_longer_known_aborts_without_blaming_the_batch() {
     let site = Site::open();
     site.inject(RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, 1);
-    site.check_aborted(AbortCause::Rebalance);
+    site.check_aborted(AbortCause::Rebalance, 1);
 }
 
 #[test]
 fn a_topic_that_may_not_be_written_aborts_for_want_of_rights() {
     let site = Site::open();
     site.inject(RDKafkaApiKey::AddPartitionsToTxn, RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 1);
-    site.check_aborted(AbortCause::Authorisation);
+    site.check_aborted(AbortCause::Authorisation, 1);
 }
 
 #[test]
