@@ -65,8 +65,8 @@ start_kafka() {
 systemd_checks() {
   if ! have systemd-analyze; then cannot "systemd" "systemd is not installed"; return; fi
   check "the unit as systemd reads it" tests/systemd/check-unit.sh
-  if [[ $(id -u) != 0 ]] || ! unshare --mount --pid --fork true 2>/dev/null; then
-    cannot "the unit under a real systemd" "needs root and the right to make namespaces"; return
+  if [[ $(id -u) != 0 ]] || ! unshare --mount --pid --cgroup --fork true 2>/dev/null || ! findmnt -t cgroup2 >/dev/null; then
+    cannot "the unit under a real systemd" "needs root, the right to make namespaces, and a cgroup2 mount"; return
   fi
   check "the proofs of the unit, on a stand-in" tests/systemd/run.sh --stand-in
   if [[ -z ${NOCTRIAGE_TEST_BROKERS:-} ]]; then

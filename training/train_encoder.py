@@ -1,6 +1,8 @@
 """Trains the bundled encoder: the base on generated tickets, version 1 on labelled tickets of the desk."""
 
 import argparse
+import json
+import os
 import random
 import time
 
@@ -70,16 +72,20 @@ def main():
     parser.add_argument("--desk", help="labelled rows of the desk (v1)")
     parser.add_argument("--from-base", help="directory of the base (v1)")
     parser.add_argument("--out", required=True)
+    parser.add_argument("--note", required=True, help="file for the hyperparameters, which go onto the card")
     parser.add_argument("--development", nargs="*", default=[], help="rows to report on while developing; never the held-out ones")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--replay", type=int, default=1500, help="generated rows beside the desk's in each epoch (v1)")
+    parser.add_argument("--epochs", type=int, help="without it 6 for the base, 8 for version 1")
+    parser.add_argument("--rate", type=float, help="without it 5e-4 for the base, 3e-4 for version 1")
+    parser.add_argument("--replay", type=int, default=1000, help="generated rows beside the desk's in each epoch (v1)")
     parser.add_argument("--repeat", type=int, default=2, help="passes over the desk's rows in each epoch (v1)")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--limit", type=int, default=None, help="first rows only: a smoke test")
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
+    is_base = arguments.phase == "base"
+    arguments.epochs = arguments.epochs or (6 if is_base else 8)
+    arguments.rate = arguments.rate or (5e-4 if is_base else 3e-4)
     # One thread: on a shared machine two of them wait for each other, and sums keep one order.
     torch.set_num_threads(1)
     torch.manual_seed(arguments.seed)
@@ -104,6 +110,15 @@ def main():
           f"tokens p50 {lengths[len(lengths) // 2]} p99 {lengths[-len(lengths) // 100]}", flush=True)
     train(model, tokenizer, draw_epoch, arguments.epochs, arguments.rate, arguments.seed)
     encoder.save(model, tokenizer, arguments.out)
+    used = {"seed": arguments.seed, "epochs": arguments.epochs, "learning_rate": arguments.rate, "batch": 32,
+            "warm_up": 0.08, "schedule": "linear decay", "optimiser": "AdamW, weight decay 0.01", "dropout": 0.1,
+            "attention_dropout": 0.0, "cause_loss_weight": 0.5, "words_replaced_up_to": 0.25, "sentences_shuffled": True}
+    if is_base:
+        used |= {"hidden": arguments.hidden, "layers": arguments.layers, "heads": 4, "vocabulary": tokenizer.get_vocab_size()}
+    else:
+        used |= {"desk_passes_per_epoch": arguments.repeat, "generated_rows_per_epoch": arguments.replay}
+    with open(arguments.note, "w", encoding="utf-8") as file:
+        json.dump(used, file)
     model, tokenizer = encoder.load(arguments.out)
     for path in arguments.development:
         report(model, tokenizer, path)

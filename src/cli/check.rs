@@ -1,6 +1,7 @@
 //! `noctriage check`: what would stop a start, what is probably not meant, and what real tickets become.
 
 mod models;
+mod sample;
 mod tickets;
 
 use std::path::PathBuf;
@@ -52,7 +53,9 @@ pub fn run(arguments: Arguments) -> CommandResult {
 
     let records = match (&file, sample) {
         (Some(path), _) => Some(tickets::read_lines(path)?),
-        (None, Some(wanted)) => Some(sample_records(settings, wanted)?),
+        (None, Some(wanted)) => {
+            Some(sample::read(&settings.kafka, wanted).map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?)
+        }
         (None, None) => None,
     };
     let acting = models.acting();
@@ -71,9 +74,11 @@ pub fn run(arguments: Arguments) -> CommandResult {
         let changed = loaded.values.below("").filter(|(_, entry)| entry.origin != Origin::Default).count();
         println!("configuration: holds, {changed} keys set, digest {}", settings.config_digest.short());
         println!("broker: {}", broker.as_str());
-        model_lines.iter().for_each(|line| println!("{line}"));
-        findings.iter().for_each(|finding| println!("{}", as_line(finding)));
-        report.iter().flat_map(tickets::Report::lines).for_each(|line| println!("{line}"));
+        let findings = findings.iter().map(as_line);
+        let tickets = report.iter().flat_map(tickets::Report::lines);
+        for line in model_lines.into_iter().chain(findings).chain(tickets) {
+            println!("{line}");
+        }
     }
     Ok(exit_code(&findings, broker, report.as_ref()))
 }
@@ -131,12 +136,4 @@ fn ask_broker(settings: &Settings, findings: &mut Vec<Finding>) -> Broker {
             Broker::Unreachable
         }
     }
-}
-
-/// The place where records of the input topic come in: reads without a group, so that nothing is committed.
-fn sample_records(settings: &Settings, wanted: usize) -> Result<Vec<tickets::Line>, Failure> {
-    let topic = &settings.kafka.topics.tickets;
-    Err(Failure::usage(anyhow::anyhow!(
-        "--sample {wanted} cannot read {topic} in this build; write some records into a file and use --file"
-    )))
 }

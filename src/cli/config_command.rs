@@ -103,10 +103,8 @@ fn as_json(values: &Values, arguments: &ShowArguments) -> serde_json::Value {
 /// A value as it is shown. Secrets are not among the values: their keys hold names of files, and the type says so.
 fn displayed(path: &str, item: &Item) -> String {
     let is_secret = keys::find(path).is_some_and(|key| key.kind == Kind::SecretFile);
-    match item {
-        Item::Text(name) if is_secret && !name.is_empty() => format!("{} (a secret, not shown)", item.to_toml()),
-        _ => item.to_toml(),
-    }
+    let is_set = item.text().is_some_and(|name| !name.is_empty());
+    if is_secret && is_set { format!("{} (a secret, not shown)", item.to_toml()) } else { item.to_toml() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! `noctriage dead-letters`: what was no ticket, and sending it again.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -8,12 +7,12 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::config::settings::Settings;
-use crate::config::{self, Sources};
 use crate::kafka::client;
 use crate::kafka::scan::{ScanFrom, scan};
 use crate::wire::dead_letter::DeadLetterRecord;
 
 use super::progress::Progress;
+use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// Header that a retried record carries: the decision that made it a dead letter.
@@ -31,9 +30,8 @@ pub enum Command {
 /// Arguments of `dead-letters list`.
 #[derive(Debug, clap::Args)]
 pub struct ListArguments {
-    /// Configuration file. Default: ./noctriage.toml, else /etc/noctriage/noctriage.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_of_settings: SettingsFile,
     /// Only the newest of each partition.
     #[arg(long, value_name = "N", default_value_t = 100)]
     last: u64,
@@ -48,9 +46,8 @@ pub struct ListArguments {
 /// Arguments of `dead-letters retry`.
 #[derive(Debug, clap::Args)]
 pub struct RetryArguments {
-    /// Configuration file. Default: ./noctriage.toml, else /etc/noctriage/noctriage.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_of_settings: SettingsFile,
     /// Which: decision ids (or their first digits) as `list` prints them.
     #[arg(value_name = "DECISION_ID", required_unless_present = "class")]
     decision_ids: Vec<String>,
@@ -95,7 +92,7 @@ fn letters(settings: &Settings, from: ScanFrom) -> Result<Vec<DeadLetterRecord>,
 }
 
 fn list(arguments: &ListArguments) -> CommandResult {
-    let loaded = config::load(&Sources::of_process(arguments.config.as_deref())).map_err(Failure::configuration)?;
+    let loaded = arguments.file_of_settings.load()?;
     let mut shown = 0_usize;
     for letter in letters(&loaded.settings, ScanFrom::Last(arguments.last))? {
         if arguments.class.as_deref().is_some_and(|class| class != letter.class.0.as_str()) {
@@ -123,7 +120,7 @@ fn list(arguments: &ListArguments) -> CommandResult {
 }
 
 fn retry(arguments: &RetryArguments) -> CommandResult {
-    let loaded = config::load(&Sources::of_process(arguments.config.as_deref())).map_err(Failure::configuration)?;
+    let loaded = arguments.file_of_settings.load()?;
     let settings = &loaded.settings;
     let is_wanted = |letter: &DeadLetterRecord| {
         let id = letter.decision_id.0.to_string();

@@ -133,10 +133,10 @@ fn render(answers: &[(&str, String)]) -> String {
         let (key_section, name) = key.rsplit_once('.').unwrap_or(("", key));
         if key_section != section {
             section = key_section;
-            text.push_str(&format!("\n[{section}]\n"));
+            text.extend(["\n[", section, "]\n"]);
         }
         let meaning = keys::find(key).map_or("", |key| key.meaning);
-        text.push_str(&format!("# {meaning}\n{name} = {}\n", Item::Text(answer.clone()).to_toml()));
+        text.extend(["# ", meaning, "\n", name, " = ", &Item::Text(answer.clone()).to_toml(), "\n"]);
     }
     text
 }
@@ -149,8 +149,7 @@ fn write_draw_key(path: &Path) -> Result<bool, Failure> {
     let mut bytes = [0; 16];
     let mut random = std::fs::File::open("/dev/urandom").context("/dev/urandom cannot be opened")?;
     random.read_exact(&mut bytes).context("/dev/urandom cannot be read")?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    write_new(path, &format!("{digits}\n"), 0o600)?;
+    write_new(path, &format!("{:032x}\n", u128::from_be_bytes(bytes)), 0o600)?;
     Ok(true)
 }
 

@@ -1,6 +1,6 @@
 //! `noctriage run`: the daemon, under systemd or in a terminal.
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use crate::daemon::service::{Service, StartError, Surroundings, load_models};
 use crate::daemon::thread::ThreadEnd;
 use crate::kafka::topics;
 
+use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_CONFIGURATION, EXIT_FENCED, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// How often readiness and the watchdog are looked at.
@@ -27,9 +28,8 @@ const SUPERVISION_INTERVAL: Duration = Duration::from_millis(250);
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Configuration file. Default: ./noctriage.toml, else /etc/noctriage/noctriage.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_of_settings: SettingsFile,
     /// Start although tickets were deleted from the input topic before they were triaged; their number is logged.
     #[arg(long)]
     accept_loss: bool,
@@ -39,8 +39,8 @@ type FilterHandle = reload::Handle<EnvFilter, Registry>;
 
 /// Runs the daemon until SIGTERM or SIGINT.
 pub fn run(arguments: Arguments) -> CommandResult {
-    let Arguments { config: file, accept_loss } = arguments;
-    let sources = Sources::of_process(file.as_deref());
+    let Arguments { file_of_settings, accept_loss } = arguments;
+    let sources = file_of_settings.sources();
     let mut loaded = config::load(&sources).map_err(Failure::configuration)?;
     loaded.settings.kafka.accept_loss |= accept_loss;
     let filter = start_log(&loaded.settings.log)?;
@@ -88,7 +88,10 @@ pub fn run(arguments: Arguments) -> CommandResult {
 fn start_log(settings: &LogSettings) -> Result<FilterHandle, Failure> {
     let (filter, handle) = reload::Layer::new(EnvFilter::new(&settings.filter));
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
     let result = if settings.json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
     result.context("starting the log")?;
     Ok(handle)

@@ -1,12 +1,10 @@
 //! `noctriage topics`: what topics there are, and making those that are missing.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, anyhow};
 
-use crate::config::{self, Sources};
 use crate::kafka::topics::{self, CreateMode};
 
+use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// Commands of `topics`.
@@ -19,9 +17,8 @@ pub enum Command {
 /// Arguments of `topics create`.
 #[derive(Debug, clap::Args)]
 pub struct CreateArguments {
-    /// Configuration file. Default: ./noctriage.toml, else /etc/noctriage/noctriage.toml.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    file_of_settings: SettingsFile,
     /// Only say what would be made.
     #[arg(long)]
     dry_run: bool,
@@ -32,8 +29,8 @@ pub struct CreateArguments {
 
 /// Runs a command of `topics`.
 pub fn run(command: Command) -> CommandResult {
-    let Command::Create(CreateArguments { config: file, dry_run, tickets_partitions }) = command;
-    let loaded = config::load(&Sources::of_process(file.as_deref())).map_err(Failure::configuration)?;
+    let Command::Create(CreateArguments { file_of_settings, dry_run, tickets_partitions }) = command;
+    let loaded = file_of_settings.load()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let mode = if dry_run { CreateMode::DryRun } else { CreateMode::Apply };
     let report = runtime

@@ -19,7 +19,7 @@ const PRESETS: &[&str] = &["native", "servicenow", "alertmanager", "mapping"];
 const KINDS: &[&str] = &["incident", "request", "change", "maintenance", "other"];
 const CHANNELS: &[&str] = &["phone", "email", "portal", "monitoring", "peer", "other"];
 const STAGES: &[&str] = &["shadow", "suggest", "auto_triage", "auto_resolve"];
-const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "none", "cleared"];
+const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "unknown", "cleared"];
 const STATUSES: &[&str] = &["new", "in_progress", "on_hold", "resolved", "closed", "cancelled"];
 const LEVELS: &[&str] = &["high", "medium", "low"];
 const TRUTHS: &[&str] = &["undecided", "ticket_system", "explicit"];
@@ -121,7 +121,7 @@ pub const KEYS: &[Key] = &[
     part("source.mapping.*", Text, "", Restart,
         "JSON Pointer of a field of noctriage.ticket/v1 in the source's record, for example title = \"/fields/summary\": all fields with preset `mapping`, overrides with the others."),
     part("source.aliases.severity.*", Word(SEVERITIES), "", Restart,
-        "What a severity word of the source means; `none`: it says nothing; `cleared`: the fault is over. A word without a meaning is decided, never automatic."),
+        "What a severity word of the source means; `unknown`: it says nothing; `cleared`: the fault is over. A word without a meaning is decided, never automatic."),
     part("source.aliases.status.*", Word(STATUSES), "", Restart,
         "What a status word of the source means. A word without a meaning is a dead letter."),
     part("source.aliases.kind.*", Word(KINDS), "", Restart,

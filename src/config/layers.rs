@@ -203,11 +203,10 @@ impl Collector {
                 self.values.clear_rows(path);
                 for (index, row) in rows.into_iter().enumerate() {
                     let row_path = format!("{path}[{index}]");
-                    match &row.kind {
-                        ValueKind::Table(parts) if parts.is_empty() => {
-                            self.mistake(origin.clone(), &row_path, "is empty; fill it in or take it out".to_owned());
-                        }
-                        _ => self.value(&row_path, row, origin),
+                    if matches!(&row.kind, ValueKind::Table(parts) if parts.is_empty()) {
+                        self.mistake(origin.clone(), &row_path, "is empty; fill it in or take it out".to_owned());
+                    } else {
+                        self.value(&row_path, row, origin);
                     }
                 }
             }

@@ -13,6 +13,9 @@ use super::layers::{MainFile, Sources};
 use super::mistake::{Mistake, Origin};
 use super::values::{Item, Values};
 
+/// Why a value has the type that is asked for.
+const CHECKED: &str = "a value is in force only after it was checked against its key";
+
 /// Values in force, and the mistakes found while reading them.
 pub(super) struct Reader<'load> {
     /// The values.
@@ -31,13 +34,20 @@ impl<'load> Reader<'load> {
 
     /// Records a mistake of one key.
     pub(super) fn mistake(&self, path: &str, problem: impl Into<String>) {
-        let origin = match (self.values.origin(path), self.values.origin_below(path), &self.sources.file) {
-            // What is not set anywhere is missing from the file.
-            (Origin::Default, Origin::Default, MainFile::At(file)) => Origin::File(file.clone()),
-            (Origin::Default, below, _) => below,
-            (set, _, _) => set,
-        };
-        self.mistakes.borrow_mut().push(Mistake { origin, key: path.to_owned(), problem: problem.into() });
+        self.mistake_near(path, path, problem.into());
+    }
+
+    /// Records a mistake whose origin, where the key itself is not set, is that of its neighbours, else the file: what
+    /// is not set anywhere is missing from there.
+    fn mistake_near(&self, path: &str, neighbours: &str, problem: String) {
+        let mut origin = self.values.origin(path);
+        if origin == Origin::Default {
+            origin = self.values.origin_below(neighbours);
+        }
+        if let (Origin::Default, MainFile::At(file)) = (&origin, &self.sources.file) {
+            origin = Origin::File(file.clone());
+        }
+        self.mistakes.borrow_mut().push(Mistake { origin, key: path.to_owned(), problem });
     }
 
     /// Records a mistake inside another file that a key names.
@@ -61,10 +71,7 @@ impl<'load> Reader<'load> {
     }
 
     pub(super) fn text(&self, path: &str) -> &'load str {
-        match self.plain(path) {
-            Item::Text(text) => text,
-            other => unreachable_type(path, other),
-        }
+        self.plain(path).text().expect(CHECKED)
     }
 
     /// A text that is set; `None` where it is empty.
@@ -73,10 +80,7 @@ impl<'load> Reader<'load> {
     }
 
     pub(super) fn integer(&self, path: &str) -> i64 {
-        match self.plain(path) {
-            Item::Integer(number) => *number,
-            other => unreachable_type(path, other),
-        }
+        self.plain(path).integer().expect(CHECKED)
     }
 
     /// A whole number as the program wants it; the table's range fits the type.
@@ -85,10 +89,7 @@ impl<'load> Reader<'load> {
     }
 
     pub(super) fn number(&self, path: &str) -> f64 {
-        match self.plain(path) {
-            Item::Number(number) => *number,
-            other => unreachable_type(path, other),
-        }
+        self.plain(path).number().expect(CHECKED)
     }
 
     pub(super) fn probability(&self, path: &str) -> Probability {
@@ -96,24 +97,16 @@ impl<'load> Reader<'load> {
     }
 
     pub(super) fn probabilities(&self, path: &str) -> Vec<Probability> {
-        match self.plain(path) {
-            Item::Numbers(numbers) => numbers.iter().filter_map(|number| Probability::try_new(*number).ok()).collect(),
-            other => unreachable_type(path, other),
-        }
+        let numbers = self.plain(path).numbers().expect(CHECKED);
+        numbers.iter().filter_map(|number| Probability::try_new(*number).ok()).collect()
     }
 
     pub(super) fn flag(&self, path: &str) -> bool {
-        match self.plain(path) {
-            Item::Flag(flag) => *flag,
-            other => unreachable_type(path, other),
-        }
+        self.plain(path).flag().expect(CHECKED)
     }
 
     pub(super) fn texts(&self, path: &str) -> Vec<String> {
-        match self.plain(path) {
-            Item::Texts(texts) => texts.clone(),
-            other => unreachable_type(path, other),
-        }
+        self.plain(path).texts().expect(CHECKED).to_vec()
     }
 
     pub(super) fn milliseconds(&self, path: &str) -> Duration {
@@ -170,24 +163,15 @@ impl<'load> Row<'_, 'load> {
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&'load str> {
-        match self.reader.item(&self.path(name)) {
-            Some(Item::Text(text)) => Some(text.as_str()).filter(|text| !text.is_empty()),
-            _ => None,
-        }
+        self.reader.item(&self.path(name))?.text().filter(|text| !text.is_empty())
     }
 
     pub(super) fn probability(&self, name: &str) -> Option<Probability> {
-        match self.reader.item(&self.path(name)) {
-            Some(Item::Number(number)) => Probability::try_new(*number).ok(),
-            _ => None,
-        }
+        Probability::try_new(self.reader.item(&self.path(name))?.number()?).ok()
     }
 
     pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
-        match self.reader.item(&self.path(name)) {
-            Some(Item::Texts(texts)) => Some(texts.clone()),
-            _ => None,
-        }
+        Some(self.reader.item(&self.path(name))?.texts()?.to_vec())
     }
 
     /// Values with free names of the row.
@@ -197,15 +181,6 @@ impl<'load> Row<'_, 'load> {
 
     /// Records a mistake of one of its keys.
     pub(super) fn mistake(&self, name: &str, problem: impl Into<String>) {
-        let path = self.path(name);
-        let origin = match self.reader.values.origin(&path) {
-            Origin::Default => self.reader.values.origin_below(&format!("{}.", self.path)),
-            set => set,
-        };
-        self.reader.mistakes.borrow_mut().push(Mistake { origin, key: path, problem: problem.into() });
+        self.reader.mistake_near(&self.path(name), &format!("{}.", self.path), problem.into());
     }
-}
-
-fn unreachable_type(path: &str, item: &Item) -> ! {
-    unreachable!("{path} was checked against its key and is {item:?}")
 }

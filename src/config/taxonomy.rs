@@ -90,7 +90,7 @@ impl Taxonomy {
                 }
                 None => mistake(
                     format!("severity_aliases.{word}"),
-                    "is not one of critical, high, medium, low, none, cleared",
+                    "is not one of critical, high, medium, low, unknown, cleared",
                 ),
             }
         }
@@ -114,7 +114,7 @@ impl Taxonomy {
 /// The meaning that a word of the configuration gives a severity word of the source.
 pub(super) fn parse_meaning(word: &str) -> Option<SeverityMeaning> {
     match word {
-        "none" => Some(SeverityMeaning::Unknown),
+        "unknown" => Some(SeverityMeaning::Unknown),
         "cleared" => Some(SeverityMeaning::Cleared),
         _ => word.parse().ok().map(SeverityMeaning::Is),
     }

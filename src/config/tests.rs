@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::*;
 use crate::domain::stage::Stage;
 use crate::policy::ruling::DrawKey;
+use crate::wire::intake::settings::SeverityMeaning;
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
 const MODEL: &str = "[model]\ndirectory = \"models/demo/v1\"\n";
@@ -127,7 +128,7 @@ fn an_empty_file_with_a_model_gives_the_documented_defaults() {
     let settings = Site::new(MODEL).load().settings;
     assert_eq!(settings.kafka.instance_id, "noc1");
     assert_eq!(settings.kafka.session_timeout, Duration::from_secs(15));
-    assert_eq!(settings.kafka.create.decisions_retention, Duration::from_secs(90 * 86_400));
+    assert_eq!(settings.kafka.create.decisions_retention, Duration::from_hours(90 * 24));
     assert_eq!(settings.rollout.fixed_stage, Stage::Shadow);
     assert_eq!(settings.rollout.shares.map(crate::domain::stage::Share::get), [0.05, 0.0]);
     assert_eq!(settings.policy.slices.iter().map(|slice| slice.name.as_str()).collect::<Vec<_>>(), ["rest"]);
@@ -248,9 +249,9 @@ fn a_later_file_replaces_a_list_of_tables_as_a_whole() {
 
 #[test]
 fn more_than_ten_rows_keep_their_order() {
-    let rows: String =
-        (0..12).map(|index| format!("[[slices]]\nname = \"s{index}\"\nsite = [\"x{index}\"]\n")).collect();
-    let settings = Site::new(&format!("{MODEL}{rows}")).load().settings;
+    let row = |index| format!("[[slices]]\nname = \"s{index}\"\nsite = [\"x{index}\"]\n");
+    let rows: Vec<String> = (0..12).map(row).collect();
+    let settings = Site::new(&format!("{MODEL}{}", rows.concat())).load().settings;
     let names: Vec<&str> = settings.policy.slices.iter().map(|slice| slice.name.as_str()).collect();
     assert_eq!(names[9..], ["s9", "s10", "s11", "rest"]);
 }
@@ -465,7 +466,6 @@ fn mapping_and_aliases_reach_the_reader_of_tickets() {
             ("title", "/t"),
         ]
     );
-    use crate::wire::intake::settings::SeverityMeaning;
     assert_eq!(
         intake.severities.meaning("sev 1"),
         Some(SeverityMeaning::Is(crate::domain::severity::Severity::Critical))
@@ -507,4 +507,19 @@ fn a_guard_phrase_without_a_word_is_refused() {
     assert!(
         mistakes[0].starts_with("noctriage.toml: policy.guards.danger_words: the guard phrase `...` holds no word")
     );
+}
+
+#[test]
+fn every_example_file_holds_as_a_file_of_conf_d() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(examples).expect("the examples are there") {
+        let path = entry.expect("can be listed").path();
+        let site = Site::new(MODEL);
+        site.write("kafka.password", "secret", 0o600);
+        site.write("conf.d/example.toml", &std::fs::read_to_string(&path).expect("can be read"), 0o644);
+        assert_eq!(site.mistakes(), Vec::<String>::new(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
 }

@@ -26,23 +26,22 @@ pub(super) fn problem(kind: Kind, found: &str) -> String {
 pub(super) fn check(kind: Kind, value: &config::Value) -> Result<Item, String> {
     let found = || show(value);
     match kind {
-        Kind::Text | Kind::Word(_) | Kind::Path | Kind::SecretFile | Kind::KafkaName => match &value.kind {
-            ValueKind::String(text) => text_item(kind, text),
-            _ => Err(found()),
-        },
+        Kind::Text | Kind::Word(_) | Kind::Path | Kind::SecretFile | Kind::KafkaName => {
+            text_of(value).ok_or_else(found).and_then(|text| text_item(kind, text))
+        }
         Kind::Integer(..) => integer_of(value).ok_or_else(found).and_then(|number| integer_item(kind, number)),
         Kind::Number(..) | Kind::Probability => {
             number_of(value).ok_or_else(found).and_then(|number| number_item(kind, number))
         }
-        Kind::Flag => match value.kind {
-            ValueKind::Boolean(flag) => Ok(Item::Flag(flag)),
-            _ => Err(found()),
-        },
+        Kind::Flag => {
+            if let ValueKind::Boolean(flag) = value.kind {
+                Ok(Item::Flag(flag))
+            } else {
+                Err(found())
+            }
+        }
         Kind::Texts | Kind::Words(_) | Kind::Paths => {
-            let text = |part: &config::Value| match &part.kind {
-                ValueKind::String(text) => Some(text.clone()),
-                _ => None,
-            };
+            let text = |part: &config::Value| text_of(part).map(str::to_owned);
             let parts: Option<Vec<String>> = parts_of(value).ok_or_else(found)?.iter().map(text).collect();
             texts_item(kind, parts.ok_or_else(found)?)
         }
@@ -103,17 +102,16 @@ pub(super) fn is_kafka_name(text: &str) -> bool {
 }
 
 fn integer_item(kind: Kind, number: i64) -> Result<Item, String> {
-    match kind {
-        Kind::Integer(least, greatest) if !(least..=greatest).contains(&number) => Err(number.to_string()),
-        _ => Ok(Item::Integer(number)),
+    if let Kind::Integer(least, greatest) = kind
+        && !(least..=greatest).contains(&number)
+    {
+        return Err(number.to_string());
     }
+    Ok(Item::Integer(number))
 }
 
 fn number_item(kind: Kind, number: f64) -> Result<Item, String> {
-    let (least, greatest) = match kind {
-        Kind::Number(least, greatest) => (least, greatest),
-        _ => (0.0, 1.0),
-    };
+    let (least, greatest) = if let Kind::Number(least, greatest) = kind { (least, greatest) } else { (0.0, 1.0) };
     if (least..=greatest).contains(&number) { Ok(Item::Number(number)) } else { Err(number.to_string()) }
 }
 
@@ -129,9 +127,11 @@ fn texts_item(kind: Kind, texts: Vec<String>) -> Result<Item, String> {
     if texts.len() > LIST_LENGTH_MAX {
         return Err(format!("a list of {} entries (at most {LIST_LENGTH_MAX})", texts.len()));
     }
-    let is_wrong = |text: &&String| match kind {
-        Kind::Words(words) => !words.contains(&text.as_str()),
-        _ => text.is_empty() || text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control),
+    let is_wrong = |text: &&String| {
+        if let Kind::Words(words) = kind {
+            return !words.contains(&text.as_str());
+        }
+        text.is_empty() || text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control)
     };
     match texts.iter().find(is_wrong) {
         Some(wrong) => Err(format!("the entry {}", quote(wrong))),
@@ -139,26 +139,23 @@ fn texts_item(kind: Kind, texts: Vec<String>) -> Result<Item, String> {
     }
 }
 
+fn text_of(value: &config::Value) -> Option<&str> {
+    if let ValueKind::String(text) = &value.kind { Some(text) } else { None }
+}
+
 fn integer_of(value: &config::Value) -> Option<i64> {
-    match value.kind {
-        ValueKind::I64(number) => Some(number),
-        ValueKind::U64(number) => number.try_into().ok(),
-        _ => None,
-    }
+    if let ValueKind::I64(number) = value.kind { Some(number) } else { None }
 }
 
 fn number_of(value: &config::Value) -> Option<f64> {
-    match value.kind {
-        ValueKind::Float(number) => Some(number),
-        _ => integer_of(value).map(|number| number as f64),
+    if let ValueKind::Float(number) = value.kind {
+        return Some(number);
     }
+    integer_of(value).map(|number| number as f64)
 }
 
 fn parts_of(value: &config::Value) -> Option<&Vec<config::Value>> {
-    match &value.kind {
-        ValueKind::Array(parts) => Some(parts),
-        _ => None,
-    }
+    if let ValueKind::Array(parts) = &value.kind { Some(parts) } else { None }
 }
 
 fn quote(text: &str) -> String {

@@ -24,6 +24,36 @@ pub enum Item {
 }
 
 impl Item {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The whole number, if it is one.
+    pub fn integer(&self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    /// The number, if it is one.
+    pub fn number(&self) -> Option<f64> {
+        if let Self::Number(number) = self { Some(*number) } else { None }
+    }
+
+    /// The switch, if it is one.
+    pub fn flag(&self) -> Option<bool> {
+        if let Self::Flag(flag) = self { Some(*flag) } else { None }
+    }
+
+    /// The list of texts, if it is one.
+    pub fn texts(&self) -> Option<&[String]> {
+        if let Self::Texts(texts) = self { Some(texts) } else { None }
+    }
+
+    /// The list of numbers, if it is one.
+    pub fn numbers(&self) -> Option<&[f64]> {
+        if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
+    }
+
     /// The value as it would stand in a TOML file.
     pub fn to_toml(&self) -> String {
         let quoted = |text: &String| toml::Value::String(text.clone()).to_string();
@@ -105,7 +135,8 @@ impl Values {
     /// One line per value, in order, secrets' paths included, secrets not: the input of digests.
     pub fn canonical(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let wanted = self.entries.iter().filter(|(path, _)| is_wanted(path));
-        wanted.map(|(path, entry)| format!("{path} = {}\n", entry.item.to_toml())).collect()
+        let lines: Vec<String> = wanted.map(|(path, entry)| format!("{path} = {}\n", entry.item.to_toml())).collect();
+        lines.concat()
     }
 
     /// Whether the value at a path is the name of a file that holds a secret.

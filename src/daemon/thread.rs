@@ -175,10 +175,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
         }
         let mut wake = match progress {
             Progress::Some => options.wakes.try_recv().ok(),
-            Progress::Idle(longest) => match options.wakes.recv_timeout(longest) {
-                Ok(wake) => Some(wake),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Progress::Idle(longest) => options.wakes.recv_timeout(longest).ok(),
         };
         while let Some(woken) = wake {
             match woken {
@@ -219,10 +216,9 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
             return false;
         }
         match options.wakes.recv_timeout(left.min(Duration::from_millis(500))) {
-            Ok(Wake::Stop) => return true,
+            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
             Ok(Wake::Ruling(ruling)) => options.ruling = ruling,
             Ok(Wake::Arrived | Wake::Answers(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return true,
         }
     }
 }

@@ -255,7 +255,9 @@ impl<'table> Fields<'table> {
         match SeverityRows::try_new(&labels, map.as_ref()) {
             Ok(rows) => Some(rows),
             Err(mistakes) => {
-                mistakes.iter().for_each(|mistake| self.mistake("severity.labels", mistake));
+                for mistake in mistakes {
+                    self.mistake("severity.labels", &mistake);
+                }
                 None
             }
         }
@@ -271,13 +273,11 @@ impl<'table> Fields<'table> {
     }
 
     fn sub_table(&mut self, key: &str) -> Option<&'table Table> {
-        match self.table.get(key)? {
-            Value::Table(table) => Some(table),
-            _ => {
-                self.mistake(key, "must be a table");
-                None
-            }
+        let table = self.table.get(key)?.as_table();
+        if table.is_none() {
+            self.mistake(key, "must be a table");
         }
+        table
     }
 
     fn labels(&mut self, table: &Table, key: &str) -> Option<Vec<String>> {

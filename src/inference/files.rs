@@ -165,18 +165,22 @@ impl ModelFiles {
             return Err(outside("is no plain file name"));
         }
         let unreadable = |source| LoadError::Unreadable { path: path.clone(), source };
-        let real = path.canonicalize().map_err(|source| match source.kind() {
-            ErrorKind::NotFound => self.missing(name, "the model cannot be loaded without it"),
-            _ => unreadable(source),
+        let real = path.canonicalize().map_err(|source| {
+            if source.kind() == ErrorKind::NotFound {
+                self.missing(name, "the model cannot be loaded without it")
+            } else {
+                unreadable(source)
+            }
         })?;
         if !real.starts_with(&self.real_directory) {
             return Err(outside("is a link out of the model directory; copy the directory with `cp -rL`"));
         }
-        let file = File::open(&real).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
+        // Before it is opened: a pipe would wait for a writer.
+        if !real.metadata().map_err(unreadable)?.is_file() {
             return Err(outside("is no plain file"));
         }
+        let file = File::open(&real).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
         if metadata.len() > bytes_max {
             return Err(LoadError::TooLarge { path, bytes: metadata.len(), bytes_max });
         }

@@ -68,7 +68,9 @@ impl Analyzer {
                 *counts.entry(*column).or_default() += 1;
             }
         };
-        words.iter().for_each(|word| count(word));
+        for word in &words {
+            count(word);
+        }
         if self.has_pairs {
             let mut pair = String::new();
             for (first, second) in words.iter().zip(words.iter().skip(1)) {

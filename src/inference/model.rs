@@ -261,20 +261,20 @@ fn check_digests(
                 mistakes.push(format!("{name} has SHA-256 {found}, the card says {expected}"));
             }
             None if strictness == Strictness::Run => {
-                mistakes.push(format!("{name} is not listed in the card's [files]"))
+                mistakes.push(format!("{name} is not listed in the card's [files]"));
             }
             Some(_) | None => {}
         }
     }
     for name in card.files.keys().filter(|name| !parts.contains_key(*name)) {
-        // A trainer may list calibration and probes too; they are checked where they are there.
-        if [CALIBRATION, PROBES].contains(&name.as_str()) && files.has(name) {
+        // A trainer may list more than the parts, calibration and probes for example: what is listed must hold.
+        if files.has(name) {
             let (found, expected) = (files.digest_of(name)?, card.files[name]);
             if found != expected {
                 mistakes.push(format!("{name} has SHA-256 {found}, the card says {expected}"));
             }
         } else {
-            mistakes.push(format!("{name} is listed in the card's [files] but is no part of the model here"));
+            mistakes.push(format!("{name} is listed in the card's [files] but is missing"));
         }
     }
     if mistakes.is_empty() { Ok(()) } else { Err(LoadError::Digests { path: files.directory().to_owned(), mistakes }) }
@@ -313,7 +313,7 @@ fn check_labels(files: &ModelFiles, config: &Value, card: &Card, architecture: A
     let mut mistakes = Vec::new();
     let expected: Vec<String> = match &card.severity {
         Some(severity) => severity.labels.to_vec(),
-        None => card.causes.iter().map(|cause| cause.to_string()).collect(),
+        None => card.causes.iter().map(ToString::to_string).collect(),
     };
     if let Some(found) = labels_of(config) {
         let is_generic = found.iter().all(|label| label.starts_with("LABEL_"));

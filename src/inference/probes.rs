@@ -58,8 +58,8 @@ fn check_line(line: &str, template: &Template, scorer: &mut dyn Scorer) -> Resul
     let ticket = ticket_line::read(&probe.ticket.to_string())?;
     let encoded = scorer.encode(&template.render(&ticket)).map_err(|fault| fault.to_string())?;
     check_ids(&probe, &encoded)?;
-    let scores = scorer.score(&[&encoded])?;
-    let Some(Scores { severity, cause }) = scores.first() else { return Err("the model gave no scores".into()) };
+    let rows = scorer.score(&[&encoded])?;
+    let Some(Scores { severity, cause }) = rows.first() else { return Err("the model gave no scores".into()) };
     check_scores("severity", &probe.severity, severity)?;
     check_scores("cause", &probe.cause, cause)
 }

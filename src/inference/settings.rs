@@ -67,7 +67,7 @@ impl EncoderSettings {
             norm_epsilon: keys.norm_epsilon(),
             padding: keys.padding(),
         };
-        if settings.hidden_size % settings.heads != 0 {
+        if !settings.hidden_size.is_multiple_of(settings.heads) {
             keys.mistakes.push(format!(
                 "num_attention_heads: {} heads do not divide hidden_size {}",
                 settings.heads, settings.hidden_size

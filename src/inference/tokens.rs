@@ -17,12 +17,12 @@ use super::render::Rendered;
 /// A tokenizer that encodes tickets.
 #[derive(Debug)]
 pub struct Tokens {
-    tokenizer: Tokenizer,
+    inner: Tokenizer,
     prefix: Vec<u32>,
     suffix: Vec<u32>,
     special: BTreeSet<u32>,
     unknown: Option<u32>,
-    tokens_max: usize,
+    longest: usize,
     truncation: Truncation,
     vocabulary_size: usize,
 }
@@ -77,12 +77,21 @@ impl Tokens {
         if let Some(unknown) = unknown {
             special.remove(&unknown);
         }
-        Ok(Self { tokenizer, prefix, suffix, special, unknown, tokens_max, truncation, vocabulary_size })
+        Ok(Self {
+            inner: tokenizer,
+            prefix,
+            suffix,
+            special,
+            unknown,
+            longest: tokens_max,
+            truncation,
+            vocabulary_size,
+        })
     }
 
     /// Longest input in tokens, special tokens included.
     pub fn tokens_max(&self) -> usize {
-        self.tokens_max
+        self.longest
     }
 
     /// Encodes a text: special tokens around it, none in it, cut to the model's length.
@@ -90,14 +99,14 @@ impl Tokens {
     /// # Errors
     /// The tokenizer fails or panics on this text, or yields an id that the model has no row for.
     pub fn encode(&self, rendered: &Rendered) -> Result<Encoded, TicketFault> {
-        let encoding = guarded(|| self.tokenizer.encode_fast(rendered.text.as_str(), false));
+        let encoding = guarded(|| self.inner.encode_fast(rendered.text.as_str(), false));
         let encoding = encoding.map_err(TicketFault::Encoding)?;
         // A vocabulary that holds its special tokens as ordinary pieces (Unigram, WordPiece without splitting at
         // punctuation) can still produce them from text: they become the unknown token, or nothing.
         let is_text = |id: &u32| !self.special.contains(id);
         let neutral = |id: u32| if is_text(&id) { Some(id) } else { self.unknown };
         let text: Vec<u32> = encoding.get_ids().iter().filter_map(|id| neutral(*id)).collect();
-        let room = self.tokens_max - self.prefix.len() - self.suffix.len();
+        let room = self.longest - self.prefix.len() - self.suffix.len();
         let truncated = text.len() > room || rendered.is_cut;
         let ids = [self.prefix.as_slice(), &kept(text, room, self.truncation), &self.suffix].concat();
         match ids.iter().find(|id| **id as usize >= self.vocabulary_size) {

@@ -260,7 +260,7 @@ impl KafkaLog {
         })
     }
 
-    fn end(&self, open: Open<'_>, fault: Fault) -> TransactionEnd {
+    fn end(open: Open<'_>, fault: Fault) -> TransactionEnd {
         match fault {
             Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
             Fault::Retry(_) | Fault::Abort { .. } => match open.abort() {
@@ -386,12 +386,12 @@ impl Log for KafkaLog {
         };
         for record in records {
             if let Err(fault) = open.send(topic_of(&settings.topics, record.topic), record) {
-                return self.end(open, fault);
+                return Self::end(open, fault);
             }
         }
         let prepared = match open.prepare(&offsets, &group) {
             Ok(prepared) => prepared,
-            Err((open, fault)) => return self.end(open, fault),
+            Err((open, fault)) => return Self::end(open, fault),
         };
         match prepared.commit() {
             Ok(()) => TransactionEnd::Committed,

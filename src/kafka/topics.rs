@@ -154,7 +154,7 @@ pub struct CreateReport {
     pub differs: Vec<String>,
 }
 
-/// Makes what is missing, and compares what is there. The input topic is made only when `tickets_partitions` is given:
+/// Makes what is missing, and compares what is there. The input topic is made only when `input_partitions` is given:
 /// it belongs to the ticket system.
 ///
 /// # Errors
@@ -162,12 +162,12 @@ pub struct CreateReport {
 pub async fn create(
     settings: &KafkaSettings,
     mode: CreateMode,
-    tickets_partitions: Option<u32>,
+    input_partitions: Option<u32>,
 ) -> Result<CreateReport, TopicsError> {
     let report = inspect(settings)?;
     let client = admin_client(settings)?;
     let mut result = CreateReport { differs: report.differs, ..CreateReport::default() };
-    let ticket_partitions = match (report.ticket_partitions, tickets_partitions) {
+    let ticket_partitions = match (report.ticket_partitions, input_partitions) {
         (Some(found), _) => found,
         (None, Some(partitions)) => {
             let partitions = usize::try_from(partitions).unwrap_or(1);
@@ -233,6 +233,7 @@ async fn create_one(
         match result {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((name, code)) => {
+                #[expect(clippy::wildcard_enum_match_arm, reason = "a hint for the codes that have one")]
                 let hint = match code {
                     RDKafkaErrorCode::InvalidReplicationFactor => {
                         ". hint: set kafka.create.replication to at most the number of brokers"

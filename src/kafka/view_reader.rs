@@ -36,7 +36,10 @@ impl ClientContext for QuietContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka reader");
+        // The end of a partition is asked for, and comes back as an error of the client as well.
+        if !reason.contains("reached end of partition") {
+            tracing::warn!(%error, reason, "kafka reader");
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `decide`: from one input record to its one outcome. Pure and total; read from top to bottom, the first outcome that
 //! holds is the one.
 
-use crate::domain::digest::Digest;
 use crate::domain::prediction::{Answer, Prediction};
+use crate::domain::severity::SetBy;
 use crate::domain::stage::Stage;
 use crate::domain::ticket::Ticket;
 
@@ -14,7 +14,7 @@ use super::permit::Command;
 use super::queues::queue_of;
 use super::review::{self, Findings};
 use super::ruling::{Moment, Ruling};
-use super::view::{History, ViewFacts};
+use super::view::{History, TicketMemory, ViewFacts};
 use super::{Event, RecordFacts};
 
 /// Decides one record. Total: every input has exactly one outcome.
@@ -84,23 +84,30 @@ fn bare(case: &Case<'_>, outcome: Outcome) -> Decided {
 /// Nothing the model sees has changed since the last full decision, and nobody has reopened the ticket. Our own answers
 /// come back like this: they are not part of the input digest.
 fn is_unchanged(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
-    let last = on.memory.and_then(|memory| memory.last_input_digest);
-    last == Some(case.record.input_digest) && !on.is_reopened
+    on.memory.is_some_and(|memory| is_same_input(case, on, memory)) && !on.is_reopened
+}
+
+/// Whether a model would see what it saw at the last decision. Where noctriage has written the severity, the source's own
+/// is gone from the ticket: that is our answer coming back, and no news.
+fn is_same_input(case: &Case<'_>, on: &TicketCase<'_>, memory: &TicketMemory) -> bool {
+    let input = Some(case.record.input_digest);
+    let is_our_severity = on.ticket.severity_reported.set_by() == Some(SetBy::Noctriage);
+    memory.last_input_digest == input || (is_our_severity && memory.last_echo_digest == input)
 }
 
 /// Whether a ticket that we resolved has got other input since, or was reopened.
 fn has_changed_after_resolving(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
     let Some(memory) = on.memory.filter(|memory| memory.resolved_by_us) else { return false };
-    memory.last_input_digest != Some(case.record.input_digest) || on.is_reopened
+    !is_same_input(case, on, memory) || on.is_reopened
 }
 
 /// The ticket has ended, or we have resolved it and people take over: never triaged again.
 fn terminal(case: &Case<'_>, on: &TicketCase<'_>) -> Decided {
-    let input: Digest = case.record.input_digest;
-    let is_asked_already =
-        on.memory.is_some_and(|memory| memory.exact_match.is_some() || memory.changed_review_for == Some(input));
+    let is_asked_already = on.memory.is_some_and(|memory| {
+        memory.exact_match.is_some() || memory.review_open == Some(ReviewReason::ChangedAfterAction)
+    });
     let review = if has_changed_after_resolving(case, on) {
-        // Once for each input, so that an item written back into the ticket does not raise the next one.
+        // Once: an item that is written back into the ticket must not call for the next, and people have it now.
         (!is_asked_already).then(|| review::open(ReviewReason::ChangedAfterAction, on.ticket))
     } else {
         withdrawal(case)
@@ -180,6 +187,9 @@ fn suggest(case: &Case<'_>, on: &TicketCase<'_>, prediction: &Prediction, all: &
     } else if made.is_some() && on.is_superseded {
         // A suggestion for a newer text stands in the ticket; an older one does not replace it.
         push_once(&mut all.rules, Rule::Superseded);
+    } else if made.is_some() && on.ticket.human_touched {
+        // A person works on it and has seen an answer: another one would only talk into it.
+        push_once(&mut all.rules, Rule::PersonHasIt);
     } else {
         all.action = ActionKind::Suggest;
         all.suggestion = Some(suggestion(case, on.ticket, prediction));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::domain::digest::Digest;
 use crate::domain::ticket::{AuthorKind, Ticket};
 
-use phrases::{Phrase, PhraseSet};
+use phrases::{Mask, Phrase, PhraseSet};
 use skeleton::{Word, words_of};
 
 /// Compiled guards. The default is the built-in lists, never an empty guard.
@@ -95,13 +95,13 @@ impl Guards {
     pub fn hits(&self, ticket: &Ticket) -> GuardHits {
         let told = told(ticket);
         let mut words: Vec<Word> = told.iter().flat_map(|text| words_of(text)).collect();
-        let harmless = self.harmless.all_matches(&words);
+        let harmless = self.harmless.mask(&words);
         let danger = self.danger.first_match(&words, &harmless);
         let named = named(ticket);
         words.extend(named.iter().flat_map(|text| words_of(text)));
         let machine = self
             .machine
-            .first_match(&words, &[])
+            .first_match(&words, &Mask::default())
             .or_else(|| told.iter().chain(&named).find_map(|text| hidden::hidden_text(text)).map(Arc::from));
         GuardHits { danger, machine }
     }

@@ -7,8 +7,10 @@ pub mod decided;
 pub mod digests;
 pub mod draws;
 pub mod eligibility;
+mod explain;
 pub mod guards;
 pub mod identity;
+mod meaning;
 mod names;
 pub mod permit;
 pub mod queues;
@@ -21,6 +23,7 @@ pub mod text;
 pub mod view;
 
 pub use decide::decide;
+pub use explain::explain_change;
 
 use crate::domain::digest::Digest;
 use crate::domain::stage::Stage;

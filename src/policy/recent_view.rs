@@ -44,6 +44,8 @@ pub struct Remembered {
     pub decision_group: Option<Digest>,
     /// Digest of what the model sees; absent where the outcome rests on nothing (`unchanged`, `duplicate`).
     pub input_digest: Option<Digest>,
+    /// The same once our own severity stands in the ticket; absent where it makes no difference.
+    pub echo_digest: Option<Digest>,
     /// Id of the decision.
     pub decision_id: Digest,
     /// Outcome.
@@ -108,12 +110,7 @@ impl Entry {
         memory.last_revision = memory.last_revision.max(remembered.revision);
         memory.person_has_it |= remembered.handed_to_person;
         match remembered.review {
-            Some((ReviewState::Open, reason)) => {
-                memory.review_open = Some(reason);
-                if reason == ReviewReason::ChangedAfterAction {
-                    memory.changed_review_for = remembered.input_digest;
-                }
-            }
+            Some((ReviewState::Open, reason)) => memory.review_open = Some(reason),
             Some((ReviewState::Withdrawn, _)) => memory.review_open = None,
             None => {}
         }
@@ -122,6 +119,7 @@ impl Entry {
             Outcome::Decided => {
                 if !superseded {
                     memory.last_input_digest = remembered.input_digest;
+                    memory.last_echo_digest = remembered.echo_digest;
                     memory.reopen_count = remembered.reopen_count;
                     self.open_critical = remembered.open_critical;
                 }
@@ -156,12 +154,12 @@ impl Entry {
             memory: TicketMemory {
                 last_revision: None,
                 last_input_digest: None,
+                last_echo_digest: None,
                 exact_match: None,
                 person_has_it: false,
                 suggested_for: None,
                 acted: None,
                 resolved_by_us: false,
-                changed_review_for: None,
                 review_open: None,
                 reopen_count: 0,
             },
@@ -445,6 +443,7 @@ mod tests {
             revision: Some(revision),
             decision_group: Some(Digest::of(format!("{name} {revision}").as_bytes())),
             input_digest: Some(Digest::of(name.as_bytes())),
+            echo_digest: None,
             decision_id: Digest::of(&offset.to_be_bytes()),
             outcome: Outcome::Decided,
             action: ActionKind::Suggest,
@@ -459,7 +458,7 @@ mod tests {
         }
     }
 
-    fn query<'a>(ticket: &'a TicketId, revision: u64, minute: i64) -> Query<'a> {
+    fn query(ticket: &TicketId, revision: u64, minute: i64) -> Query<'_> {
         Query {
             partition: 0,
             ticket_id: Some(ticket),

@@ -80,11 +80,11 @@ impl ReviewReason {
     }
 }
 
-/// The blind item of a drawn ticket, and nothing else. An item with another reason that is open already stays as it is:
-/// a sample may stand behind it in the queue, and nothing may be lowered.
-pub(super) fn sample(open: Option<ReviewReason>) -> Option<Review> {
+/// The blind item of a drawn ticket, and nothing else. An item that is open already stays as it is: a second one would
+/// say nothing new, and in place of another reason a sample could only lower it.
+pub(super) const fn sample(open: Option<ReviewReason>) -> Option<Review> {
     match open {
-        None | Some(ReviewReason::Sample) => Some(item(ReviewState::Open, ReviewReason::Sample, None)),
+        None => Some(item(ReviewState::Open, ReviewReason::Sample, None)),
         Some(_) => None,
     }
 }
@@ -92,20 +92,14 @@ pub(super) fn sample(open: Option<ReviewReason>) -> Option<Review> {
 /// What becomes of the open item of a ticket when this decision needs one for `needed`.
 ///
 /// A more urgent reason replaces a less urgent one, never the other way round: what was once critical or flagged stays
-/// until the ticket ends, whatever is written into it later. Only what noctriage itself could not tell is taken back.
+/// until the ticket ends, whatever is written into it later. The same urgency is not said twice, so that an item which is
+/// written into the ticket does not call for the next. Only what the model itself could not tell is taken back.
 pub(super) fn next(open: Option<ReviewReason>, needed: Option<ReviewReason>, on: &TicketCase<'_>) -> Option<Review> {
     match (open, needed) {
         (None, None) => None,
         (None, Some(reason)) => Some(self::open(reason, on.ticket)),
-        (Some(open), Some(reason)) => {
-            let is_replaced = if on.is_superseded {
-                // An older revision knows less than the item that a newer one opened.
-                reason.priority() < open.priority()
-            } else {
-                reason.priority() <= open.priority()
-            };
-            is_replaced.then(|| self::open(reason, on.ticket))
-        }
+        (Some(open), Some(reason)) => (reason.priority() < open.priority()).then(|| self::open(reason, on.ticket)),
+        // An older revision knows less than the item that a newer one opened.
         (Some(open), None) => (is_taken_back(open) && !on.is_superseded).then(|| withdrawn(open)),
     }
 }

@@ -47,6 +47,9 @@ pub struct TicketMemory {
     pub last_revision: Option<u64>,
     /// Input digest of the last full decision (outcome `decided`), if any.
     pub last_input_digest: Option<Digest>,
+    /// Input digest that the ticket of that decision has once noctriage has written its severity into it: its own answer
+    /// coming back, nothing new.
+    pub last_echo_digest: Option<Digest>,
     /// Decision id of the committed decision of exactly this id, revision and content, if any.
     pub exact_match: Option<Digest>,
     /// Whether any revision handed the ticket to a person, drawn tickets included.
@@ -57,9 +60,6 @@ pub struct TicketMemory {
     pub acted: Option<(AutoAction, Digest)>,
     /// Whether we set the ticket to resolved.
     pub resolved_by_us: bool,
-    /// Input digest for which a review item `changed_after_action` was made: one for each input, however often the
-    /// source repeats it.
-    pub changed_review_for: Option<Digest>,
     /// Reason of the review item of this ticket that is open; `None` when none is.
     pub review_open: Option<ReviewReason>,
     /// Reopen count at the last decision.

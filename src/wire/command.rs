@@ -17,6 +17,7 @@ pub const COMMAND_SCHEMA: &str = "noctriage.command/v1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandRecord {
     /// `noctriage.command/v1`.
+    #[schemars(extend("const" = COMMAND_SCHEMA))]
     pub schema: String,
     /// Ticket id in the source.
     pub ticket_id: String,

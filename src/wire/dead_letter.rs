@@ -28,6 +28,7 @@ pub const HEADER_WRITTEN_MAX: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetterRecord {
     /// `noctriage.dead-letter/v1`.
+    #[schemars(extend("const" = DEAD_LETTER_SCHEMA))]
     pub schema: String,
     /// Where the record lies.
     pub origin: SourcePosition,

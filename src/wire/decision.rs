@@ -22,6 +22,7 @@ pub const DECISION_SCHEMA: &str = "noctriage.decision/v1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionRecord {
     /// `noctriage.decision/v1`.
+    #[schemars(extend("const" = DECISION_SCHEMA))]
     pub schema: String,
     /// Hash of source topic, partition, offset and content: repeated only by a replay of this very record.
     pub decision_id: HexDigest,

@@ -78,8 +78,7 @@ fn examine(
     let Some(value) = record.value.as_deref() else { return gone_by_key(record) };
     let bytes_max = settings.limits.record_bytes_max;
     if value.len() > bytes_max {
-        let detail =
-            format!("the value has {} bytes; {bytes_max} are allowed (source.limits.record_bytes)", value.len());
+        let detail = format!("the value has {} bytes; {bytes_max} are allowed (source.record_kib_max)", value.len());
         return Err(DeadLetterReason::new(DeadLetterClass::TooLarge, detail));
     }
     if settings.preset == Preset::ServiceNow && servicenow::is_deletion(record) {

@@ -3,22 +3,18 @@
 use serde::Serialize;
 
 use crate::domain::prediction::{Answer, ModelRole, Prediction};
-use crate::domain::severity::{Severity, SourceSeverity};
-use crate::domain::stage::AutoAction;
-use crate::domain::ticket::{RelationKind, Ticket, TicketId};
-use crate::policy::decided::{
-    ActionKind, Decided, Draw, Draws, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion,
-};
+use crate::domain::ticket::{Ticket, TicketId};
+use crate::policy::decided::{ActionKind, Decided, Outcome, Review, ReviewReason, Suggestion};
 use crate::policy::permit::Command;
 use crate::policy::ruling::{Moment, Ruling};
 use crate::policy::{Event, RecordFacts, identity};
 
+use super::basis::{
+    answer_record, cause_record, draws_record, eligibility_record, per_action, rule_words, ticket_facts,
+};
 use super::command::{COMMAND_SCHEMA, CommandRecord};
 use super::dead_letter::DeadLetterRecord;
-use super::decision::{
-    AnswerRecord, Basis, CauseRecord, DECISION_SCHEMA, DecisionRecord, Digests, Distribution, DrawRecord, DrawsRecord,
-    EligibilityRecord, Latency, PerAction, PredictionRecord, ReviewNote, SeverityFact, TicketFacts, Volatile,
-};
+use super::decision::{Basis, CauseRecord, DECISION_SCHEMA, DecisionRecord, Digests, Latency, ReviewNote, Volatile};
 use super::intake::{DeadLetterReason, RawRecord};
 use super::output::{OutputRecord, OutputTopic};
 use super::review::{REVIEW_SCHEMA, ReviewRecord, ShownPrediction};
@@ -131,6 +127,14 @@ impl DecidedRecord<'_> {
         HexDigest(identity::decision_id(topic, *partition, *offset, self.facts.content_digest))
     }
 
+    /// An unchanged ticket, a duplicate and a dead letter rest on nothing: they stay small.
+    const fn rests_on_something(&self) -> bool {
+        match self.decided.outcome {
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => false,
+            Outcome::Decided | Outcome::NotDrawn | Outcome::Terminal => true,
+        }
+    }
+
     fn acting(&self) -> Option<&Answer> {
         self.answers.iter().find(|answer| answer.role == ModelRole::Acting)
     }
@@ -186,11 +190,12 @@ pub fn decision_record(record: &DecidedRecord<'_>) -> DecisionRecord {
 }
 
 fn volatile(record: &DecidedRecord<'_>) -> Volatile {
+    let is_asked = record.rests_on_something() && !record.answers.is_empty();
     let Moment { operating, desk, lease: _, lease_ms_needed: _, halted: _ } = record.moment;
     Volatile {
         desk_time: Instant(*desk),
         decided_at: (operating != desk).then_some(Instant(*operating)),
-        latency: record.latency.map(|latency| {
+        latency: record.latency.filter(|_| is_asked).map(|latency| {
             let Latency { wait_ms, engine_ms, model_ms, decide_ms } = latency;
             Latency {
                 wait_ms: rounded(*wait_ms),
@@ -202,11 +207,10 @@ fn volatile(record: &DecidedRecord<'_>) -> Volatile {
     }
 }
 
-/// What a decision rests on. An unchanged ticket, a duplicate and a dead letter rest on nothing: they stay small.
+/// What a decision rests on.
 fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
-    match record.decided.outcome {
-        Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => return None,
-        Outcome::Decided | Outcome::NotDrawn | Outcome::Terminal => {}
+    if !record.rests_on_something() {
+        return None;
     }
     let Decided { slice, stage, shares, draws, eligibility, .. } = record.decided;
     let policy = &record.ruling.policy;
@@ -229,107 +233,6 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
         },
         facts: record.ticket().map(ticket_facts),
     })
-}
-
-fn per_action<T: Clone>(values: &[T; 2]) -> PerAction<T> {
-    PerAction {
-        auto_triage: values[AutoAction::Triage.index()].clone(),
-        auto_resolve: values[AutoAction::Resolve.index()].clone(),
-    }
-}
-
-fn draws_record(draws: &Draws) -> DrawsRecord {
-    let Draws { evidence, cohort, audit, second_reading } = draws;
-    // The hash stays out: whoever has the key can make it again, and nobody else should.
-    let one = |draw: &Draw| DrawRecord { rate: rounded(draw.rate), drawn: draw.drawn };
-    DrawsRecord { evidence: one(evidence), cohort: one(cohort), audit: one(audit), second_reading: one(second_reading) }
-}
-
-fn answer_record(answer: &Answer) -> AnswerRecord {
-    let model = &answer.model;
-    AnswerRecord {
-        role: Word(answer.role),
-        model: model.name.clone(),
-        version: model.version.clone(),
-        digest: HexDigest(model.digest),
-        calibration_digest: HexDigest(model.calibration_digest),
-        purpose: Word(model.purpose),
-        prediction: answer.result.as_ref().ok().map(prediction_record),
-        missing: answer.result.as_ref().err().map(|fault| fault.as_str().to_owned()),
-    }
-}
-
-fn prediction_record(prediction: &Prediction) -> PredictionRecord {
-    let of = |severity| rounded_probability(prediction.severity.of(severity));
-    PredictionRecord {
-        severity: Word(prediction.severity.predicted()),
-        distribution: Distribution {
-            critical: of(Severity::Critical),
-            high: of(Severity::High),
-            medium: of(Severity::Medium),
-            low: of(Severity::Low),
-        },
-        causes: prediction.causes.iter().take(3).map(cause_record).collect(),
-        truncated: prediction.truncated,
-        tokens: prediction.tokens,
-    }
-}
-
-fn cause_record(cause: &crate::domain::prediction::CauseProbability) -> CauseRecord {
-    CauseRecord { cause: cause.cause.to_string(), probability: rounded_probability(cause.probability) }
-}
-
-fn eligibility_record(eligibility: &Eligibility) -> EligibilityRecord {
-    EligibilityRecord {
-        reached: eligibility.reached.iter().copied().map(rounded_probability).collect(),
-        forbidden_by: rule_words(&eligibility.forbidden_by),
-    }
-}
-
-/// Rules stand in records as plain texts, so that a reader of an older version can read a record with a new rule.
-fn rule_words(rules: &[Rule]) -> Vec<String> {
-    rules.iter().map(|rule| rule.as_str().to_owned()).collect()
-}
-
-fn ticket_facts(ticket: &Ticket) -> TicketFacts {
-    let parent = ticket.relations.iter().find(|relation| relation.kind == RelationKind::Parent);
-    TicketFacts {
-        fingerprint: HexDigest(identity::fingerprint(ticket)),
-        created_at: Instant(ticket.created_at),
-        created_at_origin: Word(ticket.created_at_origin),
-        updated_at: ticket.updated_at.map(Instant),
-        revision_is_native: ticket.revision_is_native,
-        status: ticket.status.map(Word),
-        severity_reported: severity_fact(&ticket.severity_reported),
-        severity_counterparty: severity_fact(&ticket.severity_counterparty),
-        kind: ticket.kind.map(Word),
-        category: ticket.category.clone(),
-        vendor: ticket.device.vendor.clone(),
-        device_type: ticket.device.device_type.clone(),
-        site: ticket.site.clone(),
-        region: ticket.region.clone(),
-        customer_tier: ticket.customer_tier.clone(),
-        channel: ticket.channel.map(Word),
-        source_system: ticket.source.system.clone(),
-        labels: ticket.labels.clone(),
-        parent: parent.map(|relation| relation.ticket_id.as_str().to_owned()),
-        reopen_count: ticket.reopen_count,
-        alarms_truncated: ticket.incompleteness.alarms_truncated,
-        body_cut: ticket.incompleteness.body_cut,
-        notes_dropped: ticket.incompleteness.notes_dropped,
-        human_touched: ticket.human_touched,
-        written_by_noctriage: ticket.written_by_noctriage,
-    }
-}
-
-fn severity_fact(severity: &SourceSeverity) -> Option<SeverityFact> {
-    match severity {
-        SourceSeverity::Absent => None,
-        SourceSeverity::Known { value, native: _, set_by } => {
-            Some(SeverityFact { value: Some(Word(*value)), set_by: Word(*set_by) })
-        }
-        SourceSeverity::Unmapped { native: _, set_by } => Some(SeverityFact { value: None, set_by: Word(*set_by) }),
-    }
 }
 
 /// A suggestion, where the ticket and an acting answer are there, which `decide` makes sure of.

@@ -6,8 +6,8 @@ use super::*;
 use crate::domain::digest::Digest;
 use crate::domain::prediction::{CauseProbability, ModelIdentity, Purpose, TicketFault};
 use crate::domain::probability::{Probability, SeverityDistribution};
-use crate::domain::severity::SetBy;
-use crate::domain::stage::{Share, Stage};
+use crate::domain::severity::{SetBy, Severity, SourceSeverity};
+use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
 use crate::policy::decide;
@@ -212,19 +212,19 @@ fn an_unchanged_ticket_and_a_duplicate_stay_small() {
     let memory = |exact_match| TicketMemory {
         last_revision: Some(3),
         last_input_digest: Some(identity::input_digest(&ticket)),
+        last_echo_digest: None,
         exact_match,
         person_has_it: false,
         suggested_for: None,
         acted: None,
         resolved_by_us: false,
-        changed_review_for: None,
         review_open: None,
         reopen_count: 0,
     };
     desk.view.history = History::Known(memory(None));
     let written = desk.write(&ticket);
     assert_eq!((written.decision().outcome.0, written.topics()), (Outcome::Unchanged, vec![OutputTopic::Decisions]));
-    assert!(written.payload(OutputTopic::Decisions).len() <= 520, "{}", written.payload(OutputTopic::Decisions).len());
+    assert!(written.payload(OutputTopic::Decisions).len() <= 420, "{}", written.payload(OutputTopic::Decisions).len());
 
     desk.view.history = History::Known(memory(Some(Digest::of(b"before"))));
     assert_eq!(desk.write(&ticket).decision().duplicate_of, Some(HexDigest(Digest::of(b"before"))));
@@ -309,4 +309,37 @@ fn a_reader_ignores_fields_it_does_not_know_and_refuses_another_schema() {
     let refused = DecisionRecord::from_json(value.to_string().as_bytes());
     assert!(matches!(refused, Err(DecisionUnreadable::UnknownSchema(schema)) if schema == "noctriage.decision/v2"));
     assert!(matches!(DecisionRecord::from_json(b"{}"), Err(DecisionUnreadable::Json(_))));
+}
+
+proptest::proptest! {
+    #[test]
+    fn reading_what_was_written_gives_the_same_decision(
+        stage in proptest::sample::select(Stage::ALL.to_vec()),
+        number in 0..10_000_u32,
+        revision in proptest::option::of(0..u64::MAX),
+        weights in proptest::array::uniform4(0.001..1.0_f64),
+        category in proptest::option::of("\\PC{1,20}"),
+        label in "\\PC{0,20}",
+        created in -1_000_000_000_000..4_000_000_000_000_i64,
+        flags in proptest::array::uniform4(proptest::bool::ANY),
+        reopen_count in proptest::option::of(0..9_u32),
+    ) {
+        let mut desk = Desk::at(stage);
+        let sum: f64 = weights.iter().sum();
+        let distribution = SeverityDistribution::try_new(weights.map(|weight| weight / sum)).unwrap();
+        desk.answers[0].result = Ok(Prediction { severity: distribution, ..prediction() });
+        desk.moment.desk = UtcMillis(created);
+        let mut ticket = ticket(&format!("INC{number}"));
+        ticket.revision = revision;
+        ticket.category = category;
+        ticket.labels = [("team".to_owned(), label)].into();
+        ticket.created_at = UtcMillis(created);
+        ticket.reopen_count = reopen_count;
+        [ticket.human_touched, ticket.written_by_noctriage, ticket.revision_is_native, ticket.incompleteness.body_cut] =
+            flags;
+        let written = desk.write(&ticket);
+        let decision = written.decision();
+        proptest::prop_assert_eq!(serde_json::to_vec(&decision).unwrap(), written.payload(OutputTopic::Decisions));
+        proptest::prop_assert_eq!(DecisionRecord::from_json(&serde_json::to_vec(&decision).unwrap()).unwrap(), decision);
+    }
 }

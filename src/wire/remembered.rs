@@ -30,6 +30,7 @@ impl DecisionRecord {
             revision: self.revision,
             decision_group: self.decision_group.map(|group| group.0),
             input_digest: basis.and_then(|basis| basis.input_digest).map(|digest| digest.0),
+            echo_digest: basis.and_then(|basis| basis.echo_digest).map(|digest| digest.0),
             decision_id: self.decision_id.0,
             outcome: self.outcome.0,
             action,

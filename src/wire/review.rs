@@ -17,6 +17,7 @@ pub const REVIEW_SCHEMA: &str = "noctriage.review/v1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReviewRecord {
     /// `noctriage.review/v1`.
+    #[schemars(extend("const" = REVIEW_SCHEMA))]
     pub schema: String,
     /// Ticket id in the source; absent when the input record could not be read as a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -13,21 +13,23 @@ use super::ticket_schema::NativeTicket;
 pub const NAMES: [&str; 6] = ["ticket", "decision", "suggestion", "command", "review", "dead-letter"];
 
 /// The schema of one kind of record, as indented JSON with a final newline; `None` for a name not in [`NAMES`].
+///
+/// The ticket's says what may be sent; the others say what is written.
 pub fn by_name(name: &str) -> Option<String> {
+    let (read, written) = (SchemaSettings::draft2020_12(), SchemaSettings::draft2020_12().for_serialize());
     match name {
-        "ticket" => Some(schema_of::<NativeTicket>()),
-        "decision" => Some(schema_of::<DecisionRecord>()),
-        "suggestion" => Some(schema_of::<SuggestionRecord>()),
-        "command" => Some(schema_of::<CommandRecord>()),
-        "review" => Some(schema_of::<ReviewRecord>()),
-        "dead-letter" => Some(schema_of::<DeadLetterRecord>()),
+        "ticket" => Some(schema_of::<NativeTicket>(read)),
+        "decision" => Some(schema_of::<DecisionRecord>(written)),
+        "suggestion" => Some(schema_of::<SuggestionRecord>(written)),
+        "command" => Some(schema_of::<CommandRecord>(written)),
+        "review" => Some(schema_of::<ReviewRecord>(written)),
+        "dead-letter" => Some(schema_of::<DeadLetterRecord>(written)),
         _ => None,
     }
 }
 
-fn schema_of<T: JsonSchema>() -> String {
-    let generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
-    format!("{:#}\n", generator.into_root_schema_for::<T>().as_value())
+fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> String {
+    format!("{:#}\n", SchemaGenerator::new(settings).into_root_schema_for::<T>().as_value())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub const SUGGESTION_SCHEMA: &str = "noctriage.suggestion/v1";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SuggestionRecord {
     /// `noctriage.suggestion/v1`.
+    #[schemars(extend("const" = SUGGESTION_SCHEMA))]
     pub schema: String,
     /// Ticket id in the source.
     pub ticket_id: String,

@@ -1,6 +1,7 @@
 //! Plain values as they stand in records: digests, instants, probabilities, positions.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -47,11 +48,17 @@ impl JsonSchema for HexDigest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Instant(pub UtcMillis);
 
+impl fmt::Display for Instant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounded = self.0.0.clamp(Timestamp::MIN.as_second() * 1000, Timestamp::MAX.as_second() * 1000);
+        let instant = Timestamp::from_millisecond(bounded).map_err(|_| fmt::Error)?;
+        write!(formatter, "{instant:.3}")
+    }
+}
+
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let bounded = self.0.0.clamp(Timestamp::MIN.as_second() * 1000, Timestamp::MAX.as_second() * 1000);
-        let instant = Timestamp::from_millisecond(bounded).map_err(serde::ser::Error::custom)?;
-        serializer.collect_str(&format_args!("{instant:.3}"))
+        serializer.collect_str(self)
     }
 }
 

@@ -40,6 +40,15 @@ fn dashboards() -> Vec<(String, Value)> {
     files.iter().map(load).collect()
 }
 
+/// Every query of every panel.
+pub(crate) fn panel_queries() -> Vec<String> {
+    let queries = |dashboard: &Value| -> Vec<String> {
+        let targets = items(dashboard, "panels").iter().flat_map(|panel| items(panel, "targets"));
+        targets.map(|target| text(target, "expr").to_owned()).collect()
+    };
+    dashboards().iter().flat_map(|(_, dashboard)| queries(dashboard)).collect()
+}
+
 fn items<'value>(value: &'value Value, key: &str) -> &'value [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }

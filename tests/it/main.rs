@@ -3,6 +3,8 @@
 
 mod dashboards;
 mod demo;
+mod kafka;
+mod live_queries;
 mod metrics;
 mod promtool;
 mod pure;

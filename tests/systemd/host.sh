@@ -6,7 +6,7 @@
 #   host.sh push DIR SOURCE TARGET [MODE]  copies one file in; SOURCE - is standard input
 #   host.sh stop DIR                       powers off and removes everything under DIR
 #
-# The machine's own /usr and /etc are the lower halves of overlays: what the test writes goes to DIR. Everything that
+# The machine's own /usr and /etc are the lower halves of overlays: what the test writes is gone at the end. Everything that
 # Debian would start is left out, and the network is the machine's, so that a broker on loopback is reachable.
 # A test bench, not a fence: root inside is root, less what it needs least.
 #
@@ -23,7 +23,7 @@ usage() { sed -n '2,/^set -/s/^# \{0,1\}//p' "$script" >&2; exit 2; }
 
 # ---- inside: PID 1 before it becomes systemd ----
 
-overlay() { # overlay DIR NAME: the machine's /NAME, with what is written kept in DIR
+overlay() { # overlay DIR NAME: the machine's /NAME, with what is written kept in memory
   mkdir -p "$1/layers/$2/over" "$1/layers/$2/work" "$1/root/$2"
   mount -t overlay overlay "$1/root/$2" -o "lowerdir=/$2,upperdir=$1/layers/$2/over,workdir=$1/layers/$2/work"
 }
@@ -63,6 +63,9 @@ inside() { # inside DIR PIDFILE BINDS...
   read -r pid _ </proc/self/stat
   mount --make-rprivate /
   mount --bind "$root" "$root"
+  # In memory, because the upper half of an overlay may not itself be on one, as it would be in many a container.
+  mkdir "$dir/layers"
+  mount -t tmpfs -o size=512m tmpfs "$dir/layers"
   overlay "$dir" usr
   overlay "$dir" etc
   for folder in bin sbin lib lib32 lib64 libx32; do

@@ -31,7 +31,7 @@ use crate::wire::outputs::{DecidedRecord, output_records};
 use crate::wire::values::SourcePosition;
 
 /// Most records that are read: a check, not a replay.
-const RECORDS_MAX: usize = 100_000;
+pub(super) const RECORDS_MAX: usize = 100_000;
 
 /// Longest line; a longer record is too large for any topic.
 const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;

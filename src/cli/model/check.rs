@@ -125,6 +125,18 @@ mod tests {
     use crate::inference::render::{DEFAULT_TEMPLATE, Template};
 
     #[test]
+    fn a_directory_that_is_no_model_does_not_hold() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let model = ModelArguments {
+            directory: directory.path().to_owned(),
+            root_cause_model: None,
+            device: crate::config::settings::DeviceChoice::Cpu,
+        };
+        let code = run(&Arguments { model, json: true }).expect("a verdict, no failure");
+        assert_eq!(code, EXIT_DOES_NOT_HOLD);
+    }
+
+    #[test]
     fn the_sample_fills_the_default_template() {
         let ticket = ticket_line::read(SAMPLE).expect("a native ticket");
         let text = Template::parse(DEFAULT_TEMPLATE).expect("a template").render(&ticket).text;

@@ -223,13 +223,13 @@ fn draft(arguments: &Arguments, facts: &Facts, answers: &mut Answers) -> Draft {
         head.push(("truncation", answers.get("--truncation", word, "head, tail or head_tail", None)));
     }
     let has_older_causes = facts.older.contains_key("cause") && !facts.older.contains_key("severity");
-    let (labels, map, causes) = match facts.only_rows.filter(|_| !causes.is_empty() || has_older_causes) {
-        Some(rows) => (Vec::new(), Vec::new(), cause_labels(rows, causes, facts, answers)),
-        None => {
-            let map = severity_map(severities, facts, answers);
-            let causes = facts.cause_rows.map(|rows| cause_labels(rows, causes, facts, answers));
-            (facts.labels.clone(), map, causes.unwrap_or_default())
-        }
+    let is_of_causes = !causes.is_empty() || has_older_causes;
+    let (labels, map, causes) = if let Some(rows) = facts.only_rows.filter(|_| is_of_causes) {
+        (Vec::new(), Vec::new(), cause_labels(rows, causes, facts, answers))
+    } else {
+        let map = severity_map(severities, facts, answers);
+        let causes = facts.cause_rows.map(|rows| cause_labels(rows, causes, facts, answers));
+        (facts.labels.clone(), map, causes.unwrap_or_default())
     };
     let ours =
         ["name", "version", "purpose", "text", "parent", "max_tokens", "truncation", "severity", "cause", "files"];

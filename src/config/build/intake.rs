@@ -32,6 +32,7 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy) -> IntakeSettin
             level: words(reader, "source.aliases.level"),
         },
         time_zone: time_zone(reader),
+        machine_users: IntakeSettings::for_preset(preset).machine_users,
         own_user: reader.set_text("source.own_user").map(str::to_owned),
         labels_allowed: labels.into_iter().collect(),
         alertmanager_id_label: reader.set_text("source.alertmanager_id_label").map(str::to_owned),

@@ -8,7 +8,7 @@ use crate::config::secrets::{self, Readers};
 use crate::config::settings::{KafkaSettings, Secret, SecuritySettings, TopicCreation, TopicNames};
 use crate::config::typed;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 pub(super) fn settings(reader: &Reader<'_>) -> KafkaSettings {
     let transaction_timeout = reader.milliseconds("kafka.transaction_timeout_ms");

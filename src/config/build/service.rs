@@ -9,7 +9,7 @@ use crate::config::settings::{
     AdminSettings, DeviceChoice, InferenceSettings, LaterSettings, LogSettings, RolloutSettings, TriageSettings,
     TruthSource,
 };
-use crate::domain::stage::{Share, Stage};
+use crate::domain::stage::Share;
 
 /// Most candidates: each predicts the evidence draw beside the acting model.
 const CANDIDATES_MAX: usize = 4;
@@ -73,7 +73,7 @@ pub(super) fn triage(reader: &Reader<'_>) -> TriageSettings {
         buffer_records_max: reader.whole("triage.buffer_records_max"),
         buffer_bytes_max: reader.whole::<usize>("triage.buffer_mib_max") << 20,
         drain_deadline: reader.seconds("triage.drain_deadline_s"),
-        view_window: Duration::from_secs(3600) * reader.whole::<u32>("triage.view_window_hours"),
+        view_window: Duration::from_hours(1) * reader.whole::<u32>("triage.view_window_hours"),
         view_records_max: reader.whole("triage.view_records_max"),
         view_rebuild_deadline: reader.seconds("triage.view_rebuild_deadline_s"),
     };
@@ -122,6 +122,3 @@ pub(super) fn later(reader: &Reader<'_>) -> LaterSettings {
     };
     LaterSettings { truth, notify_url: notify_url.map(str::to_owned) }
 }
-
-/// The words of the table are the stages; a new stage without its word does not compile here.
-const _: () = assert!(Stage::ALL.len() == 4);

@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::hostile::{Expected, broken_and_hostile};
+use super::hostile::{Expected, RawDeskRecord, broken_and_hostile};
 use super::*;
+use crate::domain::severity::SourceSeverity;
+use crate::domain::ticket::Incompleteness;
+use crate::policy::guards::{GuardHits, Guards};
+use crate::wire::intake::{self, Intake, IntakeSettings, RawRecord};
 
 const START: UtcMillis = UtcMillis(1_767_592_800_000);
 
@@ -125,4 +129,58 @@ fn broken_records_are_of_every_kind_and_hostile_ones_stay_json() {
         let bytes = record.value.as_ref().expect("hostile records have a value");
         assert!(serde_json::from_slice::<Value>(bytes).is_ok());
     }
+}
+
+#[test]
+fn the_daemons_reader_does_with_odd_records_what_they_say() {
+    for record in broken_and_hostile(2) {
+        let RawDeskRecord { key, value, label, expected } = record;
+        let raw = RawRecord { key: key.clone().map(String::into_bytes), value, ..RawRecord::default() };
+        let found = match intake::read(&raw, &IntakeSettings::default()) {
+            Intake::DeadLetter(reason) => Expected::DeadLetter(reason.class.as_str()),
+            Intake::Gone(_) => Expected::Terminal,
+            Intake::Ticket(ticket) if matches!(ticket.severity_reported, SourceSeverity::Unmapped { .. }) => {
+                Expected::DecidedNeverAutomatic
+            }
+            Intake::Ticket(ticket) => {
+                if Guards::default().hits(&ticket).machine.is_some() {
+                    Expected::Guarded
+                } else {
+                    Expected::Decided
+                }
+            }
+        };
+        assert_eq!(found, expected, "{label}: {key:?}");
+    }
+}
+
+#[test]
+fn the_daemons_reader_keeps_every_field_of_a_shown_ticket() {
+    for ticket in desk(6).take(500) {
+        let raw = RawRecord { value: Some(ticket.value.to_string().into_bytes()), ..RawRecord::default() };
+        let Intake::Ticket(read) = intake::read(&raw, &IntakeSettings::default()) else {
+            panic!("{} is no ticket", ticket.ticket_id)
+        };
+        assert_eq!(read.severity_reported.value(), ticket.source_severity);
+        assert_eq!(read.created_at, ticket.created_at);
+        assert_eq!(read.notes.len(), ticket.value["notes"].as_array().map_or(0, Vec::len));
+        assert_eq!(read.relations.is_empty(), ticket.value.get("relations").is_none());
+        assert!(!read.human_touched && read.incompleteness == Incompleteness::default());
+    }
+}
+
+#[test]
+fn guards_leave_most_noise_alone() {
+    let guards = Guards::default();
+    let noise: Vec<DeskTicket> = desk(7).take(2000).filter(|ticket| ticket.truth.closable).collect();
+    let is_guarded = |ticket: &DeskTicket| {
+        let raw = RawRecord { value: Some(ticket.value.to_string().into_bytes()), ..RawRecord::default() };
+        match intake::read(&raw, &IntakeSettings::default()) {
+            Intake::Ticket(ticket) => guards.hits(&ticket) != GuardHits::default(),
+            Intake::Gone(_) | Intake::DeadLetter(_) => panic!("{} is no ticket", ticket.ticket_id),
+        }
+    };
+    let guarded = share(&noise, is_guarded);
+    println!("{guarded:.3} of noise is guarded");
+    assert!(guarded < 0.15);
 }

@@ -532,3 +532,33 @@ fn the_zero_cost_classifier_is_reached_in_test_builds() {
     let model = load(Path::new(zero::NAME), options()).expect("a test build");
     assert_eq!(model.info().architecture, zero::NAME);
 }
+
+#[test]
+fn the_engine_answers_ragged_tickets_of_real_models_in_order() {
+    use std::sync::mpsc::sync_channel;
+
+    use crate::domain::prediction::ModelRole;
+    use crate::inference::engine::{Engine, EngineModels, Job};
+
+    let golden = Golden::read("bert");
+    let models = EngineModels {
+        acting: load(&fixture("bert"), options()).expect("loads"),
+        baseline: Some(load(&fixture("tfidf"), options()).expect("loads")),
+        candidates: vec![load(&fixture("xlm-roberta"), options()).expect("loads")],
+    };
+    let (sender, receiver) = sync_channel(1);
+    let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
+    let engine = Engine::start(models, 60, Box::new(|| 0), deliver).expect("warm");
+    let tickets = golden.iter().map(|golden| Arc::new(golden.ticket())).collect();
+    engine.submit(Job { id: 1, tickets }).expect("an empty queue");
+    let answers = receiver.recv().expect("an answer").answers;
+    let goldens = [golden, Golden::read("tfidf"), Golden::read("xlm-roberta")];
+    for (model, role) in [ModelRole::Acting, ModelRole::Baseline, ModelRole::Candidate].into_iter().enumerate() {
+        for (answers, golden) in answers.iter().zip(&goldens[model]) {
+            let prediction = answers[model].result.as_ref().expect("a prediction");
+            assert_eq!(answers[model].role, role);
+            let found = prediction.logits.map(|logit| logit as f32);
+            assert!(greatest_difference(&found, &golden.severity) <= 1e-4, "{role:?}: `{}`", golden.text);
+        }
+    }
+}

@@ -74,10 +74,10 @@ fn role_tag(line: &str) -> Option<&'static str> {
 /// `<|word|>`, as tokenizers write their special tokens.
 fn has_special_token(line: &str) -> bool {
     line.match_indices("<|").any(|(at, _)| {
-        let inner = &line[at + 2..];
-        inner.find("|>").is_some_and(|end| {
-            end > 0 && inner[..end].chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
-        })
+        let is_of_word = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        // Cut at the first other character, so that a line of openings is read once and not once for each.
+        let after = line[at + 2..].trim_start_matches(is_of_word);
+        after.len() < line.len() - at - 2 && after.starts_with("|>")
     })
 }
 

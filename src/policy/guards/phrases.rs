@@ -4,7 +4,6 @@
 //! in between. A phrase of one long word is also found inside words run together.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::skeleton::{Word, bare};
@@ -88,7 +87,7 @@ impl Phrase {
     }
 
     /// Where the phrase ends if it starts at `start`, reading no word that is masked.
-    fn end_from(&self, words: &[Word], masked: &[Range<usize>], start: usize) -> Option<usize> {
+    fn end_from(&self, words: &[Word], masked: &Mask, start: usize) -> Option<usize> {
         end_of(&self.parts, words, masked, start)
     }
 }
@@ -100,12 +99,12 @@ fn pattern(word: &str) -> Pattern {
     }
 }
 
-fn end_of(parts: &[Part], words: &[Word], masked: &[Range<usize>], at: usize) -> Option<usize> {
+fn end_of(parts: &[Part], words: &[Word], masked: &Mask, at: usize) -> Option<usize> {
     let Some((first, rest)) = parts.split_first() else { return Some(at) };
     match first {
         Part::Word(patterns) => {
             let word = words.get(at)?;
-            let is_read = !masked.iter().any(|range| range.contains(&at));
+            let is_read = !masked.covers(at);
             (is_read && patterns.iter().any(|pattern| pattern.matches(word)))
                 .then(|| end_of(rest, words, masked, at + 1))
                 .flatten()
@@ -114,33 +113,56 @@ fn end_of(parts: &[Part], words: &[Word], masked: &[Range<usize>], at: usize) ->
     }
 }
 
+/// Words that are not read, one flag for each: a lookup that a text full of harmless phrases cannot make slow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mask(Vec<bool>);
+
+impl Mask {
+    fn covers(&self, word: usize) -> bool {
+        self.0.get(word).copied().unwrap_or(false)
+    }
+}
+
 /// A list of phrases, indexed by the first letters of their first word.
 #[derive(Clone, Debug)]
 pub(super) struct PhraseSet {
     phrases: Vec<Phrase>,
     by_key: HashMap<Key, Vec<usize>>,
-    /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word.
-    run_together: Vec<(String, usize)>,
+    /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word; by their first
+    /// bytes, so that a long word is searched for thousands of spellings in one pass.
+    run_together: HashMap<Start, Vec<(String, usize)>>,
 }
 
 /// Letters that a phrase run together needs. Shorter ones are parts of ordinary words (`fire` of `firewall`).
 const RUN_TOGETHER_LETTERS_MIN: usize = 12;
 
+/// First bytes of a phrase run together.
+type Start = [u8; START_BYTES];
+
+/// Bytes of [`Start`]: fewer would make more spellings share one, more would not fit the shortest spelling.
+const START_BYTES: usize = 8;
+
+const _: () = assert!(START_BYTES <= RUN_TOGETHER_LETTERS_MIN, "every spelling has a start");
+
 impl PhraseSet {
     pub(super) fn new(phrases: Vec<Phrase>) -> Self {
         let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
-        let mut run_together = Vec::new();
+        let mut run_together: HashMap<Start, Vec<(String, usize)>> = HashMap::new();
         for (index, phrase) in phrases.iter().enumerate() {
             for pattern in phrase.first_patterns() {
                 by_key.entry(pattern.key()).or_default().push(index);
             }
-            run_together.extend(run_together_forms(&phrase.parts).into_iter().map(|letters| (letters, index)));
+            for letters in run_together_forms(&phrase.parts) {
+                if let Some(start) = letters.as_bytes().first_chunk() {
+                    run_together.entry(*start).or_default().push((letters, index));
+                }
+            }
         }
         Self { phrases, by_key, run_together }
     }
 
     /// The first phrase found, in the order of the text.
-    pub(super) fn first_match(&self, words: &[Word], masked: &[Range<usize>]) -> Option<Arc<str>> {
+    pub(super) fn first_match(&self, words: &[Word], masked: &Mask) -> Option<Arc<str>> {
         (0..words.len()).find_map(|start| {
             self.at(words, masked, start)
                 .next()
@@ -150,15 +172,21 @@ impl PhraseSet {
         })
     }
 
-    /// All places where any phrase stands.
-    pub(super) fn all_matches(&self, words: &[Word]) -> Vec<Range<usize>> {
-        (0..words.len()).flat_map(|start| self.at(words, &[], start).map(move |(_, end)| start..end)).collect()
+    /// The words that any phrase covers.
+    pub(super) fn mask(&self, words: &[Word]) -> Mask {
+        let mut mask = Mask(vec![false; words.len()]);
+        for start in 0..words.len() {
+            for (_, end) in self.at(words, &Mask::default(), start) {
+                mask.0[start..end].fill(true);
+            }
+        }
+        mask
     }
 
     fn at<'set>(
         &'set self,
         words: &'set [Word],
-        masked: &'set [Range<usize>],
+        masked: &'set Mask,
         start: usize,
     ) -> impl Iterator<Item = (usize, usize)> + 'set {
         words[start]
@@ -172,8 +200,13 @@ impl PhraseSet {
         if word.plain.len() < RUN_TOGETHER_LETTERS_MIN {
             return None;
         }
-        let holds = |letters: &str| word.forms().any(|form| form.contains(letters));
-        self.run_together.iter().find_map(|(letters, index)| holds(letters).then_some(*index))
+        word.forms().find_map(|form| {
+            (0..form.len()).find_map(|at| {
+                let rest = &form.as_bytes()[at..];
+                let spellings = self.run_together.get(rest.first_chunk::<START_BYTES>()?)?;
+                spellings.iter().find_map(|(letters, index)| rest.starts_with(letters.as_bytes()).then_some(*index))
+            })
+        })
     }
 }
 

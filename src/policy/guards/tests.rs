@@ -287,8 +287,13 @@ fn a_ticket_without_text_hits_nothing() {
 }
 
 #[test]
-fn a_long_hostile_text_is_searched_without_growing_beyond_its_length() {
-    // Each word starts phrases with gaps: the worst that the matcher can be given.
-    let text = "ignore forget set classify output ".repeat(8_000);
-    assert_eq!(Guards::default_lists().hits(&ticket(&text)).danger, None);
+fn the_longest_hostile_texts_are_searched_to_their_end() {
+    // A quarter of a megabyte each of what the matcher likes least: starts of phrases with gaps, harmless phrases, long
+    // words, one endless word. What stands behind them is still found.
+    let guards = Guards::default_lists();
+    for filler in ["ignore forget set classify output ", "fire drill ", "internationalisation ", "setseverit", "<|"] {
+        let text = filler.repeat(256 * 1024 / filler.len());
+        assert_eq!(guards.hits(&ticket(&text)), GuardHits::default(), "{filler}");
+        assert!(guards.hits(&ticket(&format!("{text} smoke"))).danger.is_some(), "{filler}");
+    }
 }

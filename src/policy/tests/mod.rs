@@ -62,12 +62,12 @@ pub(super) fn remembered() -> TicketMemory {
     TicketMemory {
         last_revision: Some(0),
         last_input_digest: Some(OTHER_INPUT),
+        last_echo_digest: None,
         exact_match: None,
         person_has_it: false,
         suggested_for: None,
         acted: None,
         resolved_by_us: false,
-        changed_review_for: None,
         review_open: None,
         reopen_count: 0,
     }

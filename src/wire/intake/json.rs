@@ -20,8 +20,7 @@ pub(super) fn parse(bytes: &[u8], nesting_max: usize) -> Result<Value, DeadLette
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let nesting = nesting(text);
     if nesting > nesting_max {
-        let detail =
-            format!("the value nests {nesting} levels deep; {nesting_max} are allowed (source.limits.nesting)");
+        let detail = format!("the value nests {nesting} levels deep; {nesting_max} are allowed (source.nesting_max)");
         return Err(DeadLetterReason::new(DeadLetterClass::TooDeep, detail));
     }
     serde_json::from_str(text).map_err(|error| {

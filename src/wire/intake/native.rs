@@ -95,9 +95,9 @@ pub(super) const FIELDS: [&str; 57] = [
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writer {
     Noctriage,
-    /// Somebody other than the one who created the ticket.
+    /// A person other than the one who created the ticket.
     SomebodyElse,
-    /// The one who created it, or the source does not say.
+    /// The one who created it, a machine, or the source does not say.
     Creator,
 }
 
@@ -226,6 +226,7 @@ fn writer(fields: &Fields<'_>) -> Result<Writer, DeadLetterReason> {
     let creator = fields.short("created_by")?;
     Ok(match fields.short("updated_by")? {
         Some(user) if is_own_user(&user, fields.reading.settings) => Writer::Noctriage,
+        Some(user) if is_machine(&user, fields.reading.settings) => Writer::Creator,
         Some(user) if creator.is_some_and(|creator| !same_user(&creator, &user)) => Writer::SomebodyElse,
         Some(_) | None => Writer::Creator,
     })
@@ -233,6 +234,10 @@ fn writer(fields: &Fields<'_>) -> Result<Writer, DeadLetterReason> {
 
 pub(super) fn is_own_user(user: &str, settings: &IntakeSettings) -> bool {
     settings.own_user.as_deref().is_some_and(|own| same_user(own, user))
+}
+
+fn is_machine(user: &str, settings: &IntakeSettings) -> bool {
+    settings.machine_users.iter().any(|machine| same_user(machine, user))
 }
 
 fn same_user(one: &str, other: &str) -> bool {

@@ -24,6 +24,9 @@ pub struct IntakeSettings {
     pub time_zone: Option<TimeZone>,
     /// User under which noctriage writes into the source; recognises our own changes and notes. Default none.
     pub own_user: Option<String>,
+    /// Users of the source that are no people: rules and schedulers. What they change is not a person's work. Compared
+    /// without case. Default: `system` for ServiceNow, else none.
+    pub machine_users: BTreeSet<String>,
     /// Labels (or custom fields) that are kept; everything else is dropped. Default none.
     pub labels_allowed: BTreeSet<String>,
     /// Label of an Alertmanager group that names the ticket; without it, or where a group lacks it, the id is made from
@@ -49,6 +52,10 @@ impl IntakeSettings {
             words: WordAliases::default(),
             time_zone: None,
             own_user: None,
+            machine_users: match preset {
+                Preset::ServiceNow => BTreeSet::from(["system".to_owned()]),
+                Preset::Native | Preset::Alertmanager | Preset::Mapping => BTreeSet::new(),
+            },
             labels_allowed: BTreeSet::new(),
             alertmanager_id_label: None,
             limits: IntakeLimits::default(),

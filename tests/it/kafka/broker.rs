@@ -1,0 +1,199 @@
+//! Topics, tickets in, records out.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, Headers as _, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::skipped::say_skipped;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One record of an output or input topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: BTreeMap<String, Vec<u8>>,
+}
+
+impl Record {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(self.value.as_deref().unwrap_or_default()).unwrap()
+    }
+}
+
+/// A record to write: key, value, headers.
+pub(crate) type Written = (String, Option<Vec<u8>>, Vec<(&'static str, String)>);
+
+/// The broker under test, and a name prefix of its own, so that tests run side by side.
+pub(crate) struct Broker {
+    pub(crate) brokers: String,
+    pub(crate) prefix: String,
+}
+
+/// The real broker, or `None` after one loud line.
+pub(crate) fn broker(test: &str) -> Option<Broker> {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    #[expect(clippy::disallowed_methods, reason = "how the test script names the broker")]
+    let Ok(brokers) = std::env::var("NOCTRIAGE_TEST_BROKERS") else {
+        say_skipped(test, "NOCTRIAGE_TEST_BROKERS names no broker; `make test` starts one");
+        return None;
+    };
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    Some(Broker { brokers, prefix: format!("{test}-{}-{number}", std::process::id()) })
+}
+
+impl Broker {
+    pub(crate) fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    /// Makes one topic with these settings.
+    pub(crate) fn create(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let name = self.topic(name);
+        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        for result in runtime.block_on(admin.create_topics([&topic], &options)).unwrap() {
+            result.unwrap();
+        }
+    }
+
+    /// Writes records to a topic, in order.
+    pub(crate) fn write(&self, name: &str, records: &[Written]) {
+        let mut config = self.config();
+        config
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("message.max.bytes", "20000000");
+        let producer: BaseProducer = config.create().unwrap();
+        let topic = self.topic(name);
+        for (key, value, headers) in records {
+            let mut owned = OwnedHeaders::new();
+            for (name, value) in headers {
+                owned = owned.insert(Header { key: name, value: Some(value) });
+            }
+            let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&topic).key(key.as_str()).headers(owned);
+            if let Some(value) = value {
+                record = record.payload(value);
+            }
+            while let Err((error, back)) = producer.send(record) {
+                assert!(
+                    matches!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull)),
+                    "{error}"
+                );
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+        }
+        producer.flush(TIMEOUT).unwrap();
+    }
+
+    fn reader(&self, isolation: &str) -> BaseConsumer {
+        let mut config = self.config();
+        config
+            .set("group.id", format!("{}-reader", self.prefix))
+            .set("isolation.level", isolation)
+            .set("enable.partition.eof", "true")
+            .set("enable.auto.commit", "false")
+            .set("fetch.message.max.bytes", "20000000");
+        config.create().unwrap()
+    }
+
+    /// Every record of a topic up to its end of now.
+    pub(crate) fn read(&self, name: &str, isolation: &str) -> Vec<Record> {
+        let topic = self.topic(name);
+        let reader = self.reader(isolation);
+        let metadata = reader.fetch_metadata(Some(&topic), TIMEOUT).unwrap();
+        let mut assignment = TopicPartitionList::new();
+        let mut open = 0;
+        for partition in metadata.topics()[0].partitions() {
+            assignment.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
+            open += 1;
+        }
+        reader.assign(&assignment).unwrap();
+        let mut records = Vec::new();
+        let until = Instant::now() + TIMEOUT;
+        while open > 0 {
+            assert!(Instant::now() < until, "{topic}: the end was not reached");
+            match reader.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
+                Some(Err(error)) => panic!("{topic}: {error}"),
+                Some(Ok(message)) => records.push(Record {
+                    partition: message.partition(),
+                    offset: message.offset(),
+                    value: message.payload().map(<[u8]>::to_vec),
+                    headers: message.headers().map_or_else(BTreeMap::new, |headers| {
+                        headers.iter().map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect()
+                    }),
+                }),
+            }
+        }
+        records
+    }
+
+    /// Committed records of a topic, counted cheaply: ends minus starts would count control records too.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        self.read(name, "read_committed").len()
+    }
+
+    /// Committed next-to-read offsets of a group.
+    pub(crate) fn committed(&self, group: &str, name: &str, partitions: i32) -> BTreeMap<i32, i64> {
+        let mut config = self.config();
+        config.set("group.id", group);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition(&self.topic(name), partition);
+        }
+        let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
+        committed
+            .elements()
+            .iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(offset) => Some((element.partition(), offset)),
+                Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
+            })
+            .collect()
+    }
+
+    /// Deletes the records of a partition below an offset, as retention would.
+    pub(crate) fn delete_before(&self, name: &str, partition: i32, offset: i64) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic(name), partition, Offset::Offset(offset)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        runtime.block_on(admin.delete_records(&list, &options)).unwrap();
+    }
+
+    /// Waits until `holds`, or fails with what was waited for.
+    #[track_caller]
+    pub(crate) fn wait(&self, what: &str, deadline: Duration, mut holds: impl FnMut(&Self) -> bool) {
+        let until = Instant::now() + deadline;
+        while !holds(self) {
+            assert!(Instant::now() < until, "{what}: not within {deadline:?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}

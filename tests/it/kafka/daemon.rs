@@ -1,0 +1,186 @@
+//! The real binary, as an operator starts it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use super::broker::Broker;
+
+/// One configuration in a folder of its own, and the daemon that was started with it.
+pub(crate) struct Daemon {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) port: u16,
+    child: Option<Child>,
+}
+
+/// The bundled model where it is, so that tests run what users run.
+pub(crate) fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo").join(name)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+impl Daemon {
+    /// Writes a configuration for this broker; `more` is appended, and may open further tables.
+    pub(crate) fn prepare(broker: &Broker, instance: &str, more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let key = directory.path().join("draw.key");
+        fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let topics: String = ["tickets", "decisions", "suggestions", "commands", "review", "dead_letters"]
+            .map(|name| format!("{name} = \"{}\"\n", broker.topic(name)))
+            .concat();
+        let text = format!(
+            "draw_key_file = \"draw.key\"\n\
+             [kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance_id = \"{instance}\"\n\
+             session_timeout_ms = 6000\ntransaction_timeout_ms = 10000\nrequest_timeout_ms = 10000\n\
+             [kafka.topics]\n{topics}\
+             [kafka.create]\nreplication = 1\npartitions = 2\n\
+             [admin]\nlisten = \"127.0.0.1:{port}\"\n\
+             [model]\ndirectory = \"{}\"\nbaseline = \"{}\"\n{more}",
+            broker.brokers,
+            broker.prefix,
+            model("v1").display(),
+            model("tfidf").display(),
+        );
+        fs::write(directory.path().join("noctriage.toml"), text).unwrap();
+        Self { directory, port, child: None }
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.directory.path().join("noctriage.toml")
+    }
+
+    /// Runs another command of the binary with this configuration, to its end.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_noctriage"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Makes all topics, the input too.
+    pub(crate) fn create_topics(&self, partitions: i32) {
+        let output = self.command(&["topics", "create", "--tickets-partitions", &partitions.to_string()]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Starts `run`; its log goes to `log` in the folder.
+    pub(crate) fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with more options.
+    pub(crate) fn start_with(&mut self, options: &[&str]) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_noctriage"))
+            .args(["run", "--config"])
+            .arg(self.config())
+            .args(options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Waits until `/readyz` says yes.
+    #[track_caller]
+    pub(crate) fn wait_ready(&mut self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            let ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the daemon ended while starting: {ended:?}\n{}", self.log());
+            assert!(Instant::now() < until, "not ready within 60 s: {:?}\n{}", self.get("/readyz"), self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// One HTTP request to the loopback address; `None` when nobody answers.
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// The value of one sample of `/metrics`.
+    pub(crate) fn metric(&self, sample: &str) -> Option<f64> {
+        self.get("/metrics")?
+            .lines()
+            .find_map(|line| line.strip_prefix(sample).and_then(|rest| rest.strip_prefix(' ')))
+            .and_then(|value| value.parse().ok())
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
+    }
+
+    /// Resident memory in MiB.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// SIGKILL, as the machine would.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how it ended.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait_end(Duration::from_secs(40))
+    }
+
+    /// Waits until the process has ended.
+    #[track_caller]
+    pub(crate) fn wait_end(&mut self, deadline: Duration) -> ExitStatus {
+        let until = Instant::now() + deadline;
+        loop {
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                self.child = None;
+                return status;
+            }
+            assert!(Instant::now() < until, "still running after {deadline:?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}

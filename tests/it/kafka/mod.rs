@@ -1,0 +1,10 @@
+//! The daemon as a process against a real Apache Kafka. `tests/run.sh` starts the broker and names it in
+//! `NOCTRIAGE_TEST_BROKERS`; without it these tests are skipped, loudly, and fail where Kafka is required.
+
+mod bad_starts;
+mod broker;
+mod checker;
+mod daemon;
+mod killed;
+mod scenarios;
+mod tickets;
