@@ -160,7 +160,7 @@ impl Tally {
         let is_as_expected = match expected {
             Expected::DeadLetter(_) => outcome == Outcome::DeadLetter,
             Expected::Terminal => outcome == Outcome::Terminal,
-            Expected::DecidedNeverAutomatic => is_ticket,
+            Expected::DecidedNeverAutomatic | Expected::Decided => is_ticket,
             Expected::Guarded => {
                 let is_guarded = decision.rules.iter().any(|rule| rule == Rule::GuardInjection.as_str());
                 self.hostile.seen += 1;
