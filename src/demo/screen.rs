@@ -399,7 +399,10 @@ mod tests {
             agreement(&comparison, Side::Model, "demo-bert 1"),
             "  demo-bert 1            38 of 50   76.0 %  (62.6 to 85.7)"
         );
-        assert_eq!(agreement(&Comparison::default(), Side::Tfidf, ""), "  TF-IDF                   0 of 0  nothing yet");
+        assert_eq!(
+            agreement(&Comparison::default(), Side::Tfidf, ""),
+            "  TF-IDF                   0 of 0  nothing yet"
+        );
     }
 
     #[test]

@@ -51,8 +51,8 @@ fn check_partition(broker: &Broker, partition: usize, wrong: &mut Vec<String>) {
             wrong.push(format!("{partition}@{offset}: {outcomes} outcomes"));
         }
     }
-    if let Some(pair) = offsets.windows(2).find(|pair| pair[0] >= pair[1]) {
-        wrong.push(format!("{partition}: {} is decided before {}", pair[0], pair[1]));
+    if let Some([first, second]) = offsets.array_windows().find(|[first, second]| first >= second) {
+        wrong.push(format!("{partition}: {first} is decided before {second}"));
     }
     let after_the_last = offsets.last().map_or(0, |last| last + 1);
     if broker.committed(partition as i32) != after_the_last {
