@@ -170,6 +170,7 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.extend(row("hostile texts", &[hostile_words(tally)]));
     }
     lines.extend(row("shown to people", &[shown_words(tally)]));
+    lines.extend(oddities(tally));
     let mut lines = fitted(lines);
     let room = LINES.saturating_sub(lines.len() + 1);
     if room > 0 {
@@ -251,6 +252,15 @@ pub fn severity_words(tally: &Tally) -> Vec<String> {
 /// Classes of dead letters, with their numbers.
 pub fn dead_letter_words(tally: &Tally) -> Vec<String> {
     or_none(tally.dead_letters().map(|(class, count)| format!("{} {count}", class.replace('_', " "))).collect())
+}
+
+/// What must be looked at, where there is any of it: drawn tickets that a model left unanswered, and broken records that
+/// became something else than they must.
+pub fn oddities(tally: &Tally) -> Vec<String> {
+    let counts = [(tally.unanswered, "without a model's answer"), (tally.unexpected, "with an UNEXPECTED outcome")];
+    let found: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if found.is_empty() { Vec::new() } else { row("look at", &found) }
 }
 
 /// Latencies.
@@ -378,6 +388,15 @@ mod tests {
     }
 
     #[test]
+    fn what_must_be_looked_at_is_shown_only_where_there_is_any() {
+        assert_eq!(oddities(&after_nothing()), Vec::<String>::new());
+        let mut tally = after_nothing();
+        (tally.unanswered, tally.unexpected) = (2, 1);
+        assert_eq!(oddities(&tally).join("\n").matches(char::is_numeric).collect::<String>(), "21");
+        assert!(picture(&view(&tally, true)).join("\n").contains("1 with an UNEXPECTED outcome"));
+    }
+
+    #[test]
     fn without_verdicts_no_agreement_is_shown() {
         let tally = after_many();
         let (with, without) = (view(&tally, true), view(&tally, false));
@@ -399,7 +418,10 @@ mod tests {
             agreement(&comparison, Side::Model, "demo-bert 1"),
             "  demo-bert 1            38 of 50   76.0 %  (62.6 to 85.7)"
         );
-        assert_eq!(agreement(&Comparison::default(), Side::Tfidf, ""), "  TF-IDF                   0 of 0  nothing yet");
+        assert_eq!(
+            agreement(&Comparison::default(), Side::Tfidf, ""),
+            "  TF-IDF                   0 of 0  nothing yet"
+        );
     }
 
     #[test]
