@@ -342,7 +342,8 @@ impl<'demo> Show<'demo> {
             Published::DeadLetter(record) => self.tally.dead_letter(record),
             Published::Suggestion => self.tally.suggestions += 1,
             Published::Command => self.tally.commands += 1,
-            Published::Review => self.tally.reviews += 1,
+            // The samples for the engineers: as many as drawn tickets.
+            Published::Review => {}
         }
     }
 

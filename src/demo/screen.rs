@@ -170,6 +170,7 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.extend(row("hostile texts", &[hostile_words(tally)]));
     }
     lines.extend(row("shown to people", &[shown_words(tally)]));
+    lines.extend(oddities(tally));
     let mut lines = fitted(lines);
     let room = LINES.saturating_sub(lines.len() + 1);
     if room > 0 {
@@ -251,6 +252,15 @@ pub fn severity_words(tally: &Tally) -> Vec<String> {
 /// Classes of dead letters, with their numbers.
 pub fn dead_letter_words(tally: &Tally) -> Vec<String> {
     or_none(tally.dead_letters().map(|(class, count)| format!("{} {count}", class.replace('_', " "))).collect())
+}
+
+/// What must be looked at, where there is any of it: drawn tickets that a model left unanswered, and broken records that
+/// became something else than they must.
+pub fn oddities(tally: &Tally) -> Vec<String> {
+    let counts = [(tally.unanswered, "without a model's answer"), (tally.unexpected, "with an UNEXPECTED outcome")];
+    let found: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if found.is_empty() { Vec::new() } else { row("look at", &found) }
 }
 
 /// Latencies.
@@ -375,6 +385,15 @@ mod tests {
         for part in ["simulation on a mock broker", "stage shadow", "nothing, and no command: shadow"] {
             assert!(text.contains(part), "{text}");
         }
+    }
+
+    #[test]
+    fn what_must_be_looked_at_is_shown_only_where_there_is_any() {
+        assert_eq!(oddities(&after_nothing()), Vec::<String>::new());
+        let mut tally = after_nothing();
+        (tally.unanswered, tally.unexpected) = (2, 1);
+        assert_eq!(oddities(&tally).join("\n").matches(char::is_numeric).collect::<String>(), "21");
+        assert!(picture(&view(&tally, true)).join("\n").contains("1 with an UNEXPECTED outcome"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::comparison::{Looked, Shown, Side, shown};
 use super::run::Stop;
 use super::screen::{
-    COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, outcome_words,
-    printable, row, severity_words, shown_words, wrapped,
+    COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, oddities,
+    outcome_words, printable, row, severity_words, shown_words, wrapped,
 };
 use crate::statistics::sign_test::Discordant;
 
@@ -36,7 +36,7 @@ pub fn opening(has_verdicts: bool) -> Vec<String> {
 pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
     let View { tally, sent, in_flight: _, elapsed, model, has_verdicts } = view;
     let ended = match stop {
-        Stop::Bound => "as many as asked for",
+        Stop::Bound => "as asked for",
         Stop::EndOfFile => "to the end of the file",
         Stop::Interrupted => "stopped by hand",
     };
@@ -50,10 +50,15 @@ pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
         lines.extend(row("hostile texts", &[hostile_words(tally)]));
     }
     lines.extend(row("shown to people", &[shown_words(tally)]));
+    lines.extend(oddities(tally));
     lines.push(String::new());
     if *has_verdicts {
         lines.push(format!("same severity as the engineers, {} drawn tickets", tally.comparison.verdicts()));
         lines.extend(Side::ALL.map(|side| agreement(&tally.comparison, side, model)));
+        if tally.comparison.source_silent() > 0 {
+            let silent = format!("{} times, counted as another severity", tally.comparison.source_silent());
+            lines.extend(row("source silent", &[silent]));
+        }
         let looked = match stop {
             Stop::Bound | Stop::EndOfFile => Looked::Once,
             Stop::Interrupted => Looked::AtWill,

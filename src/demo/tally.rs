@@ -43,8 +43,6 @@ pub struct Tally {
     pub suggestions: u64,
     /// Records on the topic of commands.
     pub commands: u64,
-    /// Records on the topic of things to look at.
-    pub reviews: u64,
     named: BTreeMap<(i32, i64), Named>,
     latest: VecDeque<Latest>,
     desk_time: Option<UtcMillis>,
@@ -96,7 +94,6 @@ impl Tally {
             surplus: 0,
             suggestions: 0,
             commands: 0,
-            reviews: 0,
             named: BTreeMap::new(),
             latest: VecDeque::new(),
             desk_time: None,
