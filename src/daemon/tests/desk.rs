@@ -32,6 +32,9 @@ struct Ticket {
     is_ours: bool,
 }
 
+/// What is written into one ticket.
+type Change = Box<dyn FnOnce(&mut Ticket)>;
+
 /// The ticket system.
 pub(super) struct Desk {
     dialect: Dialect,
@@ -63,7 +66,7 @@ impl Desk {
 
     /// Writes back everything that was said since the last time; how much that was.
     pub(super) fn write_back(&mut self, broker: &mut Broker) -> usize {
-        let mut changes: Vec<(String, Box<dyn FnOnce(&mut Ticket)>)> = Vec::new();
+        let mut changes: Vec<(String, Change)> = Vec::new();
         for payload in self.new_records(broker, OutputTopic::Suggestions) {
             let said: SuggestionRecord = serde_json::from_slice(&payload).unwrap();
             changes.push((
