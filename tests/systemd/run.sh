@@ -174,7 +174,7 @@ kill_loses_nothing() { # 300 tickets, two kills on the way: every one has exactl
   local tickets=300 number process values
   begin_active || return 1
   for number in $(seq "$tickets"); do
-    printf 'UNIT-%s\t{"schema":"noctriage.ticket/v1","id":"UNIT-%s","revision":0,"status":"new","kind":"incident","title":"link down on port %s","created_at":"%s"}\n' \
+    printf 'UNIT-%s\t{"schema":"noctriage.ticket/v1","ticket_id":"UNIT-%s","revision":0,"status":"new","kind":"incident","title":"link down on port %s","created_at":"%s"}\n' \
       "$number" "$number" "$number" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
   done >"$bench.tickets"
   (split -n l/6 --filter='cat; sleep 0.5' "$bench.tickets" | "$kafka" produce "$brokers" "$tickets_topic" >/dev/null) &

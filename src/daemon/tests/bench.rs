@@ -33,9 +33,9 @@ pub(super) fn settings(batch_records_max: usize) -> TriageSettings {
         buffer_records_max: 4_000,
         buffer_bytes_max: 64 << 20,
         drain_deadline: Duration::from_secs(20),
-        view_window: Duration::from_secs(86_400),
+        view_window: Duration::from_hours(24),
         view_records_max: 200_000,
-        view_rebuild_deadline: Duration::from_secs(60),
+        view_rebuild_deadline: Duration::from_mins(1),
     }
 }
 

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use crate::domain::time::UtcMillis;
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::log::TransactionEnd;
+use crate::policy::recent_view::Remembered;
 use crate::wire::intake::RawRecord;
 use crate::wire::output::{OutputRecord, OutputTopic};
 
 use super::NOW;
+use super::memory_log::remembered;
 
 /// What happens to one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(super) struct Stored {
     pub(super) record: OutputRecord,
     /// Whether its transaction has committed; only sabotage shows others.
     pub(super) is_committed: bool,
+    /// What the tail of `decisions` makes of it: read once, however many members read it.
+    pub(super) remembered: Option<Remembered>,
 }
 
 /// One input partition.
@@ -234,7 +238,8 @@ impl Broker {
     fn write(&mut self, records: &[OutputRecord], is_committed: bool) {
         for record in records {
             let is_committed = is_committed || self.sabotage.transaction_off;
-            let stored = Stored { record: record.clone(), is_committed };
+            let remembered = (record.topic == OutputTopic::Decisions).then(|| remembered(record));
+            let stored = Stored { record: record.clone(), is_committed, remembered };
             match (record.topic, record.partition) {
                 (OutputTopic::Decisions, Some(partition)) => self.decisions[partition as usize].push(stored),
                 (_, _) => self.others.push(stored),

@@ -51,8 +51,10 @@ fn check_partition(broker: &Broker, partition: usize, wrong: &mut Vec<String>) {
             wrong.push(format!("{partition}@{offset}: {outcomes} outcomes"));
         }
     }
-    if let Some([first, second]) = offsets.array_windows().find(|[first, second]| first >= second) {
-        wrong.push(format!("{partition}: {first} is decided before {second}"));
+    for (earlier, later) in offsets.iter().zip(offsets.iter().skip(1)) {
+        if earlier >= later {
+            wrong.push(format!("{partition}: {earlier} is decided before {later}"));
+        }
     }
     let after_the_last = offsets.last().map_or(0, |last| last + 1);
     if broker.committed(partition as i32) != after_the_last {

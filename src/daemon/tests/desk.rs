@@ -35,6 +35,9 @@ struct Ticket {
     is_ours: bool,
 }
 
+/// What is written into one ticket.
+type Change = Box<dyn FnOnce(&mut Ticket)>;
+
 /// The ticket system.
 pub(super) struct Desk {
     dialect: Dialect,

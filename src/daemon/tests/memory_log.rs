@@ -115,11 +115,13 @@ impl MemoryLog {
         let broker = self.broker.borrow();
         let reads_uncommitted = broker.sabotage.view_kept_over_abort;
         for (partition, stored) in broker.decisions.iter().enumerate() {
-            while let Some(Stored { record, is_committed }) = stored.get(self.tail[partition]) {
+            while let Some(Stored { record: _, is_committed, remembered }) = stored.get(self.tail[partition]) {
                 self.tail[partition] += 1;
-                if *is_committed || reads_uncommitted {
+                if let Some(remembered) = remembered
+                    && (*is_committed || reads_uncommitted)
+                {
                     let partition = partition as i32;
-                    return Some(LogEvent::Outcome { partition, remembered: Box::new(remembered(record)) });
+                    return Some(LogEvent::Outcome { partition, remembered: Box::new(remembered.clone()) });
                 }
             }
         }
