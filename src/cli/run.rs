@@ -17,6 +17,7 @@ use crate::config::settings::{LogSettings, Settings};
 use crate::config::{self, Loaded, Reload, Sources};
 use crate::daemon::service::{Service, StartError, Surroundings, load_models};
 use crate::daemon::thread::ThreadEnd;
+use crate::inference;
 use crate::kafka::topics;
 
 use super::settings_file::SettingsFile;
@@ -43,9 +44,9 @@ pub fn run(arguments: Arguments) -> CommandResult {
     let sources = file_of_settings.sources();
     let mut loaded = config::load(&sources).map_err(Failure::configuration)?;
     loaded.settings.kafka.accept_loss |= accept_loss;
+    inference::threads::limit(loaded.settings.inference.threads);
     let filter = start_log(&loaded.settings.log)?;
     let clock = Clock::Real;
-    check_topics(&loaded.settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -58,6 +59,8 @@ pub fn run(arguments: Arguments) -> CommandResult {
     // Loading a large model takes longer than systemd waits by default.
     notify(&[NotifyState::Status("loading models"), NotifyState::ExtendTimeoutUsec(300_000_000)]);
     let models = load_models(&loaded.settings).map_err(Failure::configuration)?;
+    // After the models: what only the configuration can mend is said before anybody waits for a broker.
+    check_topics(&loaded.settings)?;
     let service =
         Service::start(&loaded.settings, models, Surroundings::Desk, &clock, (metrics, health)).map_err(|error| {
             match error {

@@ -12,18 +12,22 @@ use std::time::Duration;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::domain::digest::Digest;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
 use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
 use crate::inference::model::{LoadOptions, Strictness, load};
 use crate::metrics::Metrics;
-use crate::policy::ruling::{Ruling, StageMap};
+use crate::policy::ruling::{Policy, Ruling, StageMap};
 
 use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread beyond its longest blocking call that still counts as life.
 const STALL_MARGIN: Duration = Duration::from_secs(15);
+
+/// Every forward pass computes in this type, whatever the weights are stored in.
+const COMPUTED_IN: &str = "f32";
 
 /// Whether tickets are real.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +68,7 @@ pub struct Service {
     /// The models, acting first.
     pub models: Vec<(ModelRole, ModelInfo)>,
     surroundings: Surroundings,
-    acting: Arc<ModelIdentity>,
+    acting: ModelInfo,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
 }
@@ -86,11 +90,15 @@ pub fn load_models(settings: &Settings) -> Result<EngineModels, StartError> {
     Ok(EngineModels { acting, baseline: Some(baseline), candidates: candidates? })
 }
 
-/// What is in force under these settings.
-pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, surroundings: Surroundings) -> Ruling {
+/// What is in force under these settings, with the acting model on this device (`cpu`, `cuda:N`).
+pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, surroundings: Surroundings) -> Ruling {
+    // Numbers in the last digits differ between a CPU and a GPU: what was earned on one does not hold on the other.
+    let device_class = device.split(':').next().unwrap_or_default();
+    let outside = [settings.eligibility_base.0.as_slice(), COMPUTED_IN.as_bytes(), device_class.as_bytes()];
+    let policy = Policy::clone(&settings.policy).sealed(Digest::of_parts(outside));
     let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
     Ruling {
-        policy: Arc::clone(&settings.policy),
+        policy: Arc::new(policy),
         stage_map: Arc::new(stage_map),
         acting: Arc::clone(acting),
         is_demo: surroundings == Surroundings::Demo,
@@ -135,8 +143,8 @@ impl Service {
         .map_err(StartError::Engine)?;
         let models = engine.models().to_vec();
         let (_, acting) = models.first().expect("the engine runs at least the acting model");
-        let acting = Arc::clone(&acting.identity);
-        let in_force = Arc::new(ruling(settings, &acting, surroundings));
+        let acting = acting.clone();
+        let in_force = Arc::new(ruling(settings, &acting.identity, &acting.device, surroundings));
         health.models_are_warm();
         let identities: Vec<(ModelRole, &ModelIdentity)> =
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
@@ -168,7 +176,7 @@ impl Service {
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
-        let ruling = Arc::new(ruling(settings, &self.acting, self.surroundings));
+        let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
         self.metrics.stage_map(&ruling.stage_map);
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
         self.wake(Wake::Ruling(ruling));

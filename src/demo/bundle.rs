@@ -30,18 +30,18 @@ const fn tfidf(name: &'static str, bytes: &'static [u8]) -> Bundled {
 
 #[rustfmt::skip]
 const FILES: [Bundled; 12] = [
-    model("model.toml", include_bytes!("../../tests/fixtures/models/bert/model.toml")),
-    model("calibration.toml", include_bytes!("../../tests/fixtures/models/bert/calibration.toml")),
-    model("probes.jsonl", include_bytes!("../../tests/fixtures/models/bert/probes.jsonl")),
-    model("config.json", include_bytes!("../../tests/fixtures/models/bert/config.json")),
-    model("tokenizer.json", include_bytes!("../../tests/fixtures/models/bert/tokenizer.json")),
-    model("model.safetensors", include_bytes!("../../tests/fixtures/models/bert/model.safetensors")),
-    tfidf("model.toml", include_bytes!("../../tests/fixtures/models/tfidf/model.toml")),
-    tfidf("calibration.toml", include_bytes!("../../tests/fixtures/models/tfidf/calibration.toml")),
-    tfidf("probes.jsonl", include_bytes!("../../tests/fixtures/models/tfidf/probes.jsonl")),
-    tfidf("config.json", include_bytes!("../../tests/fixtures/models/tfidf/config.json")),
-    tfidf("vocabulary.json", include_bytes!("../../tests/fixtures/models/tfidf/vocabulary.json")),
-    tfidf("model.safetensors", include_bytes!("../../tests/fixtures/models/tfidf/model.safetensors")),
+    model("model.toml", include_bytes!("../../models/demo/v1/model.toml")),
+    model("calibration.toml", include_bytes!("../../models/demo/v1/calibration.toml")),
+    model("probes.jsonl", include_bytes!("../../models/demo/v1/probes.jsonl")),
+    model("config.json", include_bytes!("../../models/demo/v1/config.json")),
+    model("tokenizer.json", include_bytes!("../../models/demo/v1/tokenizer.json")),
+    model("model.safetensors", include_bytes!("../../models/demo/v1/model.safetensors")),
+    tfidf("model.toml", include_bytes!("../../models/demo/tfidf/model.toml")),
+    tfidf("calibration.toml", include_bytes!("../../models/demo/tfidf/calibration.toml")),
+    tfidf("probes.jsonl", include_bytes!("../../models/demo/tfidf/probes.jsonl")),
+    tfidf("config.json", include_bytes!("../../models/demo/tfidf/config.json")),
+    tfidf("vocabulary.json", include_bytes!("../../models/demo/tfidf/vocabulary.json")),
+    tfidf("model.safetensors", include_bytes!("../../models/demo/tfidf/model.safetensors")),
 ];
 
 /// Names that are tried for the directory before giving up: each is taken only by an earlier demo that was killed.

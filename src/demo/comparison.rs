@@ -48,7 +48,7 @@ pub struct Compared {
 }
 
 impl Compared {
-    fn agrees(&self, side: Side) -> bool {
+    fn agrees(self, side: Side) -> bool {
         match side {
             Side::Source => self.source == Some(self.verdict),
             Side::Tfidf => self.tfidf == self.verdict,
@@ -71,7 +71,7 @@ pub struct Comparison {
 
 impl Comparison {
     /// Counts one ticket.
-    pub fn add(&mut self, compared: &Compared) {
+    pub fn add(&mut self, compared: Compared) {
         self.verdicts += 1;
         self.source_silent += u64::from(compared.source.is_none());
         for (agreed, side) in self.agreed.iter_mut().zip(Side::ALL) {
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn all_three_are_counted_on_the_same_tickets() {
         let mut comparison = Comparison::default();
-        comparison.add(&Compared { verdict: High, source: Some(High), tfidf: Medium, model: High });
-        comparison.add(&Compared { verdict: Low, source: None, tfidf: Low, model: Low });
-        comparison.add(&Compared { verdict: Critical, source: Some(Low), tfidf: Critical, model: High });
+        comparison.add(Compared { verdict: High, source: Some(High), tfidf: Medium, model: High });
+        comparison.add(Compared { verdict: Low, source: None, tfidf: Low, model: Low });
+        comparison.add(Compared { verdict: Critical, source: Some(Low), tfidf: Critical, model: High });
         assert_eq!(comparison.verdicts(), 3);
         assert_eq!(comparison.source_silent(), 1);
         assert_eq!(Side::ALL.map(|side| comparison.agreed(side)), [1, 2, 2]);
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_source_that_says_nothing_agrees_with_nobody() {
         let mut comparison = Comparison::default();
-        comparison.add(&Compared { verdict: Low, source: None, tfidf: High, model: High });
+        comparison.add(Compared { verdict: Low, source: None, tfidf: High, model: High });
         assert_eq!(Side::ALL.map(|side| comparison.agreed(side)), [0, 0, 0]);
     }
 

@@ -97,7 +97,7 @@ impl Feed {
     ///
     /// # Errors
     /// A file that cannot be read on.
-    pub fn next(&mut self) -> io::Result<Option<FeedRecord>> {
+    pub fn next_record(&mut self) -> io::Result<Option<FeedRecord>> {
         match self {
             Self::Desk(desk) => Ok(Some(desk.next())),
             Self::File(file) => file.next(),
@@ -222,14 +222,14 @@ mod tests {
         let path = directory.path().join("tickets.jsonl");
         std::fs::write(&path, text).unwrap();
         let mut feed = Feed::file(&path).unwrap();
-        std::iter::from_fn(|| feed.next().unwrap()).collect()
+        std::iter::from_fn(|| feed.next_record().unwrap()).collect()
     }
 
     #[test]
     fn a_seed_gives_the_same_records_and_another_seed_others() {
         let records = |seed| {
             let mut feed = Feed::desk(seed);
-            (0..200).map(|_| feed.next().unwrap().unwrap()).collect::<Vec<_>>()
+            (0..200).map(|_| feed.next_record().unwrap().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(records(7), records(7));
         assert_ne!(records(7), records(8));
@@ -240,7 +240,7 @@ mod tests {
         let mut feed = Feed::desk(1);
         let (mut odd, mut repeated) = (0, 0);
         for _ in 0..2000 {
-            match feed.next().unwrap().unwrap().about {
+            match feed.next_record().unwrap().unwrap().about {
                 About::Odd { .. } => odd += 1,
                 About::Repeated => repeated += 1,
                 About::Simulated { .. } | About::Line(_) => {}
@@ -254,7 +254,7 @@ mod tests {
         let mut feed = Feed::desk(1);
         let mut sent: Vec<FeedRecord> = Vec::new();
         for _ in 0..400 {
-            let record = feed.next().unwrap().unwrap();
+            let record = feed.next_record().unwrap().unwrap();
             if record.about == About::Repeated {
                 assert!(sent.iter().any(|earlier| earlier.key == record.key && earlier.value == record.value));
             }

@@ -29,7 +29,7 @@ const EVIDENCE_SHARE: &str = "0.5";
 /// One's own tickets are all drawn: without verdicts, predictions are all there is to see.
 const EVIDENCE_ALL: &str = "1.0";
 /// Longest wait for the group; the mock makes the first member wait 3 s.
-const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
+const JOIN_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest wait for the last outcomes: twice the deadline of a model, after which people get a ticket without one.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait for dead letters whose decision has been seen.
@@ -249,6 +249,7 @@ impl<'demo> Show<'demo> {
         self.screen.finish();
         let view = View { elapsed, ..self.view() };
         let lines = summary::summary(&view, stop);
+        self.screen.say(&[String::new()]).map_err(DemoError::Screen)?;
         self.screen.say(&lines).map_err(DemoError::Screen)?;
         Ok(Accounts { missing: self.sender.in_flight() as u64, surplus: self.tally.surplus, stop })
     }
@@ -299,7 +300,7 @@ impl<'demo> Show<'demo> {
             if self.sender.sent() >= due || !self.sender.has_room() {
                 break;
             }
-            let record = match self.feed.next() {
+            let record = match self.feed.next_record() {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
                 Err(source) => return Err(unreadable(self.feed.path().unwrap_or(Path::new("")), source)),

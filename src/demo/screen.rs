@@ -170,10 +170,21 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.extend(row("hostile texts", &[hostile_words(tally)]));
     }
     lines.extend(row("shown to people", &[shown_words(tally)]));
+    let mut lines = fitted(lines);
     let room = LINES.saturating_sub(lines.len() + 1);
     if room > 0 {
         lines.push(String::new());
         lines.extend(tally.latest().rev().take(room).map(latest_words));
+    }
+    lines
+}
+
+/// Blank lines go first where there is no room.
+pub fn fitted(mut lines: Vec<String>) -> Vec<String> {
+    while lines.len() > LINES
+        && let Some(blank) = lines.iter().position(String::is_empty)
+    {
+        lines.remove(blank);
     }
     lines
 }
@@ -189,7 +200,7 @@ pub fn line(view: &View<'_>) -> String {
     let View { tally, sent, in_flight, elapsed, model: _, has_verdicts } = view;
     let mut line = format!("{} in {sent}, in flight {in_flight}", clock(*elapsed));
     for outcome in Outcome::ALL.into_iter().filter(|outcome| tally.outcomes(*outcome) > 0) {
-        line.push_str(&format!(", {} {}", words(outcome), tally.outcomes(outcome)));
+        write!(line, ", {} {}", words(outcome), tally.outcomes(outcome)).expect("a string takes any text");
     }
     if let Some((p50, p99)) = tally.latency_ms().p50_p99() {
         write!(line, "; p50 {p50:.0} ms, p99 {p99:.0} ms").expect("a string takes any text");
@@ -245,16 +256,16 @@ pub fn dead_letter_words(tally: &Tally) -> Vec<String> {
 /// Latencies.
 pub fn latency_words(tally: &Tally) -> Vec<String> {
     let words = |latencies: &Latencies, what: &str| {
-        latencies.p50_p99().map(|(p50, p99)| format!("{what} p50 {p50:.0} p99 {p99:.0} ms"))
+        latencies.p50_p99().map(|(p50, p99)| format!("{what}p50 {p50:.0} p99 {p99:.0} ms"))
     };
-    let all = [words(tally.latency_ms(), "to outcome"), words(tally.engine_ms(), "models")];
+    let all = [words(tally.latency_ms(), ""), words(tally.engine_ms(), "models ")];
     or_none(all.into_iter().flatten().collect())
 }
 
 /// What became of texts addressed to a machine.
 pub fn hostile_words(tally: &Tally) -> String {
     let hostile = tally.hostile;
-    format!("{} in, guard fired on {} of {} drawn", hostile.seen, hostile.guarded, hostile.drawn)
+    format!("{} in, guard fired: {} of {} drawn", hostile.seen, hostile.guarded, hostile.drawn)
 }
 
 /// What anybody was shown.
@@ -382,13 +393,16 @@ mod tests {
         let low = Severity::Low;
         for at in 0..50 {
             let model = if at < 38 { low } else { Severity::High };
-            comparison.add(&Compared { verdict: low, source: None, tfidf: low, model });
+            comparison.add(Compared { verdict: low, source: None, tfidf: low, model });
         }
         assert_eq!(
             agreement(&comparison, Side::Model, "demo-bert 1"),
             "  demo-bert 1            38 of 50   76.0 %  (62.6 to 85.7)"
         );
-        assert_eq!(agreement(&Comparison::default(), Side::Tfidf, ""), "  TF-IDF                  0 of 0  nothing yet");
+        assert_eq!(
+            agreement(&Comparison::default(), Side::Tfidf, ""),
+            "  TF-IDF                   0 of 0  nothing yet"
+        );
     }
 
     #[test]

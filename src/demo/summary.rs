@@ -3,8 +3,8 @@
 use super::comparison::{Looked, Shown, Side, shown};
 use super::run::Stop;
 use super::screen::{
-    COLUMNS, View, agreement, clock, cut, dead_letter_words, hostile_words, latency_words, outcome_words, printable,
-    row, severity_words, shown_words, wrapped,
+    COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, outcome_words,
+    printable, row, severity_words, shown_words, wrapped,
 };
 use crate::statistics::sign_test::Discordant;
 
@@ -40,7 +40,7 @@ pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
         Stop::EndOfFile => "to the end of the file",
         Stop::Interrupted => "stopped by hand",
     };
-    let mut lines = vec![String::new(), format!("{sent} records in {}, {ended}", clock(*elapsed))];
+    let mut lines = vec![format!("{sent} records in {}, {ended}", clock(*elapsed))];
     lines.push(cut(&accounts(view), COLUMNS));
     lines.extend(row("outcomes", &outcome_words(tally)));
     lines.extend(row("model says", &severity_words(tally)));
@@ -68,7 +68,7 @@ pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
         lines.extend(bad_lines(tally.bad_lines()));
     }
     lines.push("The mock broker proves nothing about exactly-once.".to_owned());
-    lines
+    fitted(lines)
 }
 
 /// Records against outcomes.

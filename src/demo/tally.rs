@@ -114,11 +114,10 @@ impl Tally {
         match about {
             About::Simulated { created_at, .. } => self.desk_time = self.desk_time.max(Some(created_at)),
             About::Odd { expected, .. } => self.odd(decision, expected),
-            About::Repeated => {}
             About::Line(line) if outcome == Outcome::DeadLetter => {
                 self.name((decision.source.partition, decision.source.offset), |named| named.line = Some(line));
             }
-            About::Line(_) => {}
+            About::Repeated | About::Line(_) => {}
         }
         if outcome == Outcome::Decided
             && let Some(basis) = &decision.basis
@@ -141,7 +140,7 @@ impl Tally {
         {
             match (answer(basis, ModelRole::Baseline), said) {
                 (Some((tfidf, _)), Some((model, _))) => {
-                    self.comparison.add(&Compared { verdict, source, tfidf, model });
+                    self.comparison.add(Compared { verdict, source, tfidf, model });
                 }
                 (None, _) | (_, None) => self.unanswered += 1,
             }
@@ -354,13 +353,13 @@ pub(super) mod tests {
             tally.dead_letter(&dead_letter(class, 0));
         }
         for count in &mut tally.outcomes {
-            *count += 1_234_567;
+            *count += 12_345;
         }
         for count in &mut tally.severities {
             *count += 12_345;
         }
         for count in tally.dead_letters.values_mut() {
-            *count += 12_345;
+            *count += 123;
         }
         tally.hostile = Hostile { seen: 12_345, drawn: 12_345, guarded: 12_345 };
         tally.latency_ms.push(123_456.0);

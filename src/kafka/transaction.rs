@@ -152,7 +152,7 @@ impl<'producer> Open<'producer> {
         }
         fail::fail_point!("all_acknowledged");
         if let Some(error) = self.producer.context().deliveries.first_error() {
-            let fault = Fault::of("delivery", &error);
+            let fault = self.cause_of(&error, offsets, group);
             return Err((self, fault));
         }
         loop {
@@ -170,6 +170,21 @@ impl<'producer> Open<'producer> {
         }
         fail::fail_point!("after_offsets");
         Ok(Prepared { producer: self.producer })
+    }
+
+    /// Why a record was not delivered. Where librdkafka has purged it, the transaction had failed before, and only the
+    /// next call on the transaction says of what: a missing right must not be taken for a fault of the batch.
+    fn cause_of(&self, error: &KafkaError, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> Fault {
+        let is_purged =
+            matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
+        let left = Timeout::After(self.deadline.saturating_duration_since(Instant::now()));
+        if is_purged && let Err(why) = self.producer.send_offsets_to_transaction(offsets, group, left) {
+            return match Fault::of("delivery", &why) {
+                Fault::Retry(what) => Fault::Abort { what, cause: AbortCause::Batch },
+                fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => fault,
+            };
+        }
+        Fault::of("delivery", error)
     }
 
     /// Aborts: `Ok` when the broker has confirmed that nothing of it will ever be visible.

@@ -3,6 +3,7 @@
 
 mod dashboards;
 mod demo;
+mod faults;
 mod kafka;
 mod live_queries;
 mod metrics;

@@ -150,7 +150,8 @@ fn ruling(settings: &Settings, source: Option<&AnswerSource<'_>>) -> Ruling {
         })
     };
     let acting = source.map_or_else(no_model, |source| Arc::clone(&source.acting));
-    service::ruling(settings, &acting, Surroundings::Desk)
+    // No permit is taken here, so the device makes no difference.
+    service::ruling(settings, &acting, "cpu", Surroundings::Desk)
 }
 
 /// One record on its way through the daemon's steps.

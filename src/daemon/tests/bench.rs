@@ -131,6 +131,15 @@ impl<'process> Life<'process> {
         progress
     }
 
+    /// Hands in answers until the oldest batch has its own, and no more.
+    pub(super) fn answer_oldest(&mut self) {
+        while !self.triage.is_ready()
+            && let Some(answers) = self.answers.pop_front()
+        {
+            self.triage.take_answers(answers);
+        }
+    }
+
     /// Hands in all answers there are.
     pub(super) fn answer(&mut self) {
         for answers in self.answers.drain(..) {

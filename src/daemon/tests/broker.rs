@@ -186,7 +186,7 @@ impl Broker {
             }
         }
         match fate {
-            Fate::Commits if self.sabotage.commit_reported_as_abort && self.transactions.is_multiple_of(3) => {
+            Fate::Commits if self.sabotage.commit_reported_as_abort && self.transactions.is_multiple_of(4) => {
                 TransactionEnd::Aborted(abort(AbortCause::Rebalance))
             }
             Fate::Commits => TransactionEnd::Committed,

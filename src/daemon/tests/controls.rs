@@ -12,7 +12,9 @@ use super::tickets::produce;
 
 /// Twenty batches, every third of them aborted.
 fn findings_of(sabotage: Sabotage) -> Vec<String> {
-    let bench = Bench::new(2, Stage::AutoResolve, 4);
+    let mut bench = Bench::new(2, Stage::AutoResolve, 4);
+    // Small, so that at every seek there is something that has not been fetched yet.
+    bench.setup.settings.buffer_records_max = 12;
     {
         let mut broker = bench.broker.borrow_mut();
         produce(&mut broker, 40);

@@ -15,6 +15,9 @@ use super::NOW;
 use super::broker::Broker;
 use super::tickets;
 
+/// What is written back into one ticket.
+type Change = Box<dyn FnOnce(&mut Ticket)>;
+
 /// In whose words tickets are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -63,7 +66,7 @@ impl Desk {
 
     /// Writes back everything that was said since the last time; how much that was.
     pub(super) fn write_back(&mut self, broker: &mut Broker) -> usize {
-        let mut changes: Vec<(String, Box<dyn FnOnce(&mut Ticket)>)> = Vec::new();
+        let mut changes: Vec<(String, Change)> = Vec::new();
         for payload in self.new_records(broker, OutputTopic::Suggestions) {
             let said: SuggestionRecord = serde_json::from_slice(&payload).unwrap();
             changes.push((

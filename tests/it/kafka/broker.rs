@@ -80,32 +80,17 @@ impl Broker {
 
     /// Writes records to a topic, in order.
     pub(crate) fn write(&self, name: &str, records: &[Written]) {
+        self.writer(name).write(records);
+    }
+
+    /// A producer that stays: making one takes longer than sending a ticket.
+    pub(crate) fn writer(&self, name: &str) -> Writer {
         let mut config = self.config();
         config
             .set("enable.idempotence", "true")
             .set("partitioner", "murmur2_random")
             .set("message.max.bytes", "20000000");
-        let producer: BaseProducer = config.create().unwrap();
-        let topic = self.topic(name);
-        for (key, value, headers) in records {
-            let mut owned = OwnedHeaders::new();
-            for (name, value) in headers {
-                owned = owned.insert(Header { key: name, value: Some(value) });
-            }
-            let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(&topic).key(key.as_str()).headers(owned);
-            if let Some(value) = value {
-                record = record.payload(value);
-            }
-            while let Err((error, back)) = producer.send(record) {
-                assert!(
-                    matches!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull)),
-                    "{error}"
-                );
-                producer.poll(Duration::from_millis(10));
-                record = back;
-            }
-        }
-        producer.flush(TIMEOUT).unwrap();
+        Writer { producer: config.create().unwrap(), topic: self.topic(name) }
     }
 
     fn reader(&self, isolation: &str) -> BaseConsumer {
@@ -195,5 +180,37 @@ impl Broker {
             assert!(Instant::now() < until, "{what}: not within {deadline:?}");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+/// Writes to one topic.
+pub(crate) struct Writer {
+    producer: BaseProducer,
+    topic: String,
+}
+
+impl Writer {
+    /// Writes records in order, and waits until the broker has them.
+    pub(crate) fn write(&self, records: &[Written]) {
+        let Self { producer, topic } = self;
+        for (key, value, headers) in records {
+            let mut owned = OwnedHeaders::new();
+            for (name, value) in headers {
+                owned = owned.insert(Header { key: name, value: Some(value) });
+            }
+            let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).key(key.as_str()).headers(owned);
+            if let Some(value) = value {
+                record = record.payload(value);
+            }
+            while let Err((error, back)) = producer.send(record) {
+                assert!(
+                    matches!(error, KafkaError::MessageProduction(rdkafka::types::RDKafkaErrorCode::QueueFull)),
+                    "{error}"
+                );
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+        }
+        producer.flush(TIMEOUT).unwrap();
     }
 }

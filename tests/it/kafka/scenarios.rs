@@ -171,10 +171,11 @@ fn latency_and_memory_at_ten_tickets_a_second_are_printed() {
     daemon.create_topics(3);
     daemon.start();
     daemon.wait_ready();
-    let tickets = 100;
+    let tickets = 200;
+    let writer = broker.writer("tickets");
     for index in 100..100 + tickets {
-        broker.write("tickets", &[record(Preset::Native, index)]);
-        std::thread::sleep(Duration::from_millis(90));
+        writer.write(&[record(Preset::Native, index)]);
+        std::thread::sleep(Duration::from_millis(95));
     }
     broker.wait("all have outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == tickets);
     let metrics = daemon.get("/metrics").unwrap();
