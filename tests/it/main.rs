@@ -9,4 +9,5 @@ mod live_queries;
 mod metrics;
 mod promtool;
 mod pure;
+mod readme;
 mod skipped;

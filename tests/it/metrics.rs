@@ -1,20 +1,16 @@
-//! The metrics as Prometheus and the README see them.
+//! The metrics as Prometheus sees them. The README's table of them: `readme.rs`.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use noctriage::admin::health::Health;
 use noctriage::admin::http::Server;
 use noctriage::clock::Clock;
-use noctriage::metrics::catalogue::table;
 use noctriage::metrics::{Lag, Metrics};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::promtool::promtool;
-use crate::skipped::say_skipped;
 
 #[tokio::test]
 async fn promtool_finds_nothing_to_say_about_a_live_scrape() {
@@ -39,22 +35,5 @@ async fn promtool_finds_nothing_to_say_about_a_live_scrape() {
             !promtool(&["check", "metrics"], &bad).unwrap().accepted,
             "promtool must find a gauge that ends in _total"
         );
-    }
-}
-
-#[test]
-fn the_readme_lists_exactly_the_metrics_there_are() {
-    let (begin, end) = ("<!-- metrics: written by `make tables` -->\n", "<!-- end of metrics -->");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let Ok(readme) = fs::read_to_string(&path) else {
-        say_skipped("the table of metrics in README.md", "there is no README.md yet");
-        return;
-    };
-    let (before, rest) = readme.split_once(begin).expect("README.md holds the line that begins the table of metrics");
-    let (listed, after) = rest.split_once(end).expect("README.md holds the line that ends the table of metrics");
-    if std::env::var_os("NOCTRIAGE_WRITE_TABLES").is_some() {
-        fs::write(&path, [before, begin, &table(), end, after].concat()).unwrap();
-    } else {
-        assert_eq!(listed, table(), "run `make tables`");
     }
 }
