@@ -62,6 +62,15 @@ start_kafka() {
   fi
 }
 
+shipped_binary() { # what users get: built without the features that tests switch on
+  cargo build --release --locked || return 1
+  # The name of the variable that failpoints are set by is in a binary only if they are.
+  if grep -q FAILPOINTS target/release/noctriage; then echo "the shipped binary holds failpoints" >&2; return 1; fi
+  if target/release/noctriage model check zero-cost >/dev/null 2>&1; then
+    echo "the shipped binary takes the classifier that is for tests" >&2; return 1
+  fi
+}
+
 systemd_checks() {
   if ! have systemd-analyze; then cannot "systemd" "systemd is not installed"; return; fi
   check "the unit as systemd reads it" tests/systemd/check-unit.sh
@@ -80,6 +89,7 @@ check "format" cargo fmt --check
 check "lints" cargo clippy --release --all-targets --locked -- -D warnings
 start_kafka
 cargo_tests
+check "the shipped binary holds nothing that is for tests" shipped_binary
 check "documentation" make --no-print-directory doc
 if have promtool; then check "alert rules" make --no-print-directory rules; else cannot "alert rules" "promtool is not installed"; fi
 systemd_checks

@@ -23,6 +23,7 @@ use crate::metrics::{Lag, LatencyParts, Metrics, TransactionResult};
 use crate::policy::identity;
 use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
+use crate::policy::view::WindowState;
 use crate::policy::wants_prediction;
 use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
@@ -35,6 +36,8 @@ pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
 const ABORTS_BEFORE_HALVING: u32 = 3;
 /// Wait after a refusal that is not the batch's fault (authorisation): somebody has to grant something.
 const PARK: Duration = Duration::from_secs(15);
+/// Wait before a batch is tried again that the brokers could not take.
+const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Wait before an aborted batch is tried again: a broker that refuses at once must not be asked thousands of times a
 /// second; twice as much would be felt at every abort.
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
@@ -254,7 +257,14 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.drop_buffered(|buffered| assignments.iter().any(|assignment| assignment.partition == buffered.partition));
         for assignment in assignments {
             self.epochs += 1;
-            let Assignment { partition, committed, window } = *assignment;
+            let Assignment { partition, committed, window, rebuild, lost_records } = *assignment;
+            match window {
+                WindowState::Whole => self.metrics.view_rebuilt(rebuild),
+                WindowState::Partial => self.metrics.view_left_partial(rebuild),
+            }
+            if lost_records > 0 {
+                self.metrics.records_lost();
+            }
             self.view.set_window(partition, window);
             self.partitions.insert(
                 partition,
@@ -502,6 +512,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let started = self.log.instant();
         let end = self.log.transact(&decided.records, &offsets);
         let took = self.log.instant().saturating_duration_since(started);
+        for _ in 0..self.log.commits_asked_again() {
+            self.metrics.transaction(TransactionResult::Retried, took, self.log.now());
+        }
         match end {
             TransactionEnd::Committed => {
                 let batch = self.in_flight.pop_front().expect("looked at above");
@@ -610,6 +623,10 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         };
         match cause {
             AbortCause::Rebalance => tracing::warn!(%fault, "transaction aborted, its records are read again"),
+            AbortCause::Unavailable => {
+                tracing::warn!(%fault, "transaction aborted, the brokers cannot take it now; its records are read again");
+                self.parked_until = Some(self.log.instant() + WHILE_UNAVAILABLE);
+            }
             AbortCause::Authorisation => {
                 tracing::error!(
                     %fault,

@@ -13,12 +13,27 @@ use super::fault::LoadError;
 pub fn open(choice: DeviceChoice) -> Result<(Device, String), LoadError> {
     match choice {
         DeviceChoice::Cpu => Ok((Device::Cpu, "cpu".into())),
-        DeviceChoice::Auto => Ok(open_cuda(0).unwrap_or_else(|reason| {
-            tracing::info!(reason = %reason, "inference runs on the CPU");
-            (Device::Cpu, "cpu".into())
-        })),
+        DeviceChoice::Auto => Ok(first_gpu().unwrap_or_else(|| (Device::Cpu, "cpu".into()))),
         DeviceChoice::Cuda(ordinal) => open_cuda(ordinal),
     }
+}
+
+/// The first GPU of a cuda build; the log says why there is none.
+#[cfg(feature = "cuda")]
+fn first_gpu() -> Option<(Device, String)> {
+    match open_cuda(0) {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            tracing::warn!(%error, "no GPU: models run on the CPU");
+            None
+        }
+    }
+}
+
+/// A build without `cuda` has none, and `device = "auto"` means the CPU: nothing to remark on.
+#[cfg(not(feature = "cuda"))]
+const fn first_gpu() -> Option<(Device, String)> {
+    None
 }
 
 #[cfg(feature = "cuda")]
@@ -26,7 +41,7 @@ fn open_cuda(ordinal: usize) -> Result<(Device, String), LoadError> {
     match Device::new_cuda(ordinal) {
         Ok(device) => Ok((device, format!("cuda:{ordinal}"))),
         Err(error) => Err(LoadError::Device(format!(
-            "inference.device: cuda:{ordinal} does not answer: {error}; is a driver installed, and does `nvidia-smi` list it?"
+            "model.device: cuda:{ordinal} does not answer: {error}; is a driver installed, and does `nvidia-smi` list it?"
         ))),
     }
 }
@@ -34,7 +49,7 @@ fn open_cuda(ordinal: usize) -> Result<(Device, String), LoadError> {
 #[cfg(not(feature = "cuda"))]
 fn open_cuda(ordinal: usize) -> Result<(Device, String), LoadError> {
     Err(LoadError::Device(format!(
-        "inference.device: cuda:{ordinal} needs a build with `--features cuda`; this one runs on the CPU: set `cpu` or `auto`"
+        "model.device: cuda:{ordinal} needs a build with `--features cuda`; this one runs on the CPU: set `cpu` or `auto`"
     )))
 }
 

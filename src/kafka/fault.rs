@@ -49,6 +49,8 @@ pub enum AbortCause {
     Rebalance,
     /// We may not write there: park and alarm, the batch is not at fault.
     Authorisation,
+    /// The brokers cannot take it just now: try again, for as long as it takes. The batch is not at fault.
+    Unavailable,
     /// A record was refused, or something else that the batch itself may have caused: try again, then halve it.
     Batch,
 }
@@ -59,6 +61,7 @@ impl AbortCause {
         match self {
             Self::Rebalance => "rebalance",
             Self::Authorisation => "authorisation",
+            Self::Unavailable => "unavailable",
             Self::Batch => "batch",
         }
     }
@@ -134,5 +137,28 @@ fn abort_cause(code: RDKafkaErrorCode) -> AbortCause {
             | RDKafkaErrorCode::RebalanceInProgress
             | RDKafkaErrorCode::StaleMemberEpoch
     );
-    if moved_on { AbortCause::Rebalance } else { AbortCause::Batch }
+    let is_unavailable = matches!(
+        code,
+        RDKafkaErrorCode::MessageTimedOut
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::RequestTimedOut
+            | RDKafkaErrorCode::NotEnoughReplicas
+            | RDKafkaErrorCode::NotEnoughReplicasAfterAppend
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::BrokerNotAvailable
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::NetworkException
+            | RDKafkaErrorCode::CoordinatorNotAvailable
+            | RDKafkaErrorCode::CoordinatorLoadInProgress
+            | RDKafkaErrorCode::NotCoordinator
+            | RDKafkaErrorCode::KafkaStorageError
+            | RDKafkaErrorCode::ThrottlingQuotaExceeded
+    );
+    match (moved_on, is_unavailable) {
+        (true, _) => AbortCause::Rebalance,
+        (false, true) => AbortCause::Unavailable,
+        (false, false) => AbortCause::Batch,
+    }
 }

@@ -3,7 +3,7 @@
 //! The daemon runs on [`super::session::KafkaLog`]; tests run the same triage loop on a log in memory with a script of
 //! faults. Whoever implements this may block only inside the calls that say so.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
@@ -47,6 +47,10 @@ pub struct Assignment {
     pub committed: i64,
     /// Whether the view covers everything the previous owner has decided.
     pub window: WindowState,
+    /// How long rebuilding the view took.
+    pub rebuild: Duration,
+    /// Records that were deleted before they were triaged; more than 0 only where the operator has accepted that.
+    pub lost_records: u64,
 }
 
 /// How one transaction ended.
@@ -93,6 +97,11 @@ pub trait Log {
 
     /// Wall clock of operating time.
     fn now(&self) -> UtcMillis;
+
+    /// How often a commit had to be asked again since this was last called.
+    fn commits_asked_again(&mut self) -> u64 {
+        0
+    }
 
     /// Monotonic operating time, for waits and deadlines. Tests move it by hand.
     fn instant(&self) -> Instant {

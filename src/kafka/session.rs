@@ -163,10 +163,13 @@ impl KafkaLog {
     fn take_over(&mut self, partitions: Vec<i32>) -> Result<(), Fault> {
         let started = Instant::now();
         let positions = self.committed_positions(&partitions)?;
+        let rebuilding = Instant::now();
         let windows = self.rebuild(&partitions)?;
+        let rebuild = rebuilding.elapsed();
         let mut assignments = Vec::with_capacity(partitions.len());
         for partition in &partitions {
-            let committed = self.start_position(*partition, positions.get(partition).copied().flatten())?;
+            let (committed, lost_records) =
+                self.start_position(*partition, positions.get(partition).copied().flatten())?;
             if let Some(greatest) =
                 self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
             {
@@ -182,7 +185,7 @@ impl KafkaLog {
                 )));
             }
             let window = windows.get(partition).copied().unwrap_or(WindowState::Whole);
-            assignments.push(Assignment { partition: *partition, committed, window });
+            assignments.push(Assignment { partition: *partition, committed, window, rebuild, lost_records });
         }
         tracing::info!(partitions = ?partitions, rebuild_ms = started.elapsed().as_millis(), "partitions assigned");
         self.assigned = partitions;
@@ -230,7 +233,8 @@ impl KafkaLog {
         }
     }
 
-    fn start_position(&self, partition: i32, committed: Option<i64>) -> Result<i64, Fault> {
+    /// Where to read from, and how many records are lost before that.
+    fn start_position(&self, partition: i32, committed: Option<i64>) -> Result<(i64, u64), Fault> {
         let settings = &self.options.kafka;
         let topic = &settings.topics.tickets;
         let (low, _) = self
@@ -238,11 +242,11 @@ impl KafkaLog {
             .fetch_watermarks(topic, partition, settings.request_timeout)
             .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))?;
         match committed {
-            None => Ok(low),
-            Some(offset) if offset >= low => Ok(offset),
+            None => Ok((low, 0)),
+            Some(offset) if offset >= low => Ok((offset, 0)),
             Some(offset) if settings.accept_loss => {
                 tracing::error!(topic, partition, lost = low - offset, "tickets were deleted before they were triaged");
-                Ok(low)
+                Ok((low, u64::try_from(low - offset).unwrap_or_default()))
             }
             Some(offset) => Err(Fault::Refused(format!(
                 "{topic}[{partition}]: the group has read up to offset {offset}, but the log now starts at {low}: \
@@ -446,6 +450,10 @@ impl Log for KafkaLog {
 
     fn end_offset(&self, partition: i32) -> Option<i64> {
         self.consumer.context().stable_ends.lock().expect("no panic while reading").get(&partition).copied()
+    }
+
+    fn commits_asked_again(&mut self) -> u64 {
+        self.producer.context().take_asked_again()
     }
 
     fn now(&self) -> UtcMillis {

@@ -15,6 +15,11 @@ use crate::config::settings::KafkaSettings;
 
 use super::client;
 
+/// A topic that was made a moment ago may not be in the metadata yet: so often it is looked for.
+const LOOKS: usize = 3;
+/// Wait between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
 /// Why the topics cannot be looked at or made.
 #[derive(Debug, thiserror::Error)]
 pub enum TopicsError {
@@ -114,6 +119,17 @@ fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTop
 /// No broker answers.
 pub fn inspect(settings: &KafkaSettings) -> Result<TopicReport, TopicsError> {
     let client = admin_client(settings)?;
+    for _ in 1..LOOKS {
+        let report = look(settings, &client)?;
+        if report.is_fine() {
+            return Ok(report);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    look(settings, &client)
+}
+
+fn look(settings: &KafkaSettings, client: &AdminClient<DefaultClientContext>) -> Result<TopicReport, TopicsError> {
     let metadata =
         client.inner().fetch_metadata(None, settings.request_timeout).map_err(|error| unreachable(settings, &error))?;
     let found: BTreeMap<&str, &MetadataTopic> =

@@ -2,6 +2,7 @@
 //!
 //! It is begun only when all results are ready, so it lives for milliseconds.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -45,6 +46,14 @@ impl Deliveries {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     pub(super) deliveries: Deliveries,
+    asked_again: AtomicU64,
+}
+
+impl DeliveryContext {
+    /// How often a commit had to be asked again since this was last called.
+    pub(super) fn take_asked_again(&self) -> u64 {
+        self.asked_again.swap(0, Ordering::Relaxed)
+    }
 }
 
 impl ClientContext for DeliveryContext {
@@ -121,7 +130,7 @@ impl<'producer> Open<'producer> {
                     if Instant::now() >= self.deadline {
                         return Err(Fault::Abort {
                             what: format!("{topic}: librdkafka's queue stayed full for the whole transaction"),
-                            cause: AbortCause::Batch,
+                            cause: AbortCause::Unavailable,
                         });
                     }
                     message = back;
@@ -146,7 +155,7 @@ impl<'producer> Open<'producer> {
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= self.deadline {
                 let what = "records were not acknowledged within the transaction timeout".to_owned();
-                return Err((self, Fault::Abort { what, cause: AbortCause::Batch }));
+                return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable }));
             }
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -161,7 +170,7 @@ impl<'producer> Open<'producer> {
                 Ok(()) => break,
                 Err(error) => match Fault::of("send_offsets_to_transaction", &error) {
                     Fault::Retry(_) if !left.is_zero() => {}
-                    Fault::Retry(what) => return Err((self, Fault::Abort { what, cause: AbortCause::Batch })),
+                    Fault::Retry(what) => return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable })),
                     fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
                         return Err((self, fault));
                     }
@@ -180,7 +189,7 @@ impl<'producer> Open<'producer> {
         let left = Timeout::After(self.deadline.saturating_duration_since(Instant::now()));
         if is_purged && let Err(why) = self.producer.send_offsets_to_transaction(offsets, group, left) {
             return match Fault::of("delivery", &why) {
-                Fault::Retry(what) => Fault::Abort { what, cause: AbortCause::Batch },
+                Fault::Retry(what) => Fault::Abort { what, cause: AbortCause::Unavailable },
                 fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => fault,
             };
         }
@@ -219,6 +228,7 @@ impl Prepared<'_> {
                 Err(error) => match Fault::of("commit_transaction", &error) {
                     Fault::Retry(what) => {
                         tracing::warn!(what, "commit not answered yet, asking again");
+                        self.producer.context().asked_again.fetch_add(1, Ordering::Relaxed);
                         std::thread::sleep(Duration::from_millis(100));
                     }
                     Fault::Abort { what, cause } => {

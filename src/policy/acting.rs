@@ -13,7 +13,7 @@ use super::identity::idempotency_key;
 use super::permit::{AutoPermit, Command};
 use super::queues::queue_of;
 use super::ruling::Policy;
-use super::view::{History, TicketMemory, WindowState};
+use super::view::{History, INPUTS_REMEMBERED_MAX, TicketMemory, WindowState};
 
 /// A ticket without a revision number of its source counts as never changed when it was last updated this soon after its
 /// creation. Sources write a ticket in several steps; people need longer than a minute to open it.
@@ -92,8 +92,10 @@ fn is_with_a_person(on: &TicketCase<'_>) -> bool {
 }
 
 fn is_already_acted(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
-    let acted = on.memory.and_then(|memory| memory.acted.as_ref());
-    acted.is_some_and(|(_, digest)| *digest == case.record.input_digest)
+    on.memory.is_some_and(|memory| {
+        memory.acted.len() >= INPUTS_REMEMBERED_MAX
+            || memory.acted.iter().any(|(_, digest)| *digest == case.record.input_digest)
+    })
 }
 
 /// Whether the past of the ticket is not known well enough to act: a later revision of a ticket outside the view, or a

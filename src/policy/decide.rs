@@ -118,7 +118,7 @@ fn terminal(case: &Case<'_>, on: &TicketCase<'_>) -> Decided {
 /// Takes back the open item of a ticket that has ended, unless we acted on it: an audit is read afterwards.
 fn withdrawal(case: &Case<'_>) -> Option<Review> {
     match &case.view.history {
-        History::Known(memory) if memory.acted.is_none() => memory.review_open.map(review::withdrawn),
+        History::Known(memory) if memory.acted.is_empty() => memory.review_open.map(review::withdrawn),
         History::Known(_) | History::Unknown => None,
     }
 }
@@ -181,13 +181,14 @@ fn act(case: &Case<'_>, on: &TicketCase<'_>, command: Command, all: &mut Decided
 }
 
 fn suggest(case: &Case<'_>, on: &TicketCase<'_>, prediction: &Prediction, all: &mut Decided) {
-    let made = on.memory.and_then(|memory| memory.suggested_for);
-    if made == Some(case.record.input_digest) {
+    let made: &[crate::domain::digest::Digest] = on.memory.map_or(&[], |memory| &memory.suggested_for);
+    let has_any = !made.is_empty();
+    if made.contains(&case.record.input_digest) {
         all.rules.push(Rule::AlreadySuggested);
-    } else if made.is_some() && on.is_superseded {
+    } else if has_any && on.is_superseded {
         // A suggestion for a newer text stands in the ticket; an older one does not replace it.
         push_once(&mut all.rules, Rule::Superseded);
-    } else if made.is_some() && on.ticket.human_touched {
+    } else if has_any && on.ticket.human_touched {
         // A person works on it and has seen an answer: another one would only talk into it.
         push_once(&mut all.rules, Rule::PersonHasIt);
     } else {

@@ -13,7 +13,7 @@ use crate::domain::ticket::{RelationKind, Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
 use super::decided::{ActionKind, Outcome, ReviewReason, ReviewState};
-use super::view::{History, ParentState, TicketMemory, ViewFacts, WindowState};
+use super::view::{History, INPUTS_REMEMBERED_MAX, ParentState, TicketMemory, ViewFacts, WindowState};
 
 /// Exact revisions remembered per ticket; older ones are decided again (as `unchanged`), never acted on twice.
 const EXACT_REVISIONS_MAX: usize = 8;
@@ -124,10 +124,10 @@ impl Entry {
                     self.open_critical = remembered.open_critical;
                 }
                 if remembered.suggested {
-                    memory.suggested_for = remembered.input_digest;
+                    remember_input(&mut memory.suggested_for, remembered.input_digest);
                 }
                 if let (ActionKind::Auto(action), Some(input)) = (remembered.action, remembered.input_digest) {
-                    memory.acted = Some((action, input));
+                    memory.acted.push((action, input));
                     memory.resolved_by_us = action == AutoAction::Resolve;
                 }
             }
@@ -157,8 +157,8 @@ impl Entry {
                 last_echo_digest: None,
                 exact_match: None,
                 person_has_it: false,
-                suggested_for: None,
-                acted: None,
+                suggested_for: Vec::new(),
+                acted: Vec::new(),
                 resolved_by_us: false,
                 review_open: None,
                 reopen_count: 0,
@@ -297,6 +297,15 @@ impl RecentView {
     pub fn has_input(&self, partition: i32, ticket_id: &TicketId, input_digest: Digest) -> bool {
         self.entry(partition, ticket_id).is_some_and(|entry| entry.memory.last_input_digest == Some(input_digest))
     }
+}
+
+/// Adds an input; of too many the oldest goes.
+fn remember_input(inputs: &mut Vec<Digest>, input: Option<Digest>) {
+    let Some(input) = input.filter(|input| !inputs.contains(input)) else { return };
+    if inputs.len() == INPUTS_REMEMBERED_MAX {
+        inputs.remove(0);
+    }
+    inputs.push(input);
 }
 
 fn bounded(count: usize) -> u32 {

@@ -40,6 +40,10 @@ pub enum History {
     Known(TicketMemory),
 }
 
+/// Inputs of one ticket that are remembered with what was done about them. A ticket that changes its text more often is
+/// no ticket for a machine; twice as many would double what a busy ticket costs in memory.
+pub const INPUTS_REMEMBERED_MAX: usize = 16;
+
 /// What the view remembers of one ticket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TicketMemory {
@@ -54,10 +58,12 @@ pub struct TicketMemory {
     pub exact_match: Option<Digest>,
     /// Whether any revision handed the ticket to a person, drawn tickets included.
     pub person_has_it: bool,
-    /// Input digest of the last suggestion made.
-    pub suggested_for: Option<Digest>,
-    /// Last automatic action and the input digest it was taken on.
-    pub acted: Option<(AutoAction, Digest)>,
+    /// Input digests that have a suggestion, oldest first: a text that changes and changes back gets none twice. At most
+    /// [`INPUTS_REMEMBERED_MAX`].
+    pub suggested_for: Vec<Digest>,
+    /// Automatic actions and the input digests they were taken on, oldest first; with [`INPUTS_REMEMBERED_MAX`] of them
+    /// the ticket is not acted on again.
+    pub acted: Vec<(AutoAction, Digest)>,
     /// Whether we set the ticket to resolved.
     pub resolved_by_us: bool,
     /// Reason of the review item of this ticket that is open; `None` when none is.

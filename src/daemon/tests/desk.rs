@@ -15,9 +15,6 @@ use super::NOW;
 use super::broker::Broker;
 use super::tickets;
 
-/// What is written back into one ticket.
-type Change = Box<dyn FnOnce(&mut Ticket)>;
-
 /// In whose words tickets are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {

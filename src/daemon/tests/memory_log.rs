@@ -102,6 +102,8 @@ impl MemoryLog {
                         partition: *partition,
                         committed: broker.committed(*partition),
                         window,
+                        rebuild: std::time::Duration::ZERO,
+                        lost_records: 0,
                     })
                     .collect();
                 self.positions

@@ -56,10 +56,10 @@ impl Simulation {
             memory.last_echo_digest = Some(echo_digest(&self.world.ticket));
         }
         if decided.suggestion.is_some() {
-            memory.suggested_for = Some(input);
+            memory.suggested_for.push(input);
         }
         if let Some(command) = &decided.command {
-            memory.acted = Some((command.permit().action(), input));
+            memory.acted.push((command.permit().action(), input));
             memory.resolved_by_us |= command.permit().action() == AutoAction::Resolve;
         }
         if let Some(review) = &decided.review {

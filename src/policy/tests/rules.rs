@@ -7,6 +7,7 @@ use crate::domain::ticket::{Alarm, Relation, RelationKind, Status, TimeOrigin};
 use crate::policy::decided::{ActionKind, Outcome, Review, ReviewReason, ReviewState, Rule};
 use crate::policy::identity::idempotency_key;
 use crate::policy::ruling::{ForbiddenWindow, Grant, SlicePermission, WindowScope};
+use crate::policy::view::INPUTS_REMEMBERED_MAX;
 
 const TRIAGE: ActionKind = ActionKind::Auto(AutoAction::Triage);
 const RESOLVE: ActionKind = ActionKind::Auto(AutoAction::Resolve);
@@ -81,7 +82,7 @@ fn ended_tickets_are_terminal_and_living_ones_are_not() {
 fn an_audit_outlives_the_end_of_its_ticket() {
     let world = world(|world| world.ticket.status = Some(Status::Resolved)).known(|memory| {
         memory.review_open = Some(ReviewReason::Audit);
-        memory.acted = Some((AutoAction::Resolve, OTHER_INPUT));
+        memory.acted = vec![(AutoAction::Resolve, OTHER_INPUT)];
     });
     check_review(None, &world);
 }
@@ -211,12 +212,25 @@ fn suggest_shows_the_answer_once_for_each_input() {
     assert_eq!(suggestion.root_cause.map(|(cause, _)| cause), Some("flap".to_owned()));
     assert!(first.rules.contains(&Rule::StageTooLow));
 
-    let again = World::suggest().known(|memory| memory.suggested_for = Some(INPUT)).decide();
+    let again = World::suggest().known(|memory| memory.suggested_for = vec![INPUT]).decide();
     assert_eq!((again.action, again.suggestion), (ActionKind::People, None));
     assert!(again.rules.contains(&Rule::AlreadySuggested));
 
-    let changed = World::suggest().known(|memory| memory.suggested_for = Some(OTHER_INPUT)).decide();
+    let changed = World::suggest().known(|memory| memory.suggested_for = vec![OTHER_INPUT]).decide();
     assert!(changed.suggestion.is_some());
+}
+
+#[test]
+fn a_text_that_changes_and_changes_back_is_answered_once() {
+    let back = World::suggest().known(|memory| memory.suggested_for = vec![INPUT, OTHER_INPUT]).decide();
+    assert!(back.suggestion.is_none() && back.rules.contains(&Rule::AlreadySuggested));
+    let acted = |inputs: &[Digest]| {
+        let acted = inputs.iter().map(|input| (AutoAction::Triage, *input)).collect();
+        World::open().known(|memory| memory.acted = acted).decide()
+    };
+    assert!(acted(&[INPUT, OTHER_INPUT]).command.is_none());
+    assert!(acted(&[OTHER_INPUT]).command.is_some());
+    assert!(acted(&[OTHER_INPUT; INPUTS_REMEMBERED_MAX]).command.is_none(), "too many actions on one ticket");
 }
 
 #[test]
@@ -227,15 +241,15 @@ fn an_older_revision_does_not_replace_the_suggestion_of_a_newer_one() {
             memory.suggested_for = suggested_for;
         })
     };
-    let replaced = older(Some(OTHER_INPUT)).decide();
+    let replaced = older(vec![OTHER_INPUT]).decide();
     assert!(replaced.superseded && replaced.suggestion.is_none());
     assert!(replaced.rules.contains(&Rule::Superseded));
-    assert!(older(None).decide().suggestion.is_some());
+    assert!(older(Vec::new()).decide().suggestion.is_some());
 }
 
 #[test]
 fn a_person_at_work_is_given_one_answer_and_no_second() {
-    let mut world = World::suggest().known(|memory| memory.suggested_for = Some(OTHER_INPUT));
+    let mut world = World::suggest().known(|memory| memory.suggested_for = vec![OTHER_INPUT]);
     world.ticket.human_touched = true;
     let decided = world.decide();
     assert!(decided.suggestion.is_none() && decided.rules.contains(&Rule::PersonHasIt));
@@ -615,7 +629,7 @@ fn a_ticket_that_a_person_has_had_or_touched_is_never_automatic() {
 
 #[test]
 fn the_same_input_is_acted_on_once_and_a_new_one_may_be_again() {
-    let acted = |digest| World::open().known(|memory| memory.acted = Some((AutoAction::Triage, digest)));
+    let acted = |digest| World::open().known(|memory| memory.acted = vec![(AutoAction::Triage, digest)]);
     check_refused(Rule::AlreadyActed, &acted(INPUT));
     check_action(RESOLVE, &acted(OTHER_INPUT));
 }

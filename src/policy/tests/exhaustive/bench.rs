@@ -324,22 +324,22 @@ pub(super) fn history(past: Past) -> History {
         | Past::UnknownLaterWithoutNumber
         | Past::UnknownEcho => return History::Unknown,
         Past::KnownAndFree | Past::EchoWithNewInput | Past::KnownWithoutOrder | Past::Touched | Past::Ended => {}
-        Past::ActedOnOtherInput => memory.acted = Some((AutoAction::Triage, OTHER_INPUT)),
-        Past::SuggestedForOther | Past::SuggestedAndTouched => memory.suggested_for = Some(OTHER_INPUT),
-        Past::SuggestedForThis => memory.suggested_for = Some(INPUT),
+        Past::ActedOnOtherInput => memory.acted = vec![(AutoAction::Triage, OTHER_INPUT)],
+        Past::SuggestedForOther | Past::SuggestedAndTouched => memory.suggested_for = vec![OTHER_INPUT],
+        Past::SuggestedForThis => memory.suggested_for = vec![INPUT],
         Past::Superseded => memory.last_revision = Some(5),
         Past::SupersededAndSuggested => {
             memory.last_revision = Some(5);
-            memory.suggested_for = Some(OTHER_INPUT);
+            memory.suggested_for = vec![OTHER_INPUT];
         }
         Past::PersonHasIt => memory.person_has_it = true,
-        Past::ActedOnThisInput => memory.acted = Some((AutoAction::Triage, INPUT)),
+        Past::ActedOnThisInput => memory.acted = vec![(AutoAction::Triage, INPUT)],
         Past::OpenCritical => memory.review_open = Some(ReviewReason::Critical),
         Past::OpenUnsure | Past::EndedWithOpenItem => memory.review_open = Some(ReviewReason::Unsure),
         Past::OpenSample => memory.review_open = Some(ReviewReason::Sample),
         Past::OpenAudit => {
             memory.review_open = Some(ReviewReason::Audit);
-            memory.acted = Some((AutoAction::Triage, OTHER_INPUT));
+            memory.acted = vec![(AutoAction::Triage, OTHER_INPUT)];
         }
         Past::Reopened | Past::SameInput | Past::Echo => memory.last_input_digest = Some(INPUT),
         Past::Repeated => memory.exact_match = Some(Digest([8; 32])),
