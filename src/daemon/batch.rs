@@ -8,6 +8,7 @@ use crate::domain::digest::Digest;
 use crate::domain::prediction::Answer;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
+use crate::inference::engine::Job;
 use crate::policy::Event;
 use crate::policy::ruling::Ruling;
 use crate::wire::intake::{DeadLetterReason, RawRecord};
@@ -95,7 +96,7 @@ pub(super) struct Span {
 #[derive(Debug)]
 pub(super) enum Answers {
     /// Not handed over yet: the engine's queue was full.
-    Unsent(Vec<Arc<Ticket>>),
+    Unsent(Job),
     /// With the engine.
     Waiting,
     /// Back, one list per row of the job.

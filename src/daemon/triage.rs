@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::settings::TriageSettings;
 use crate::domain::prediction::{Answer, ModelRole};
-use crate::domain::ticket::{Ticket, TicketId};
+use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::inference::engine::{Engine, Job, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
@@ -24,7 +24,7 @@ use crate::policy::identity;
 use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
-use crate::policy::wants_prediction;
+use crate::policy::{is_evidence, wants_prediction};
 use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
 use super::batch::{Answers, Batch, Buffered, Content, Item, Span};
@@ -386,9 +386,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.cut = next;
             items.push(self.read(buffered));
         }
-        let tickets = self.tickets_to_ask_about(&ruling, &mut items);
-        let answers = if tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(tickets) };
         let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let job = self.job(id, &ruling, &mut items);
+        let answers = if job.tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(job) };
         self.in_flight.push_back(Batch {
             id,
             spans,
@@ -401,14 +401,14 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         });
     }
 
-    /// The rows of the batch's job. A model is spared only where the outcome will surely be `unchanged`: the decision is
+    /// What the engine is asked, and for which rows of the batch. A model is spared only where the outcome will surely be `unchanged`: the decision is
     /// taken later, on the view as it is then, and what is on its way to that view now may change the answer. A ticket
     /// that was ever reopened is decided again on the same input.
-    fn tickets_to_ask_about(&self, ruling: &Ruling, items: &mut [Item]) -> Vec<Arc<Ticket>> {
+    fn job(&self, id: u64, ruling: &Ruling, items: &mut [Item]) -> Job {
         let in_flight = self.in_flight.iter().flat_map(|batch| &batch.items);
         let mut on_their_way: HashSet<TicketId> =
             in_flight.filter_map(|item| item.content.ticket_id().cloned()).collect();
-        let mut tickets = Vec::new();
+        let mut job = Job { id, tickets: Vec::new(), drawn: Vec::new() };
         for item in items {
             let Content::Ticket(ticket) = &item.content else { continue };
             let is_settled = self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
@@ -416,11 +416,15 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 && !on_their_way.contains(&ticket.ticket_id);
             on_their_way.insert(ticket.ticket_id.clone());
             if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
-                item.job_row = Some(tickets.len());
-                tickets.push(Arc::clone(ticket));
+                let row = job.tickets.len();
+                item.job_row = Some(row);
+                job.tickets.push(Arc::clone(ticket));
+                if is_evidence(ruling, ticket) {
+                    job.drawn.push(row);
+                }
             }
         }
-        tickets
+        job
     }
 
     fn read(&self, buffered: Buffered) -> Item {
@@ -463,13 +467,13 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn hand_over(&mut self) {
         for batch in &mut self.in_flight {
             let Answers::Unsent(_) = batch.answers else { continue };
-            let Answers::Unsent(tickets) = std::mem::replace(&mut batch.answers, Answers::Waiting) else {
+            let Answers::Unsent(job) = std::mem::replace(&mut batch.answers, Answers::Waiting) else {
                 unreachable!("looked at one line above");
             };
-            match self.engine.submit(Job { id: batch.id, tickets }) {
+            match self.engine.submit(job) {
                 Ok(()) => {}
                 Err(SubmitError::Full(job)) => {
-                    batch.answers = Answers::Unsent(job.tickets);
+                    batch.answers = Answers::Unsent(job);
                     return;
                 }
                 Err(SubmitError::Stopped(_)) => batch.answers = Answers::Missing,

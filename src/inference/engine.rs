@@ -32,6 +32,8 @@ pub struct Job {
     pub id: u64,
     /// The tickets.
     pub tickets: Vec<Arc<Ticket>>,
+    /// Rows of those in the evidence draw, ascending: candidates are asked about these and no others.
+    pub drawn: Vec<usize>,
 }
 
 /// The answers to one job.
@@ -39,7 +41,7 @@ pub struct Job {
 pub struct JobAnswers {
     /// The job's number.
     pub id: u64,
-    /// For each ticket, in order, one answer per model: acting, baseline, candidates.
+    /// For each ticket, in order, one answer per model that was asked: acting, baseline, candidates.
     pub answers: Vec<Vec<Answer>>,
 }
 
@@ -254,8 +256,9 @@ impl Worker {
             let results = self.ask(index, job)?;
             let (role, model) = &self.models[index];
             let latency_ms = self.passes.as_secs_f64() * 1000.0;
-            for (ticket, result) in answers.iter_mut().zip(results) {
-                ticket.push(Answer { role: *role, model: Arc::clone(&model.info().identity), result, latency_ms });
+            for (row, result) in rows_of(*role, job).zip(results) {
+                let model = Arc::clone(&model.info().identity);
+                answers[row].push(Answer { role: *role, model, result, latency_ms });
             }
         }
         Some(answers)
@@ -268,8 +271,17 @@ impl Worker {
             *passes += taken;
             shared.progress_ms.store(now_ms(), Ordering::Relaxed);
         };
-        let tickets = job.tickets.iter().map(AsRef::as_ref);
-        classify_all(models[index].1.as_mut(), tickets, *batch_tokens_max, before_pass, after_pass)
+        let (role, model) = &mut models[index];
+        let tickets = rows_of(*role, job).map(|row| job.tickets[row].as_ref());
+        classify_all(model.as_mut(), tickets, *batch_tokens_max, before_pass, after_pass)
+    }
+}
+
+/// The rows that a model is asked about.
+fn rows_of(role: ModelRole, job: &Job) -> Box<dyn Iterator<Item = usize> + '_> {
+    match role {
+        ModelRole::Acting | ModelRole::Baseline => Box::new(0..job.tickets.len()),
+        ModelRole::Candidate => Box::new(job.drawn.iter().copied().filter(|row| *row < job.tickets.len())),
     }
 }
 
@@ -346,7 +358,9 @@ mod tests {
         let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
         let engine = Engine::start(models, batch_tokens_max, Box::new(|| 7), deliver).expect("starts");
         batches.lock().expect("no panic holds the lock").clear();
-        engine.submit(Job { id: 1, tickets: tickets(titles) }).expect("an empty queue");
+        engine
+            .submit(Job { id: 1, drawn: (0..titles.len()).collect(), tickets: tickets(titles) })
+            .expect("an empty queue");
         let JobAnswers { id, answers } = receiver.recv().expect("an answer");
         assert_eq!((id, engine.last_progress_ms()), (1, 7));
         let passes = batches.lock().expect("no panic holds the lock").clone();
@@ -375,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn every_model_answers_in_its_role() {
+    fn every_model_answers_in_its_role_and_candidates_only_what_is_drawn() {
         let (sender, receiver) = sync_channel(1);
         let models = EngineModels {
             acting: Box::new(ZeroCost::new()),
@@ -384,11 +398,13 @@ mod tests {
         };
         let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
         let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
-        engine.submit(Job { id: 3, tickets: tickets(&["a", "b"]) }).expect("an empty queue");
+        engine.submit(Job { id: 3, tickets: tickets(&["a", "b", "c"]), drawn: vec![1] }).expect("an empty queue");
         let JobAnswers { id: _, answers } = receiver.recv().expect("an answer");
-        let roles: Vec<ModelRole> = answers[1].iter().map(|answer| answer.role).collect();
-        assert_eq!(roles, [ModelRole::Acting, ModelRole::Baseline, ModelRole::Candidate, ModelRole::Candidate]);
-        assert_eq!((answers.len(), &answers[0][0].result), (2, &answers[0][3].result));
+        let roles = |row: usize| answers[row].iter().map(|answer| answer.role).collect::<Vec<_>>();
+        assert_eq!(roles(0), [ModelRole::Acting, ModelRole::Baseline]);
+        assert_eq!(roles(1), [ModelRole::Acting, ModelRole::Baseline, ModelRole::Candidate, ModelRole::Candidate]);
+        assert_eq!(roles(2), roles(0));
+        assert_eq!(&answers[1][0].result, &answers[1][3].result);
     }
 
     #[test]
@@ -405,7 +421,7 @@ mod tests {
             sender.send(answers.id).expect("the test waits");
         });
         let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
-        let job = |id| Job { id, tickets: tickets(&["a"]) };
+        let job = |id| Job { id, tickets: tickets(&["a"]), drawn: Vec::new() };
         engine.submit(job(0)).expect("an empty queue");
         arrived.recv().expect("the engine reaches the gate");
         let refused =

@@ -64,5 +64,10 @@ pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
     !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
 }
 
+/// Whether a ticket is in the evidence draw: people decide it blind, and candidates are asked about it.
+pub fn is_evidence(ruling: &Ruling, ticket: &Ticket) -> bool {
+    case::Place::of_ticket(ruling, ticket).draws.evidence.drawn
+}
+
 #[cfg(test)]
 mod tests;
