@@ -63,12 +63,15 @@ impl TopicReport {
         let missing = self.missing.iter().map(|topic| {
             if self.ticket_partitions.is_none() && self.missing.first() == Some(topic) {
                 format!(
-                    "topic {topic} does not exist: it is the input and belongs to the ticket system. hint: create it \
-                     there, set kafka.topics.tickets to the right name, or, to try things out, \
-                     `noctriage topics create --tickets-partitions 3`"
+                    "topic {topic} does not exist, or this user may not describe it: it is the input and belongs to the \
+                     ticket system. hint: create it there, set kafka.topics.tickets to the right name, or, to try \
+                     things out, `noctriage topics create --tickets-partitions 3`"
                 )
             } else {
-                format!("topic {topic} does not exist. hint: `noctriage topics create`")
+                format!(
+                    "topic {topic} does not exist, or this user may not describe it. hint: `noctriage topics create`, or \
+                     grant Describe and Write on it"
+                )
             }
         });
         missing.chain(self.differs.iter().cloned()).collect()
