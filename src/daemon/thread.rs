@@ -11,7 +11,7 @@ use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::inference::engine::{Engine, JobAnswers};
-use crate::kafka::fault::{Fault, FencedName};
+use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
@@ -27,6 +27,8 @@ const WAKES_MAX: usize = 64;
 const REBUILDS_MAX: usize = 5;
 /// See [`REBUILDS_MAX`].
 const REBUILD_WINDOW: Duration = Duration::from_secs(600);
+/// Wait before the clients are built anew where a right is missing.
+const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
 /// How often lags are looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 /// How long brokers wait before they abort a transaction that has timed out (`transaction.abort.timed.out…`, default).
@@ -244,6 +246,8 @@ impl Rebuilds {
                 }
                 self.fenced_at = Some(now);
             }
+            // Somebody has to grant something: waited for without a limit, and said at every try and by `/readyz`.
+            Fault::Abort { cause: AbortCause::Authorisation, .. } => return Ok(WHILE_NOT_ALLOWED),
             Fault::Retry(_) | Fault::Abort { .. } | Fault::Fatal(_) => {}
         }
         while self.times.front().is_some_and(|time| now.duration_since(*time) > REBUILD_WINDOW) {
@@ -288,6 +292,15 @@ mod tests {
             assert!(rebuilds.after(&fault, SESSION).is_ok());
         }
         assert!(matches!(rebuilds.after(&fault, SESSION), Err(ThreadEnd::Temporary(_))));
+    }
+
+    #[test]
+    fn a_missing_right_is_waited_for_without_a_limit() {
+        let mut rebuilds = Rebuilds::default();
+        let fault = Fault::Abort { what: "denied".into(), cause: AbortCause::Authorisation };
+        for _ in 0..REBUILDS_MAX * 3 {
+            assert!(matches!(rebuilds.after(&fault, SESSION), Ok(WHILE_NOT_ALLOWED)));
+        }
     }
 
     #[test]

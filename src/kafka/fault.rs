@@ -87,7 +87,7 @@ impl Fault {
             // `commit_transaction` flushes first: running out of time there is no error of the transaction.
             Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::QueueFull) => Self::Retry(what),
             Some(code) if fenced_name(code).is_some() => Self::of_fatal(code, what),
-            Some(code) if is_authorisation(code) => Self::Abort { what, cause: AbortCause::Authorisation },
+            Some(code) if is_authorisation_code(code) => Self::Abort { what, cause: AbortCause::Authorisation },
             Some(RDKafkaErrorCode::Fatal) | None => Self::Fatal(what),
             Some(code) => Self::Abort { what, cause: abort_cause(code) },
         }
@@ -116,7 +116,15 @@ fn fenced_name(code: RDKafkaErrorCode) -> Option<FencedName> {
     }
 }
 
-fn is_authorisation(code: RDKafkaErrorCode) -> bool {
+/// Whether an error says that a right is missing, however librdkafka classes it: for a transactional id it is fatal.
+pub(super) fn is_authorisation(error: &KafkaError) -> bool {
+    if let KafkaError::Transaction(transaction) = error {
+        return is_authorisation_code(transaction.code());
+    }
+    error.rdkafka_error_code().is_some_and(is_authorisation_code)
+}
+
+fn is_authorisation_code(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::TopicAuthorizationFailed
@@ -127,7 +135,7 @@ fn is_authorisation(code: RDKafkaErrorCode) -> bool {
 }
 
 fn abort_cause(code: RDKafkaErrorCode) -> AbortCause {
-    if is_authorisation(code) {
+    if is_authorisation_code(code) {
         return AbortCause::Authorisation;
     }
     let moved_on = matches!(

@@ -3,7 +3,7 @@
 //! That thread is the one that calls [`KafkaLog::next_event`]: rebalance callbacks run only inside its polls, and no
 //! transaction is open between two polls, so a revocation can never fall between begin and commit.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ use crate::policy::view::WindowState;
 use crate::wire::output::{OutputRecord, OutputTopic};
 
 use super::client;
-use super::fault::Fault;
+use super::fault;
+use super::fault::{AbortCause, Fault};
 use super::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
 use super::transaction::{DeliveryContext, Open, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
@@ -271,16 +272,78 @@ impl KafkaLog {
             Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
             Fault::Retry(_) | Fault::Abort { .. } => match open.abort() {
                 Ok(()) => TransactionEnd::Aborted(fault),
+                // A broker that refused every partition knows of no transaction to abort, and says so with a fatal
+                // error: the right that is missing is what has to be said, and the clients are built anew.
                 Err(worse) => {
-                    tracing::error!(%fault, %worse, "the abort failed");
-                    TransactionEnd::Lost(worse)
+                    tracing::warn!(%fault, %worse, "the abort failed");
+                    TransactionEnd::Lost(if is_missing_right(&fault) { fault } else { worse })
                 }
             },
         }
     }
 
+    fn transact_records(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
+        let settings = &self.options.kafka;
+        // Per transaction: the generation changes at every rebalance, and a stale one is what KIP-447 fences.
+        let Some(group) = self.consumer.group_metadata() else {
+            return TransactionEnd::Lost(Fault::Fatal("the consumer has no group metadata".into()));
+        };
+        let mut offsets = TopicPartitionList::new();
+        for (partition, next) in next_offsets {
+            if let Err(error) =
+                offsets.add_partition_offset(&settings.topics.tickets, *partition, Offset::Offset(*next))
+            {
+                return TransactionEnd::Lost(Fault::Fatal(format!("offset {next} of partition {partition}: {error}")));
+            }
+        }
+        let mut open = match Open::begin(&self.producer, settings.transaction_timeout) {
+            Ok(open) => open,
+            Err(fault) => return TransactionEnd::Lost(fault),
+        };
+        for record in records {
+            if let Err(fault) = open.send(topic_of(&settings.topics, record.topic), record) {
+                return Self::end(open, fault);
+            }
+        }
+        let prepared = match open.prepare(&offsets, &group) {
+            Ok(prepared) => prepared,
+            Err((open, fault)) => return Self::end(open, fault),
+        };
+        match prepared.commit() {
+            Ok(()) => TransactionEnd::Committed,
+            Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
+            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
+                TransactionEnd::Lost(fault)
+            }
+        }
+    }
+
+    /// Says which rights a transaction needs: librdkafka does not say which of them is missing.
+    fn naming_rights(&self, fault: Fault, records: &[OutputRecord]) -> Fault {
+        if !is_missing_right(&fault) {
+            return fault;
+        }
+        let settings = &self.options.kafka;
+        let topics: BTreeSet<&str> = records.iter().map(|record| topic_of(&settings.topics, record.topic)).collect();
+        let topics: Vec<&str> = topics.into_iter().collect();
+        let what = format!(
+            "{fault}. hint: this user needs Write on {}, Read on group {} and Write on transactional id {}",
+            topics.join(", "),
+            settings.group,
+            client::transactional_id(settings)
+        );
+        Fault::Abort { what, cause: AbortCause::Authorisation }
+    }
+
     fn next_rebalance(&mut self) -> Option<Rebalanced> {
         self.consumer.context().rebalanced.lock().expect("no panic while popping").pop_front()
+    }
+}
+
+fn is_missing_right(fault: &Fault) -> bool {
+    match fault {
+        Fault::Abort { cause, .. } => *cause == AbortCause::Authorisation,
+        Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => false,
     }
 }
 
@@ -305,6 +368,12 @@ fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings,
         beat();
         match producer.init_transactions(Duration::from_secs(5)) {
             Ok(()) => return Ok(()),
+            Err(error) if fault::is_authorisation(&error) => {
+                return Err(Fault::Refused(format!(
+                    "init_transactions: {error}. hint: this user needs Write and Describe on transactional id {}",
+                    client::transactional_id(settings)
+                )));
+            }
             Err(error) => match Fault::of("init_transactions", &error) {
                 Fault::Retry(what) if Instant::now() < until => tracing::warn!(what, "waiting for the brokers"),
                 Fault::Retry(what) => {
@@ -314,13 +383,7 @@ fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings,
                         settings.request_timeout.as_secs()
                     )));
                 }
-                Fault::Abort { what, cause } => {
-                    return Err(Fault::Fatal(format!(
-                        "{what} ({}): may this user write transactional id {}?",
-                        cause.as_str(),
-                        client::transactional_id(settings)
-                    )));
-                }
+                Fault::Abort { what, cause } => return Err(Fault::Fatal(format!("{what} ({})", cause.as_str()))),
                 fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
             },
         }
@@ -358,7 +421,11 @@ impl Log for KafkaLog {
             }
             Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
                 let topic = &self.options.kafka.topics.tickets;
-                tracing::error!(topic, "this user may not read the topic. hint: grant Read on it and on the group");
+                tracing::error!(topic, "this user may not read the topic. hint: grant Read on it");
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed))) => {
+                let group = &self.options.kafka.group;
+                tracing::error!(group, "this user may not join the group. hint: grant Read on it");
             }
             Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
             None => {
@@ -373,38 +440,10 @@ impl Log for KafkaLog {
     }
 
     fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
-        let settings = &self.options.kafka;
-        // Per transaction: the generation changes at every rebalance, and a stale one is what KIP-447 fences.
-        let Some(group) = self.consumer.group_metadata() else {
-            return TransactionEnd::Lost(Fault::Fatal("the consumer has no group metadata".into()));
-        };
-        let mut offsets = TopicPartitionList::new();
-        for (partition, next) in next_offsets {
-            if let Err(error) =
-                offsets.add_partition_offset(&settings.topics.tickets, *partition, Offset::Offset(*next))
-            {
-                return TransactionEnd::Lost(Fault::Fatal(format!("offset {next} of partition {partition}: {error}")));
-            }
-        }
-        let mut open = match Open::begin(&self.producer, settings.transaction_timeout) {
-            Ok(open) => open,
-            Err(fault) => return TransactionEnd::Lost(fault),
-        };
-        for record in records {
-            if let Err(fault) = open.send(topic_of(&settings.topics, record.topic), record) {
-                return Self::end(open, fault);
-            }
-        }
-        let prepared = match open.prepare(&offsets, &group) {
-            Ok(prepared) => prepared,
-            Err((open, fault)) => return Self::end(open, fault),
-        };
-        match prepared.commit() {
-            Ok(()) => TransactionEnd::Committed,
-            Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
-            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
-                TransactionEnd::Lost(fault)
-            }
+        match self.transact_records(records, next_offsets) {
+            TransactionEnd::Committed => TransactionEnd::Committed,
+            TransactionEnd::Aborted(fault) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
+            TransactionEnd::Lost(fault) => TransactionEnd::Lost(self.naming_rights(fault, records)),
         }
     }
 
