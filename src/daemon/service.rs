@@ -163,6 +163,7 @@ impl Service {
             clock: clock.clone(),
             waker: waker.clone(),
             wakes: received,
+            stopping: false,
         };
         let ended = Arc::clone(&health);
         let body = move || {

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -92,6 +92,8 @@ pub struct ThreadOptions {
     pub waker: SyncSender<Wake>,
     /// Receiver of wake-ups.
     pub wakes: Receiver<Wake>,
+    /// Whether the process is to end: remembered over the life of the clients.
+    pub stopping: bool,
 }
 
 /// Runs until it is stopped or cannot go on. Call it on a thread of its own.
@@ -107,7 +109,13 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
             Ok(()) => return Ok(()),
             Err(fault) => {
                 options.health.group_left();
-                options.health.commit_failed(&fault.to_string());
+                if options.stopping {
+                    tracing::warn!(%fault, "stopping without the batches in flight: the next start reads them again");
+                    return Ok(());
+                }
+                if let Fault::Abort { .. } = fault {
+                    options.health.commit_failed(&fault.to_string());
+                }
                 let wait = rebuilds.after(&fault, options.kafka.session_timeout)?;
                 tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
                 if wait_for_stop(&mut options, wait) {
@@ -122,13 +130,20 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
 fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) -> Result<(), Fault> {
     let waker = options.waker.clone();
     let health = Arc::clone(&options.health);
+    let arrived = Arc::new(AtomicBool::new(false));
+    let rings = Arc::clone(&arrived);
     let log = KafkaLog::open(SessionOptions {
         kafka: options.kafka.clone(),
         triage: options.triage,
         clock: options.clock.clone(),
-        wake: Arc::new(move || match waker.try_send(Wake::Arrived) {
-            // A full queue wakes the thread as well.
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        wake: Arc::new(move || {
+            // One at a time: the queue must have room for a stop and a reload while nobody empties it.
+            if !rings.swap(true, Ordering::AcqRel) {
+                match waker.try_send(Wake::Arrived) {
+                    // A full queue wakes the thread as well.
+                    Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+                }
+            }
         }),
         beat: Arc::new(move || health.kafka_thread_beats()),
     })?;
@@ -181,13 +196,14 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
         };
         while let Some(woken) = wake {
             match woken {
-                Wake::Arrived => {}
+                Wake::Arrived => arrived.store(false, Ordering::Release),
                 Wake::Answers(answers) => triage.take_answers(answers),
                 Wake::Ruling(ruling) => {
                     options.ruling = Arc::clone(&ruling);
                     triage.set_ruling(ruling);
                 }
                 Wake::Stop => {
+                    options.stopping = true;
                     options.health.draining();
                     triage.drain();
                     drain_until = Some(Instant::now() + options.triage.drain_deadline);
@@ -199,12 +215,15 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
 }
 
 fn report(triage: &Triage<'_, KafkaLog>, health: &Health) {
-    if let Some(owned) = triage.owned() {
-        health.group_joined(owned);
+    match triage.owned() {
+        Some(owned) => health.group_joined(owned),
+        None => health.group_left(),
     }
     match triage.commit_problem() {
         Some(why) => health.commit_failed(why),
-        None => health.commit_succeeded(),
+        None if triage.has_committed() => health.commit_succeeded(),
+        // Nothing was tried yet: what the clients before these met still holds.
+        None => {}
     }
 }
 

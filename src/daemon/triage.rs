@@ -24,7 +24,7 @@ use crate::policy::identity;
 use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
-use crate::policy::{is_evidence, wants_prediction};
+use crate::policy::{is_evidence, raises_in_our_name, wants_prediction};
 use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
 use super::batch::{Answers, Batch, Buffered, Content, Item, Span};
@@ -123,6 +123,7 @@ pub struct Triage<'daemon, L: Log> {
     joined: bool,
     draining: bool,
     last_commit_problem: Option<String>,
+    has_committed: bool,
 }
 
 impl<'daemon, L: Log> Triage<'daemon, L> {
@@ -154,12 +155,18 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             joined: false,
             draining: false,
             last_commit_problem: None,
+            has_committed: false,
         }
     }
 
     /// Number of partitions owned; `None` before the first assignment.
     pub fn owned(&self) -> Option<usize> {
         self.joined.then_some(self.partitions.len())
+    }
+
+    /// Whether anything was committed since the clients were made.
+    pub const fn has_committed(&self) -> bool {
+        self.has_committed
     }
 
     /// Why the last transaction did not commit; `None` when it did.
@@ -174,6 +181,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     /// What is in force from the next batch on.
     pub fn set_ruling(&mut self, ruling: Arc<Ruling>) {
+        self.view.set_storm_window(ruling.policy.storm.window_ms);
         self.options.ruling = ruling;
     }
 
@@ -224,7 +232,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             }
             match self.log.next_event()? {
                 None => return Ok(taken > 0),
-                Some(LogEvent::Record { partition, offset, record }) => self.take_record(partition, offset, record),
+                Some(LogEvent::Record { partition, offset, record }) => self.take_record(partition, offset, record)?,
                 Some(LogEvent::Assigned(assignments)) => self.assigned(&assignments),
                 Some(LogEvent::Revoked(partitions)) => self.revoked(&partitions)?,
                 Some(LogEvent::Outcome { partition, remembered }) => self.view.apply(partition, &remembered),
@@ -233,13 +241,20 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         Ok(true)
     }
 
-    fn take_record(&mut self, partition: i32, offset: i64, record: RawRecord) {
+    fn take_record(&mut self, partition: i32, offset: i64, record: RawRecord) -> Result<(), Fault> {
         let Some(owned) = self.partitions.get_mut(&partition) else {
             tracing::debug!(partition, offset, "a record of a partition that is no longer ours");
-            return;
+            return Ok(());
         };
         if self.draining || offset < owned.expected {
-            return;
+            return Ok(());
+        }
+        if offset > owned.expected {
+            let lost = self.log.lost_before(partition, owned.expected)?;
+            if lost > 0 {
+                tracing::error!(partition, lost, "tickets were deleted before they were triaged");
+                self.metrics.records_lost(lost);
+            }
         }
         owned.expected = offset + 1;
         if owned.oldest_pending.is_none() {
@@ -249,6 +264,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let buffered = Buffered { partition, offset, record, received: self.log.instant() };
         self.buffered_bytes += buffered.bytes();
         self.buffer.push_back(buffered);
+        Ok(())
     }
 
     fn assigned(&mut self, assignments: &[Assignment]) {
@@ -263,7 +279,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 WindowState::Partial => self.metrics.view_left_partial(rebuild),
             }
             if lost_records > 0 {
-                self.metrics.records_lost();
+                self.metrics.records_lost(lost_records);
             }
             self.view.set_window(partition, window);
             self.partitions.insert(
@@ -281,6 +297,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             self.partitions.remove(partition);
             self.halving.suspects.remove(partition);
         }
+        self.joined &= !self.partitions.is_empty();
         self.drop_buffered(|buffered| revoked.contains(&buffered.partition));
         self.metrics.rebalanced(self.partitions.len());
         // A batch that covers a revoked partition is void, and with it the rest of what it covers is read again.
@@ -413,6 +430,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             let Content::Ticket(ticket) = &item.content else { continue };
             let is_settled = self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
                 && ticket.reopen_count.is_none_or(|count| count == 0)
+                && !raises_in_our_name(ticket)
                 && !on_their_way.contains(&ticket.ticket_id);
             on_their_way.insert(ticket.ticket_id.clone());
             if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
@@ -583,6 +601,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             self.halving.unwritable = None;
         }
         self.last_commit_problem = None;
+        self.has_committed = true;
         self.metrics.transaction(TransactionResult::Committed, took, now);
         self.metrics.view_size(self.view.tickets());
         self.count(&batch, &decided, now);

@@ -63,7 +63,7 @@ pub struct Encoder {
 /// Loads `BertForSequenceClassification`.
 ///
 /// # Errors
-/// As [`load`].
+/// As `load`.
 pub fn load_bert(parts: &Parts<'_>) -> Result<Box<dyn Scorer>, LoadError> {
     load(parts, Family::Bert)
 }
@@ -71,7 +71,7 @@ pub fn load_bert(parts: &Parts<'_>) -> Result<Box<dyn Scorer>, LoadError> {
 /// Loads `RobertaForSequenceClassification` and `XLMRobertaForSequenceClassification`: one network, two tokenizers.
 ///
 /// # Errors
-/// As [`load`].
+/// As `load`.
 pub fn load_roberta(parts: &Parts<'_>) -> Result<Box<dyn Scorer>, LoadError> {
     load(parts, Family::Roberta)
 }

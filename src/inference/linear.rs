@@ -3,8 +3,8 @@
 //! Terms are the runs of `[a-z0-9]` in the lower-cased text, alone and in pairs of neighbours; a term weighs
 //! (1 + ln count) · idf (or count · idf), and the vector is scaled to length 1: what scikit-learn's `TfidfVectorizer`
 //! does with `token_pattern="[a-z0-9]+"`. `config.json` states the analyzer in scikit-learn's words, and another one is
-//! refused. `vocabulary.json` is a table from term to column; `model.safetensors` holds `idf` [V], `severity.weight`
-//! [4, V], `severity.bias` [4] and, for root causes, `cause.weight` [K, V], `cause.bias` [K].
+//! refused. `vocabulary.json` is a table from term to column; `model.safetensors` holds `idf` (V), `severity.weight`
+//! (4 × V), `severity.bias` (4) and, for root causes, `cause.weight` (K × V), `cause.bias` (K).
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -163,6 +163,10 @@ fn abort_cause(code: RDKafkaErrorCode) -> AbortCause {
             | RDKafkaErrorCode::NotCoordinator
             | RDKafkaErrorCode::KafkaStorageError
             | RDKafkaErrorCode::ThrottlingQuotaExceeded
+            // An output topic is gone: no batch is at fault, and no ticket may pay for it.
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::UnknownTopicOrPartition
     );
     match (moved_on, is_unavailable) {
         (true, _) => AbortCause::Rebalance,

@@ -98,6 +98,15 @@ pub trait Log {
     /// Wall clock of operating time.
     fn now(&self) -> UtcMillis;
 
+    /// A record came later than expected: how many records before it were deleted, which is 0 where control records and
+    /// aborted ones left the gap.
+    ///
+    /// # Errors
+    /// Records are lost and nobody has accepted that, or the brokers do not answer.
+    fn lost_before(&mut self, _partition: i32, _expected: i64) -> Result<u64, Fault> {
+        Ok(0)
+    }
+
     /// How often a commit had to be asked again since this was last called.
     fn commits_asked_again(&mut self) -> u64 {
         0

@@ -116,7 +116,8 @@ pub struct KafkaLog {
     pending: VecDeque<LogEvent>,
     assigned: Vec<i32>,
     greatest_source_offset: BTreeMap<i32, i64>,
-    unreadable: u64,
+    /// Partitions of `decisions` with records that this version cannot read: what they say is missing in the view.
+    unreadable: BTreeSet<i32>,
 }
 
 impl KafkaLog {
@@ -157,7 +158,7 @@ impl KafkaLog {
             pending: VecDeque::new(),
             assigned: Vec::new(),
             greatest_source_offset: BTreeMap::new(),
-            unreadable: 0,
+            unreadable: BTreeSet::new(),
         })
     }
 
@@ -175,6 +176,17 @@ impl KafkaLog {
                 self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
             {
                 let topics = &self.options.kafka.topics;
+                if positions.get(partition).copied().flatten().is_none() {
+                    let group = &self.options.kafka.group;
+                    return Err(Fault::Refused(format!(
+                        "{}[{partition}]: group {group} has no committed offset, yet {} holds decisions up to offset \
+                         {greatest}: a new group, or its offsets have expired. Reading from the start would decide them \
+                         again. hint: set the offset of the group to {}, or take new output topics",
+                        topics.tickets,
+                        topics.decisions,
+                        greatest + 1
+                    )));
+                }
                 return Err(Fault::Refused(format!(
                     "{}[{partition}]: the group has committed offset {committed}, yet {} holds a committed decision of \
                      offset {greatest}: a torn transaction, or offsets that were set back by hand. Nothing is read until \
@@ -185,7 +197,11 @@ impl KafkaLog {
                     greatest + 1
                 )));
             }
-            let window = windows.get(partition).copied().unwrap_or(WindowState::Whole);
+            let window = match windows.get(partition) {
+                Some(WindowState::Partial) => WindowState::Partial,
+                Some(WindowState::Whole) | None if self.unreadable.contains(partition) => WindowState::Partial,
+                Some(WindowState::Whole) | None => WindowState::Whole,
+            };
             assignments.push(Assignment { partition: *partition, committed, window, rebuild, lost_records });
         }
         tracing::info!(partitions = ?partitions, rebuild_ms = started.elapsed().as_millis(), "partitions assigned");
@@ -234,15 +250,25 @@ impl KafkaLog {
         }
     }
 
+    fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
+        let topic = &self.options.kafka.topics.tickets;
+        self.consumer
+            .fetch_watermarks(topic, partition, self.options.kafka.request_timeout)
+            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))
+    }
+
     /// Where to read from, and how many records are lost before that.
     fn start_position(&self, partition: i32, committed: Option<i64>) -> Result<(i64, u64), Fault> {
         let settings = &self.options.kafka;
         let topic = &settings.topics.tickets;
-        let (low, _) = self
-            .consumer
-            .fetch_watermarks(topic, partition, settings.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))?;
+        let (low, high) = self.ends(partition)?;
         match committed {
+            // librdkafka would start again at the beginning, and every record would lie before the expected one.
+            Some(offset) if offset > high => Err(Fault::Refused(format!(
+                "{topic}[{partition}]: the group has read up to offset {offset}, but the log ends at {high}: the topic was \
+                 made anew, or offsets were set by hand. hint: look which records have outcomes, then set the group's \
+                 offset to where reading shall go on, or take a new kafka.group and new output topics"
+            ))),
             None => Ok((low, 0)),
             Some(offset) if offset >= low => Ok((offset, 0)),
             Some(offset) if settings.accept_loss => {
@@ -347,16 +373,21 @@ fn is_missing_right(fault: &Fault) -> bool {
     }
 }
 
-fn note_tail(found: Tail, pending: &mut VecDeque<LogEvent>, greatest: &mut BTreeMap<i32, i64>, unreadable: &mut u64) {
+fn note_tail(
+    found: Tail,
+    pending: &mut VecDeque<LogEvent>,
+    greatest: &mut BTreeMap<i32, i64>,
+    unreadable: &mut BTreeSet<i32>,
+) {
     match found {
         Tail::Outcome(partition, remembered) => {
             let seen = greatest.entry(partition).or_insert(remembered.source_offset);
             *seen = (*seen).max(remembered.source_offset);
             pending.push_back(LogEvent::Outcome { partition, remembered });
         }
-        Tail::End(_) => {}
+        Tail::End(_) | Tail::Foreign(_) => {}
         Tail::Unreadable(partition, offset, reason) => {
-            *unreadable += 1;
+            unreadable.insert(partition);
             tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
         }
     }
@@ -489,6 +520,20 @@ impl Log for KafkaLog {
 
     fn end_offset(&self, partition: i32) -> Option<i64> {
         self.consumer.context().stable_ends.lock().expect("no panic while reading").get(&partition).copied()
+    }
+
+    fn lost_before(&mut self, partition: i32, expected: i64) -> Result<u64, Fault> {
+        let (low, _) = self.ends(partition)?;
+        let lost = u64::try_from(low - expected).unwrap_or_default();
+        if lost == 0 || self.options.kafka.accept_loss {
+            return Ok(lost);
+        }
+        let topic = &self.options.kafka.topics.tickets;
+        Err(Fault::Refused(format!(
+            "{topic}[{partition}]: the log now starts at {low}, but offset {expected} was not read yet: {lost} records were \
+             deleted before they were triaged. hint: look for them in the ticket system, then start once with \
+             `--accept-loss`"
+        )))
     }
 
     fn commits_asked_again(&mut self) -> u64 {

@@ -215,8 +215,9 @@ impl<'producer> Open<'producer> {
 
 impl Prepared<'_> {
     /// Commits. A retriable error means that the outcome is not known yet: the same call is made again until the
-    /// broker answers. `Timeout::Never` is the transaction's own remaining time; other values risk a client that
-    /// disagrees with the broker about its state. The watchdog is the outer deadline.
+    /// broker answers. `Timeout::Never`: other values risk a client that disagrees with the broker about its state.
+    /// While the brokers are away it does not return, and the watchdog is the outer deadline: a start after that finds
+    /// the log as it is.
     pub(super) fn commit(self) -> Result<(), Fault> {
         fail::fail_point!("before_commit");
         loop {

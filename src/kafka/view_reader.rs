@@ -64,6 +64,7 @@ pub struct ViewReader {
     committed: Reader,
     uncommitted: Reader,
     topic: String,
+    tickets: String,
     /// Next offset to read, per partition.
     next: BTreeMap<i32, i64>,
     request_timeout: Duration,
@@ -76,6 +77,8 @@ pub enum Tail {
     Outcome(i32, Box<Remembered>),
     /// The end of a partition.
     End(i32),
+    /// An outcome of another input topic: its offsets say nothing about ours.
+    Foreign(i32),
     /// A record that this version cannot read: skipped, counted.
     Unreadable(i32, i64, String),
 }
@@ -124,7 +127,8 @@ impl ViewReader {
         }
         assign(&committed, &topic, &next)?;
         committed.set_nonempty_callback(wake);
-        Ok(Self { committed, uncommitted, topic, next, request_timeout: settings.request_timeout })
+        let tickets = settings.topics.tickets.clone();
+        Ok(Self { committed, uncommitted, topic, tickets, next, request_timeout: settings.request_timeout })
     }
 
     /// The next thing in the tail, waiting at most `timeout`.
@@ -146,11 +150,13 @@ impl ViewReader {
                 let (partition, offset) = (message.partition(), message.offset());
                 self.next.insert(partition, offset + 1);
                 let payload = message.payload().unwrap_or_default();
-                let read = DecisionRecord::from_json(payload)
-                    .map_err(|error| error.to_string())
-                    .and_then(|record| record.remembered().map_err(|error| error.to_string()));
+                let read = DecisionRecord::from_json(payload).map_err(|error| error.to_string()).and_then(|record| {
+                    let is_ours = record.source.topic == self.tickets;
+                    record.remembered().map(|remembered| (is_ours, remembered)).map_err(|error| error.to_string())
+                });
                 Ok(Some(match read {
-                    Ok(remembered) => Tail::Outcome(partition, Box::new(remembered)),
+                    Ok((true, remembered)) => Tail::Outcome(partition, Box::new(remembered)),
+                    Ok((false, _)) => Tail::Foreign(partition),
                     Err(reason) => Tail::Unreadable(partition, offset, reason),
                 }))
             }
@@ -171,6 +177,10 @@ impl ViewReader {
         let until = Instant::now() + deadline;
         let mut waiting: BTreeMap<i32, Wait> = BTreeMap::new();
         for partition in partitions {
+            if !self.next.contains_key(partition) {
+                // The topic has grown since the tail was opened: opened anew, it has the partition.
+                return Err(Fault::Fatal(format!("{}[{partition}]: a new partition", self.topic)));
+            }
             let (_, end) = self.ends(&self.uncommitted, *partition)?;
             waiting.insert(*partition, Wait::Stable { end });
         }

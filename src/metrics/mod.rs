@@ -350,9 +350,9 @@ impl Metrics {
         self.lag_seconds.with_label_values(&[partition]).set(lag.seconds.max(0.0));
     }
 
-    /// A committed offset lay below the start of the log: records are lost.
-    pub fn records_lost(&self) {
-        self.lost.inc();
+    /// The log starts beyond what was read: so many records were deleted before they were triaged.
+    pub fn records_lost(&self, records: u64) {
+        self.lost.inc_by(records);
     }
 
     /// How much is under way.

@@ -2,7 +2,7 @@
 
 use crate::domain::prediction::{Answer, ModelRole, Prediction, Purpose};
 use crate::domain::stage::{AutoAction, Share, Stage};
-use crate::domain::ticket::{Ticket, TicketId};
+use crate::domain::ticket::{Status, Ticket, TicketId};
 
 use super::RecordFacts;
 use super::decided::Draws;
@@ -87,7 +87,10 @@ impl<'case> TicketCase<'case> {
         };
         let newest = memory.and_then(|memory| memory.last_revision);
         let is_superseded = matches!((ticket.revision, newest), (Some(this), Some(newest)) if this < newest);
-        let reopened = |memory: &TicketMemory| ticket.reopen_count.is_some_and(|count| count > memory.reopen_count);
+        let is_open = !ticket.status.is_some_and(Status::is_terminal);
+        let reopened = |memory: &TicketMemory| {
+            (memory.ended && is_open) || ticket.reopen_count.is_some_and(|count| count > memory.reopen_count)
+        };
         Self { ticket, memory, is_superseded, is_reopened: memory.is_some_and(reopened) }
     }
 }

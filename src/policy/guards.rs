@@ -126,6 +126,8 @@ fn told(ticket: &Ticket) -> Vec<&str> {
 fn named(ticket: &Ticket) -> Vec<&str> {
     let fields = [
         &ticket.device.name,
+        &ticket.device.vendor,
+        &ticket.device.device_type,
         &ticket.device.model,
         &ticket.device.os_version,
         &ticket.interface,

@@ -100,6 +100,9 @@ struct Entry {
     /// Decision group and decision id of the last revisions.
     exact: VecDeque<(Digest, Digest)>,
     open_critical: bool,
+    /// Whether anything is known but repetitions: an entry that was rebuilt from `unchanged` records alone does not say
+    /// who has the ticket, nor whether it is critical.
+    is_founded: bool,
     touched: u64,
 }
 
@@ -115,9 +118,14 @@ impl Entry {
             None => {}
         }
         let superseded = remembered.revision < memory.last_revision;
+        self.is_founded |= match remembered.outcome {
+            Outcome::Decided | Outcome::NotDrawn | Outcome::Terminal => true,
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => false,
+        };
         match remembered.outcome {
             Outcome::Decided => {
                 if !superseded {
+                    memory.ended = false;
                     memory.last_input_digest = remembered.input_digest;
                     memory.last_echo_digest = remembered.echo_digest;
                     memory.reopen_count = remembered.reopen_count;
@@ -132,10 +140,15 @@ impl Entry {
                 }
             }
             Outcome::NotDrawn => {
+                memory.ended = false;
+                self.open_critical = remembered.open_critical;
                 memory.last_input_digest = remembered.input_digest;
                 memory.reopen_count = remembered.reopen_count;
             }
-            Outcome::Terminal => self.open_critical = false,
+            Outcome::Terminal => {
+                self.open_critical = false;
+                memory.ended = true;
+            }
             Outcome::Unchanged | Outcome::Duplicate | Outcome::DeadLetter => {}
         }
         if let Some(group) = remembered.decision_group
@@ -159,12 +172,14 @@ impl Entry {
                 person_has_it: false,
                 suggested_for: Vec::new(),
                 acted: Vec::new(),
+                ended: false,
                 resolved_by_us: false,
                 review_open: None,
                 reopen_count: 0,
             },
             exact: VecDeque::new(),
             open_critical: false,
+            is_founded: false,
             touched: 0,
         }
     }
@@ -211,6 +226,11 @@ impl RecentView {
         }
     }
 
+    /// Takes over another length of the storm window.
+    pub fn set_storm_window(&mut self, storm_window_ms: i64) {
+        self.limits.storm_window_ms = storm_window_ms;
+    }
+
     /// Number of tickets remembered, all partitions.
     pub fn tickets(&self) -> usize {
         self.parts.values().map(|part| part.tickets.len()).sum()
@@ -221,9 +241,14 @@ impl RecentView {
         self.parts.get(&partition).and_then(|part| part.last_source_offset)
     }
 
-    /// Says whether a partition was rebuilt to its whole length.
+    /// Says whether a partition was rebuilt to its whole length. A hole stays one for the life of this view: what own
+    /// commits have passed over is not taken in later.
     pub fn set_window(&mut self, partition: i32, window: WindowState) {
-        self.parts.entry(partition).or_default().window = window;
+        let part = self.parts.entry(partition).or_default();
+        part.window = match (part.window, window) {
+            (WindowState::Whole, WindowState::Whole) => WindowState::Whole,
+            (WindowState::Partial, _) | (_, WindowState::Partial) => WindowState::Partial,
+        };
     }
 
     /// Takes a committed outcome in. One that is already known (the tail reads our own records back) changes nothing.
@@ -289,13 +314,15 @@ impl RecentView {
     }
 
     fn open_critical(&self, ticket_id: &TicketId) -> Option<bool> {
-        self.parts.values().find_map(|part| part.tickets.get(ticket_id)).map(|entry| entry.open_critical)
+        let entry = self.parts.values().find_map(|part| part.tickets.get(ticket_id))?;
+        entry.is_founded.then_some(entry.open_critical)
     }
 
     /// Whether the committed view already has the same input of this ticket: used to spare the model work. The
     /// decision itself is taken later, on the view as it is then.
     pub fn has_input(&self, partition: i32, ticket_id: &TicketId, input_digest: Digest) -> bool {
-        self.entry(partition, ticket_id).is_some_and(|entry| entry.memory.last_input_digest == Some(input_digest))
+        self.entry(partition, ticket_id)
+            .is_some_and(|entry| !entry.memory.ended && entry.memory.last_input_digest == Some(input_digest))
     }
 }
 
@@ -358,7 +385,11 @@ impl<'view> TentativeView<'view> {
                     .iter()
                     .find(|(group, _)| Some(*group) == query.decision_group)
                     .map(|(_, decision_id)| *decision_id);
-                History::Known(TicketMemory { exact_match, ..entry.memory.clone() })
+                if entry.is_founded || exact_match.is_some() {
+                    History::Known(TicketMemory { exact_match, ..entry.memory.clone() })
+                } else {
+                    History::Unknown
+                }
             });
         let parent = query.parent.map_or(ParentState::NoParent, |parent| match self.open_critical(parent) {
             Some(true) => ParentState::OpenCritical,
@@ -430,6 +461,7 @@ impl<'view> TentativeView<'view> {
         self.changed
             .iter()
             .find(|((_, id), _)| id == ticket_id)
+            .filter(|(_, entry)| entry.is_founded)
             .map(|(_, entry)| entry.open_critical)
             .or_else(|| self.committed.open_critical(ticket_id))
     }
@@ -551,6 +583,46 @@ mod tests {
         closed.outcome = Outcome::Terminal;
         view.apply(0, &closed);
         assert_eq!(ask(&view), ParentState::NotCritical);
+    }
+
+    #[test]
+    fn a_ticket_known_by_repetitions_alone_is_unknown() {
+        let mut view = RecentView::new(LIMITS);
+        let ticket = id("INC1");
+        let mut unchanged = decided(0, "INC1", 4, 0);
+        unchanged.outcome = Outcome::Unchanged;
+        view.apply(0, &unchanged);
+        let ask = |view: &RecentView, revision| TentativeView::new(view).facts(&query(&ticket, revision, 0)).history;
+        assert_eq!(ask(&view, 5), History::Unknown);
+        assert_ne!(ask(&view, 4), History::Unknown, "an exact repetition is still recognised");
+        let child = id("INC2");
+        let parent = Query { parent: Some(&ticket), ..query(&child, 1, 0) };
+        assert_eq!(TentativeView::new(&view).facts(&parent).parent, ParentState::Unknown);
+    }
+
+    #[test]
+    fn a_ticket_that_ended_and_came_back_has_no_settled_input() {
+        let mut view = RecentView::new(LIMITS);
+        let ticket = id("INC1");
+        view.apply(0, &decided(0, "INC1", 1, 0));
+        assert!(view.has_input(0, &ticket, Digest::of(b"INC1")));
+        let mut ended = decided(1, "INC1", 2, 0);
+        ended.outcome = Outcome::Terminal;
+        view.apply(0, &ended);
+        assert!(!view.has_input(0, &ticket, Digest::of(b"INC1")));
+        assert!(memory(TentativeView::new(&view).facts(&query(&ticket, 3, 0))).ended);
+    }
+
+    #[test]
+    fn a_hole_in_the_view_stays_one_however_often_the_partition_is_assigned() {
+        let mut view = RecentView::new(LIMITS);
+        let ticket = id("INC1");
+        let window = |view: &RecentView| TentativeView::new(view).facts(&query(&ticket, 1, 0)).window;
+        view.set_window(0, WindowState::Whole);
+        assert_eq!(window(&view), WindowState::Whole);
+        view.set_window(0, WindowState::Partial);
+        view.set_window(0, WindowState::Whole);
+        assert_eq!(window(&view), WindowState::Partial);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct TicketMemory {
     /// Automatic actions and the input digests they were taken on, oldest first; with [`INPUTS_REMEMBERED_MAX`] of them
     /// the ticket is not acted on again.
     pub acted: Vec<(AutoAction, Digest)>,
+    /// Whether its last outcome was `terminal`: if it comes back open, it was reopened, counted by the source or not.
+    pub ended: bool,
     /// Whether we set the ticket to resolved.
     pub resolved_by_us: bool,
     /// Reason of the review item of this ticket that is open; `None` when none is.

@@ -1,7 +1,7 @@
 //! Which of two is right more often, on the same tickets: only tickets on which exactly one is right can tell.
 //!
 //! Fixed sample sizes: McNemar's mid-p test and the exact one-sided sign test. Looked at again and again: the
-//! anytime-valid evidence [`log10_evidence`].
+//! anytime-valid evidence `log10_evidence`.
 
 /// Tickets on which exactly one of two is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -97,6 +97,7 @@ pub(super) fn ticket_facts(ticket: &Ticket) -> TicketFacts {
         labels: ticket.labels.clone(),
         parent: parent.map(|relation| relation.ticket_id.as_str().to_owned()),
         reopen_count: ticket.reopen_count,
+        alarm_critical: ticket.alarms.iter().any(|alarm| alarm.perceived_severity.value() == Some(Severity::Critical)),
         alarms_truncated: ticket.incompleteness.alarms_truncated,
         body_cut: ticket.incompleteness.body_cut,
         notes_dropped: ticket.incompleteness.notes_dropped,

@@ -289,6 +289,9 @@ pub struct TicketFacts {
     /// How often it was reopened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reopen_count: Option<u32>,
+    /// An alarm says critical.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub alarm_critical: bool,
     /// The source or the reader left alarms out.
     #[serde(default, skip_serializing_if = "is_false")]
     pub alarms_truncated: bool,

@@ -48,16 +48,21 @@ impl DecisionRecord {
     /// Critical by a source, by prediction or by the cut-off. Whether it is open is the outcome's matter.
     fn is_critical(&self, basis: &Basis) -> bool {
         let by_source = basis.facts.as_ref().is_some_and(|facts| {
-            [facts.severity_reported, facts.severity_counterparty]
-                .into_iter()
-                .flatten()
-                .any(|fact| fact.value.is_some_and(|value| value.0 == Severity::Critical))
+            let alarm = facts.alarm_critical;
+            alarm
+                || [facts.severity_reported, facts.severity_counterparty]
+                    .into_iter()
+                    .flatten()
+                    .any(|fact| fact.value.is_some_and(|value| value.0 == Severity::Critical))
         });
         let by_prediction = self
             .acting_answer()
             .and_then(|answer| answer.prediction.as_ref())
             .is_some_and(|prediction| prediction.severity.0 == Severity::Critical);
-        let by_cut_off = self.rules.iter().any(|rule| rule == Rule::CriticalCutOff.as_str());
-        by_source || by_prediction || by_cut_off
+        // `source_critical` counts alarms as well; shadow fires no rule for a ticket that is not drawn.
+        let by_rule = [Rule::SourceCritical, Rule::GuardDanger, Rule::CriticalCutOff]
+            .iter()
+            .any(|critical| self.rules.iter().any(|rule| rule == critical.as_str()));
+        by_source || by_prediction || by_rule
     }
 }

@@ -80,7 +80,9 @@ pub(super) fn read_lines(path: &Path) -> Result<Vec<Line>, Failure> {
                 "{shown} has more than {RECORDS_MAX} records; take a part of it"
             )));
         }
-        lines.push(Line { number, record: RawRecord { value: Some(bytes), ..RawRecord::default() } });
+        // In Kafka every record has a time, which stands in where the ticket is silent.
+        let timestamp = Some(Clock::Real.operating_now());
+        lines.push(Line { number, record: RawRecord { value: Some(bytes), timestamp, ..RawRecord::default() } });
     }
     Ok(lines)
 }

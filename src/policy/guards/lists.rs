@@ -201,10 +201,9 @@ const POLISH: &[&str] = &[
 /// Where a danger word means none. The words of these phrases are not read as danger.
 pub(super) const HARMLESS: &[&str] = &[
     "fire fighting|drill|drills|rule|rules|door|wall|up|tv|stick|tests|test",
-    "alert|alerts|alarm|alarms|rule|rules|trap|traps|event|events|script|trigger|triggers|timer|hook|webhook|job|should|will|would|not|to|can|could|did|does|amazon fire",
+    "rule|rules|script|timer|hook|webhook|job|should|will|would|to|can|could|did|does|amazon fire",
     "alert|alerts|alarm|alarms|rule|rules|trigger|trap|event|timer|webhook|job fires",
     "smoke test|tests|testing|tested",
-    "no fire|smoke|flames|injuries|evacuation|explosion",
     "feu vert",
     "total|complete|major outage duration|minutes|time|window",
     "emergency change|maintenance|patch",

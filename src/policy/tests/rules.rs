@@ -202,6 +202,52 @@ fn a_drawn_ticket_is_predicted_and_its_eligibility_recorded() {
     assert_eq!(reached, [0.8, 0.9, 0.95]);
 }
 
+// What comes back in our own name, and what comes back at all
+
+#[test]
+fn a_severity_that_raises_is_a_sources_even_in_our_name() {
+    for raised in [said(Severity::Critical, SetBy::Noctriage), said(Severity::High, SetBy::Noctriage)] {
+        let mut world = World::open().known(|memory| {
+            memory.last_input_digest = Some(INPUT);
+            memory.last_echo_digest = Some(INPUT);
+        });
+        world.ticket.severity_reported = raised;
+        let decided = world.decide();
+        assert_eq!(decided.outcome, Outcome::Decided, "a source's word must not be swallowed as our echo");
+        assert!(decided.command.is_none());
+        assert!(decided.rules.contains(&Rule::SourceCritical) || decided.rules.contains(&Rule::SourceHigh));
+    }
+    let mut echo = World::open().known(|memory| memory.last_echo_digest = Some(INPUT));
+    echo.ticket.severity_reported = said(Severity::Low, SetBy::Noctriage);
+    assert_eq!(echo.decide().outcome, Outcome::Unchanged, "our own low is no news");
+}
+
+#[test]
+fn a_ticket_that_ended_and_comes_back_open_is_decided_again_and_never_automatic() {
+    let back = World::open().known(|memory| {
+        memory.last_input_digest = Some(INPUT);
+        memory.ended = true;
+    });
+    let decided = back.decide();
+    assert_eq!(decided.outcome, Outcome::Decided);
+    assert!(decided.command.is_none() && decided.rules.contains(&Rule::PersonHasIt));
+    let same = World::open().known(|memory| memory.last_input_digest = Some(INPUT)).decide();
+    assert_eq!(same.outcome, Outcome::Unchanged);
+}
+
+#[test]
+fn a_ticket_that_we_resolved_and_that_is_open_again_asks_people_to_look() {
+    let back = World::open().known(|memory| {
+        memory.last_input_digest = Some(INPUT);
+        memory.acted = vec![(AutoAction::Resolve, INPUT)];
+        memory.resolved_by_us = true;
+        memory.ended = true;
+    });
+    let decided = back.decide();
+    assert_eq!(decided.outcome, Outcome::Terminal);
+    assert_eq!(decided.review.map(|review| review.reason), Some(ReviewReason::ChangedAfterAction));
+}
+
 // Suggestions and reviews
 
 #[test]
