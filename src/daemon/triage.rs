@@ -24,7 +24,7 @@ use crate::policy::identity;
 use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
-use crate::policy::{is_evidence, raises_in_our_name, wants_prediction};
+use crate::policy::{is_evidence, wants_prediction};
 use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
 use super::batch::{Answers, Batch, Buffered, Content, Item, Span};
@@ -427,12 +427,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             in_flight.filter_map(|item| item.content.ticket_id().cloned()).collect();
         let mut job = Job { id, tickets: Vec::new(), drawn: Vec::new() };
         for item in items {
+            // A tombstone changes what is known of a ticket as well.
+            let is_on_its_way = item.content.ticket_id().is_some_and(|id| !on_their_way.insert(id.clone()));
             let Content::Ticket(ticket) = &item.content else { continue };
-            let is_settled = self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
-                && ticket.reopen_count.is_none_or(|count| count == 0)
-                && !raises_in_our_name(ticket)
-                && !on_their_way.contains(&ticket.ticket_id);
-            on_their_way.insert(ticket.ticket_id.clone());
+            let is_settled = !is_on_its_way
+                && self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
+                && ticket.reopen_count.is_none_or(|count| count == 0);
             if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
                 let row = job.tickets.len();
                 item.job_row = Some(row);

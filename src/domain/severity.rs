@@ -123,6 +123,16 @@ impl SourceSeverity {
         }
     }
 
+    /// Whether this is noctriage's own answer and says nothing. One that raises, or that nobody can read, always counts as
+    /// a source's: where the last writer of a revision is all that tells who set a value, a monitoring system that has
+    /// just said critical is easily taken for us.
+    pub const fn is_own_answer(&self) -> bool {
+        match self {
+            Self::Known { value: Severity::Low | Severity::Medium, set_by: SetBy::Noctriage, .. } => true,
+            Self::Absent | Self::Known { .. } | Self::Unmapped { .. } => false,
+        }
+    }
+
     /// Who set it, where anything is set.
     pub const fn set_by(&self) -> Option<SetBy> {
         match self {

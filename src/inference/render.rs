@@ -213,14 +213,13 @@ fn placeholder_value(placeholder: Placeholder, ticket: &Ticket) -> String {
 }
 
 /// What the model reads of a source's severity: our word, `unknown` for a word without alias, `none` for silence. What
-/// noctriage itself wrote counts as silence, or the model would read its own answer.
+/// noctriage itself wrote counts as silence (`is_own_answer`), or the model would read its own answer.
 fn severity_word(severity: &SourceSeverity) -> &'static str {
     match severity {
-        SourceSeverity::Absent
-        | SourceSeverity::Known { set_by: SetBy::Noctriage, .. }
-        | SourceSeverity::Unmapped { set_by: SetBy::Noctriage, .. } => "none",
-        SourceSeverity::Known { value, set_by: SetBy::Human | SetBy::System, native: _ } => value.as_str(),
-        SourceSeverity::Unmapped { set_by: SetBy::Human | SetBy::System, native: _ } => "unknown",
+        own if own.is_own_answer() => "none",
+        SourceSeverity::Absent => "none",
+        SourceSeverity::Known { value, .. } => value.as_str(),
+        SourceSeverity::Unmapped { .. } => "unknown",
     }
 }
 

@@ -8,10 +8,9 @@ use crate::domain::ticket::Ticket;
 use super::acting;
 use super::case::{Case, Place, TicketCase};
 use super::decided::{ActionKind, Decided, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion};
-use super::eligibility::{EligibilityInputs, eligibility, is_ours};
+use super::eligibility::{EligibilityInputs, eligibility};
 use super::permit::Command;
 use super::queues::queue_of;
-use super::raises_in_our_name;
 use super::review::{self, Findings};
 use super::ruling::{Moment, Ruling};
 use super::view::{History, TicketMemory, ViewFacts};
@@ -91,9 +90,8 @@ fn is_unchanged(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
 /// is gone from the ticket: that is our answer coming back, and no news.
 fn is_same_input(case: &Case<'_>, on: &TicketCase<'_>, memory: &TicketMemory) -> bool {
     let input = Some(case.record.input_digest);
-    let is_our_severity = is_ours(&on.ticket.severity_reported);
-    !raises_in_our_name(on.ticket)
-        && (memory.last_input_digest == input || (is_our_severity && memory.last_echo_digest == input))
+    let is_our_severity = on.ticket.severity_reported.is_own_answer();
+    memory.last_input_digest == input || (is_our_severity && memory.last_echo_digest == input)
 }
 
 /// Whether a ticket that we resolved has got other input since, or was reopened.

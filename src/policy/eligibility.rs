@@ -164,16 +164,6 @@ fn is_parent_unknown(ticket: &Ticket, parent: ParentState) -> bool {
     }
 }
 
-/// Whether a severity is noctriage's own answer and says nothing. One that raises, or that nobody can read, always counts
-/// as a source's: where the last writer of a revision is all that tells who set a value, a monitoring system that has just
-/// said critical is easily taken for us.
-pub(super) fn is_ours(severity: &SourceSeverity) -> bool {
-    match severity {
-        SourceSeverity::Known { value: Severity::Low | Severity::Medium, set_by: SetBy::Noctriage, .. } => true,
-        SourceSeverity::Absent | SourceSeverity::Known { .. } | SourceSeverity::Unmapped { .. } => false,
-    }
-}
-
 /// What the sources of a ticket say about its severity, noctriage's own answers left out.
 #[derive(Clone, Debug)]
 pub(super) struct SourceFacts<'ticket> {
@@ -189,7 +179,7 @@ impl<'ticket> SourceFacts<'ticket> {
     /// Ticket, other carrier and alarms.
     fn all(&self) -> impl Iterator<Item = &'ticket SourceSeverity> {
         let alarms = self.ticket.alarms.iter().map(|alarm| &alarm.perceived_severity);
-        self.of_ticket.into_iter().chain(alarms).filter(|source| !is_ours(source))
+        self.of_ticket.into_iter().chain(alarms).filter(|source| !source.is_own_answer())
     }
 
     /// Whether any source says this severity.
@@ -206,7 +196,7 @@ impl<'ticket> SourceFacts<'ticket> {
     pub(super) fn steps_to(&self, severity: Severity) -> usize {
         self.of_ticket
             .into_iter()
-            .filter(|source| !is_ours(source))
+            .filter(|source| !source.is_own_answer())
             .filter_map(SourceSeverity::value)
             .map(|value| value.steps_to(severity))
             .max()

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::digest::Digest;
-use crate::domain::severity::{SetBy, SourceSeverity};
+use crate::domain::severity::SourceSeverity;
 use crate::domain::ticket::{Alarm, AuthorKind, Device, Ticket, TicketId};
 
 use super::decided::ActionKind;
@@ -156,9 +156,8 @@ fn canonical_device(device: &Device) -> Value {
 /// A severity that others set; what noctriage wrote itself is no input.
 fn canonical_severity(severity: &SourceSeverity) -> Value {
     match severity {
-        SourceSeverity::Absent
-        | SourceSeverity::Known { set_by: SetBy::Noctriage, .. }
-        | SourceSeverity::Unmapped { set_by: SetBy::Noctriage, .. } => Value::Null,
+        own if own.is_own_answer() => Value::Null,
+        SourceSeverity::Absent => Value::Null,
         SourceSeverity::Known { value, .. } => Value::String(value.as_str().to_owned()),
         SourceSeverity::Unmapped { native, .. } => json!({ "unmapped": normalised(native) }),
     }

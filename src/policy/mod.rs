@@ -26,7 +26,6 @@ pub use decide::decide;
 pub use explain::explain_change;
 
 use crate::domain::digest::Digest;
-use crate::domain::severity::SetBy;
 use crate::domain::stage::Stage;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
@@ -63,14 +62,6 @@ pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
     let place = case::Place::of_ticket(ruling, ticket);
     let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
     !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
-}
-
-/// Whether a severity that counts as written by noctriage says more than noctriage may say on its own: high, critical or
-/// an unknown word. Our own values are not part of the input digest, so such a ticket is decided anew at each revision.
-pub fn raises_in_our_name(ticket: &Ticket) -> bool {
-    [&ticket.severity_reported, &ticket.severity_counterparty]
-        .into_iter()
-        .any(|severity| severity.set_by() == Some(SetBy::Noctriage) && !eligibility::is_ours(severity))
 }
 
 /// Whether a ticket is in the evidence draw: people decide it blind, and candidates are asked about it.

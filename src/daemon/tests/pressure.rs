@@ -71,7 +71,7 @@ fn a_full_buffer_still_hears_that_its_partition_has_gone() {
     assert_eq!(life.triage.records_buffered(), 20);
     life.triage.log_mut().tell(GroupEvent::Revoked(vec![0]));
     life.step().unwrap();
-    assert_eq!((life.triage.owned(), life.triage.records_buffered(), life.triage.batches_in_flight()), (Some(0), 0, 0));
+    assert_eq!((life.triage.owned(), life.triage.records_buffered(), life.triage.batches_in_flight()), (None, 0, 0));
 }
 
 #[test]

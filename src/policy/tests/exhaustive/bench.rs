@@ -204,6 +204,7 @@ pub(super) fn source(said_: Said) -> SourceSeverity {
         Said::Unmapped => unmapped(),
         Said::LowByPerson => said(Severity::Low, SetBy::Human),
         Said::CriticalByUs => said(Severity::Critical, SetBy::Noctriage),
+        Said::LowByUs => said(Severity::Low, SetBy::Noctriage),
     }
 }
 

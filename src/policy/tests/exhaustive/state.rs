@@ -56,8 +56,9 @@ pub(super) enum Said {
     Unmapped,
     LowByPerson,
     CriticalByUs,
+    LowByUs,
 }
-pub(super) const REPORTED: [Said; 8] = [
+pub(super) const REPORTED: [Said; 9] = [
     Said::Low,
     Said::Absent,
     Said::Medium,
@@ -66,6 +67,7 @@ pub(super) const REPORTED: [Said; 8] = [
     Said::Unmapped,
     Said::LowByPerson,
     Said::CriticalByUs,
+    Said::LowByUs,
 ];
 pub(super) const COUNTERPARTY: [Said; 5] = [Said::Absent, Said::Low, Said::High, Said::Critical, Said::Unmapped];
 
@@ -238,7 +240,7 @@ impl State {
     }
 
     pub(super) fn is_critical_by_anything(&self) -> bool {
-        self.reported == Said::Critical
+        matches!(self.reported, Said::Critical | Said::CriticalByUs)
             || self.counterparty == Said::Critical
             || matches!(self.answered, Answered::Critical | Answered::CriticalAtCutOff)
             || self.is_closed(Closed::Danger)
@@ -288,7 +290,7 @@ impl State {
             (Shares::Both, Cohort::InBoth) => true,
         };
         let is_model_sure = matches!(self.answered, Answered::SurelyLow | Answered::JustAbove);
-        let is_source_quiet = matches!(self.reported, Said::Low | Said::Absent | Said::Medium | Said::CriticalByUs)
+        let is_source_quiet = matches!(self.reported, Said::Low | Said::Absent | Said::Medium | Said::LowByUs)
             && matches!(self.counterparty, Said::Absent | Said::Low);
         let is_of_other_action = |closed: &Closed| {
             let of_resolve = matches!(closed, Closed::ResolveCap | Closed::Category | Closed::Cause);
