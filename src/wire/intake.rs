@@ -30,6 +30,8 @@ mod reason;
 mod servicenow;
 pub mod settings;
 mod times;
+#[cfg(test)]
+mod who_tests;
 
 pub use native::TICKET_SCHEMA;
 pub use reason::{DeadLetterClass, DeadLetterReason};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::settings::Preset;
 use super::*;
-use crate::domain::severity::{SetBy, SourceSeverity};
+use crate::domain::severity::SourceSeverity;
 
 fn record(value: impl Into<Vec<u8>>) -> RawRecord {
     RawRecord { value: Some(value.into()), timestamp: Some(UtcMillis(1_764_000_000_000)), ..RawRecord::default() }
@@ -219,20 +219,6 @@ fn a_cleared_fault_has_ended() {
     let ticket = check_ticket(native(&fields));
     assert_eq!(ticket.status, Some(crate::domain::ticket::Status::Resolved));
     assert_eq!(ticket.severity_reported, SourceSeverity::Absent);
-}
-
-#[test]
-fn a_rule_of_the_source_is_no_person_and_somebody_else_is() {
-    let settings = IntakeSettings::for_preset(Preset::ServiceNow);
-    let updated_by = |user: &str| {
-        let row = json!({ "number": "INC1", "short_description": "x", "priority": "4", "sys_mod_count": "2",
-            "sys_created_by": "event.rule", "sys_updated_by": user });
-        let ticket = check_ticket(read(&record(row.to_string()), &settings));
-        (ticket.human_touched, ticket.severity_reported.set_by())
-    };
-    assert_eq!(updated_by("System"), (false, Some(SetBy::System)));
-    assert_eq!(updated_by("event.rule"), (false, Some(SetBy::System)));
-    assert_eq!(updated_by("jane.doe"), (true, Some(SetBy::Human)));
 }
 
 fn any_settings() -> impl Strategy<Value = IntakeSettings> {

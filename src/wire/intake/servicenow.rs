@@ -47,6 +47,7 @@ pub(super) fn draft(payload: &Value, record: &RawRecord, settings: &IntakeSettin
     }
     put_closed_words(&mut draft, row, record, settings);
     put_times(&mut draft, row, record);
+    draft.is_edited = is_edited(row);
     put_category(&mut draft, row);
     put_severity(&mut draft, row);
     put_notes(&mut draft, row, settings);
@@ -193,6 +194,14 @@ fn put_times(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord) {
     // The Stream Producer's own time stands in: it orders revisions as well, a minute later.
     let collected = || header(record, "collection_timestamp_ms").and_then(times::epoch_as_text);
     draft.put("/updated_at", "/sys_updated_on", updated.or_else(collected).map(Value::String));
+}
+
+/// Whether the row was edited after its creation; `None` where it says nothing about it.
+fn is_edited(row: &Map<String, Value>) -> Option<bool> {
+    let counted = text(row, "sys_mod_count", Form::Stored).map(|count| count.trim() != "0");
+    let created = text(row, "sys_created_on", Form::Stored);
+    let clocked = created.zip(text(row, "sys_updated_on", Form::Stored)).map(|(created, updated)| created != updated);
+    counted.into_iter().chain(clocked).reduce(|one, other| one || other)
 }
 
 /// The subcategory says more (`wireless`) than the category (`network`).
