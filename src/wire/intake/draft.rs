@@ -46,6 +46,8 @@ pub(super) struct Draft {
     /// Whether the record was edited after its creation, where a preset knows better than revision and times say:
     /// `ServiceNow` opens a ticket when its form is opened and creates it when the form is sent.
     pub(super) is_edited: Option<bool>,
+    /// Whether a person has written a note after the creation, whatever the notes' times say.
+    pub(super) has_human_note: bool,
 }
 
 impl Draft {

@@ -181,6 +181,7 @@ pub(super) fn read(
         || hands.has_later_edit_of_a_person(is_later)
         // A value that the ticket itself calls a person's; one that we only take for one may be of the creation.
         || (severity_reported.set_by() == Some(SetBy::Human) && hands.sets() != SetBy::Human && is_later)
+        || draft.has_human_note
         || parts::has_later_human_note(&notes, created_at, CREATION_MS);
     let labels = labels(&fields)?;
     let alarms_truncated = fields.flag("alarms_truncated")? || more_alarms;
@@ -261,7 +262,7 @@ fn user(name: &str, settings: &IntakeSettings) -> User {
 }
 
 pub(super) fn is_own_user(user: &str, settings: &IntakeSettings) -> bool {
-    settings.own_user.as_deref().is_some_and(|own| same_user(own, user))
+    settings.own_user.as_deref().is_some_and(|names| names.split(',').any(|own| same_user(own, user)))
 }
 
 pub(super) fn is_machine(user: &str, settings: &IntakeSettings) -> bool {

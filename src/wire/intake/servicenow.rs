@@ -11,6 +11,7 @@ use crate::wire::words::ClosedWord;
 use super::RawRecord;
 use super::draft::{Draft, escaped};
 use super::envelope::header;
+use super::native::{is_machine, is_own_user};
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, lookup, word_key};
 use super::times;
@@ -19,6 +20,9 @@ use super::times;
 pub(super) fn is_deletion(record: &RawRecord) -> bool {
     header(record, "action").is_some_and(|action| action.eq_ignore_ascii_case("delete"))
 }
+
+/// Author of a journal entry that neither noctriage nor a machine wrote.
+const HUMAN: &str = "human";
 
 /// Which form of a field is wanted.
 #[derive(Clone, Copy)]
@@ -234,6 +238,9 @@ fn put_notes(draft: &mut Draft, row: &Map<String, Value>, settings: &IntakeSetti
             notes.extend(journal_entries(&journal, settings));
         }
     }
+    // A journal is written after the creation, and its times are of another clock than the record's: of the zone of
+    // whoever read it.
+    draft.has_human_note = notes.iter().any(|note| note["author_kind"] == HUMAN);
     if !notes.is_empty() {
         draft.put("/notes", "/work_notes", Some(Value::Array(notes)));
     }
@@ -253,12 +260,24 @@ fn journal_entries(journal: &str, settings: &IntakeSettings) -> Vec<Value> {
     }
     let as_note = |(head, text): (Option<(String, String)>, String)| match head {
         Some((at, author)) => {
-            let author_kind = if word_key(&author).starts_with("system") { "system" } else { "human" };
+            let author_kind = author_kind(&author, settings);
             json!({ "at": at, "author": author, "author_kind": author_kind, "text": text })
         }
-        None => json!({ "author_kind": "human", "text": text }),
+        None => json!({ "author_kind": HUMAN, "text": text }),
     };
-    entries.into_iter().map(as_note).collect()
+    let has_text = |(_, text): &(Option<(String, String)>, String)| !text.trim().is_empty();
+    entries.into_iter().filter(has_text).map(as_note).collect()
+}
+
+/// `system` is the journal's own author; `System Administrator` is a person.
+fn author_kind(author: &str, settings: &IntakeSettings) -> &'static str {
+    if is_own_user(author, settings) {
+        "noctriage"
+    } else if word_key(author) == "system" || is_machine(author, settings) {
+        "system"
+    } else {
+        HUMAN
+    }
 }
 
 /// `2025-01-31 09:15:00 - Jane Doe (Work notes)`: the time and the author, where the line is such a head.

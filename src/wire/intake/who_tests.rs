@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::settings::Preset;
 use super::*;
 use crate::domain::severity::SetBy;
+use crate::domain::ticket::AuthorKind;
 
 const AT: &str = "2025-11-24T10:00:00Z";
 const A_SECOND_LATER: &str = "2025-11-24T10:00:01Z";
@@ -108,4 +109,39 @@ fn what_a_native_ticket_says_about_who_set_a_value_outweighs_who_wrote_the_ticke
     };
     check(&said("system", "jane.doe"), SetBy::System, true);
     check(&said("human", "event.rule"), SetBy::Human, true);
+}
+
+#[test]
+fn our_own_user_may_have_several_names() {
+    let settings = IntakeSettings {
+        own_user: Some("svc.noctriage, Noctriage Integration,".to_owned()),
+        ..settings(Preset::ServiceNow)
+    };
+    let base = json!({ "number": "INC1", "short_description": "x", "priority": "3",
+        "sys_created_by": "event.rule", "sys_updated_by": "SVC.Noctriage ", "sys_mod_count": "1" });
+    let journal = "2025-11-24 10:30:00 - noctriage integration (Work notes)\nSuggested severity: low\n";
+    let ticket = ticket_of(base.clone(), &json!({ "work_notes": journal }), &settings);
+    check(&ticket, SetBy::Noctriage, false);
+    assert_eq!(ticket.notes[0].author_kind, AuthorKind::Noctriage);
+    let assigned = ticket_of(base.clone(), &json!({ "assigned_to": "Noctriage Integration" }), &settings);
+    assert!(!assigned.human_touched);
+    let half_a_name = ticket_of(base, &json!({ "sys_updated_by": "noctriage" }), &settings);
+    check(&half_a_name, SetBy::Human, true);
+}
+
+#[test]
+fn a_journal_entry_of_a_person_touches_the_ticket_whatever_its_clock_says() {
+    let noted = |field: &str, author: &str| {
+        let journal = format!("2025-11-24 09:00:00 - {author} (Work notes)\nSite was called.\n");
+        let ticket = servicenow(&json!({ "opened_at": "2025-11-24 10:00:00", "sys_created_by": "event.rule",
+            "sys_updated_by": "event.rule", "sys_mod_count": "1", field: journal }));
+        (ticket.notes[0].author_kind, ticket.human_touched)
+    };
+    for field in ["work_notes", "comments"] {
+        assert_eq!(noted(field, "Jane Doe"), (AuthorKind::Human, true));
+        assert_eq!(noted(field, "System Administrator"), (AuthorKind::Human, true));
+        assert_eq!(noted(field, "System"), (AuthorKind::System, false));
+        assert_eq!(noted(field, "Event.Rule"), (AuthorKind::System, false));
+        assert_eq!(noted(field, "svc.noctriage"), (AuthorKind::Noctriage, false));
+    }
 }
