@@ -28,6 +28,8 @@ mod native;
 mod parts;
 mod reason;
 mod servicenow;
+#[cfg(test)]
+mod servicenow_tests;
 pub mod settings;
 mod times;
 #[cfg(test)]

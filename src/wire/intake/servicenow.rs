@@ -3,6 +3,8 @@
 //! Numbers come as texts. A reference field is a bare id, `{link, value}` or `{display_value, value}`. Times are wall
 //! clock without a zone. `delete` in the header `action` is a deletion, whatever the value holds.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::domain::ticket::{Channel, Kind, Level, Status};
@@ -96,19 +98,22 @@ const RELATIONS: [(&str, &str); 4] =
 
 /// A field as text in the wanted form, or in the other where it has one form alone; empty is absent.
 fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
-    let scalar = |value: &Value| match value {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    let value = row.get(name)?;
-    let Some(reference) = value.as_object() else { return scalar(value) };
+    let Some(reference) = row.get(name)?.as_object() else { return text_in(row, name) };
     let (first, second) = match form {
         Form::Display => ("display_value", "value"),
         Form::Stored => ("value", "display_value"),
     };
-    reference.get(first).and_then(scalar).or_else(|| reference.get(second).and_then(scalar))
+    text_in(reference, first).or_else(|| text_in(reference, second))
+}
+
+/// A text or a number of an object, as text; empty is absent.
+fn text_in(object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// A number in a text; what is none stays a text, so that the reader refuses it by its name.
@@ -187,14 +192,26 @@ fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRec
     draft.put("/kind", "/sys_class_name", table);
 }
 
+/// A time. Where a field has both forms, the stored one is UTC and the other in the zone of whoever read it; a bare
+/// text may be either, which only the configuration knows.
+fn time(row: &Map<String, Value>, name: &str) -> Option<String> {
+    let stored = text(row, name, Form::Stored)?;
+    let forms = row.get(name).and_then(Value::as_object);
+    let has_both = forms.is_some_and(|forms| forms.contains_key("display_value") && text_in(forms, "value").is_some());
+    let utc = if has_both { times::parse(&stored, Some(&TimeZone::UTC)).ok() } else { None };
+    // What is no time stays as it is, so that the reader refuses it by its name.
+    let utc = utc.and_then(|at| Timestamp::from_millisecond(at.0).ok());
+    Some(utc.map_or(stored, |at| at.to_string()))
+}
+
 fn put_times(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord) {
     let first = |names: [&'static str; 2]| {
-        let found = names.into_iter().find_map(|name| Some((name, text(row, name, Form::Stored)?)));
+        let found = names.into_iter().find_map(|name| Some((name, time(row, name)?)));
         found.map_or((names[0], None), |(name, text)| (name, Some(Value::String(text))))
     };
     let (name, opened) = first(["opened_at", "sys_created_on"]);
     draft.put("/created_at", &format!("/{name}"), opened);
-    let updated = text(row, "sys_updated_on", Form::Stored);
+    let updated = time(row, "sys_updated_on");
     // The Stream Producer's own time stands in: it orders revisions as well, a minute later.
     let collected = || header(record, "collection_timestamp_ms").and_then(times::epoch_as_text);
     draft.put("/updated_at", "/sys_updated_on", updated.or_else(collected).map(Value::String));
