@@ -221,6 +221,22 @@ fn a_cleared_fault_has_ended() {
     assert_eq!(ticket.severity_reported, SourceSeverity::Absent);
 }
 
+#[test]
+fn a_count_of_missing_alerts_that_is_no_count_means_that_alerts_are_missing() {
+    let truncated = |count: Value| {
+        let group = json!({ "version": "4", "groupKey": "k", "truncatedAlerts": count,
+            "commonAnnotations": { "summary": "x" }, "alerts": [{ "status": "firing" }] });
+        let settings = IntakeSettings::for_preset(Preset::Alertmanager);
+        check_ticket(read(&record(group.to_string()), &settings)).incompleteness.alarms_truncated
+    };
+    for none in [json!(0), Value::Null] {
+        assert!(!truncated(none.clone()), "{none}");
+    }
+    for some in [json!(1), json!(-1), json!(0.5), json!("0"), json!("many"), json!(true), json!([]), json!({})] {
+        assert!(truncated(some.clone()), "{some}");
+    }
+}
+
 fn any_settings() -> impl Strategy<Value = IntakeSettings> {
     proptest::sample::select(Preset::ALL.to_vec()).prop_map(|preset| {
         let mut settings = IntakeSettings::for_preset(preset);

@@ -121,7 +121,13 @@ fn as_count(text: String) -> Value {
     text.trim().parse::<u64>().map_or(Value::String(text), Value::from)
 }
 
-/// Numbers of the `state` field as ServiceNow ships them.
+/// Whether a word is a number, alone or in front of its name (`3 - Closed`).
+fn begins_with_number(word: &str) -> bool {
+    let number = word.split_once(" - ").map_or(word, |(number, _)| number);
+    number.trim().parse::<i64>().is_ok()
+}
+
+/// Numbers of the `state` field as ServiceNow ships them for incidents, and the words of all tables.
 fn status(word: &str) -> Option<Status> {
     Some(match word {
         "1" | "new" => Status::New,
@@ -178,8 +184,14 @@ fn translated<T: ClosedWord>(
 
 fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord, settings: &IntakeSettings) {
     let words = &settings.words;
-    let state = text(row, "state", Form::Stored).map(|word| translated(word, &words.status, status));
-    draft.put("/status", "/state", state);
+    let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
+    let is_incident = table.as_deref().is_none_or(|table| word_key(table) == "incident");
+    let state = text(row, "state", Form::Stored).filter(|word| {
+        // Each table numbers its states in its own way. A number that nobody has explained says nothing: without a
+        // status a ticket is decided, never automatic.
+        is_incident || !begins_with_number(word) || lookup(&words.status, word).is_some()
+    });
+    draft.put("/status", "/state", state.map(|word| translated(word, &words.status, status)));
     for (native, source) in [("/impact", "impact"), ("/urgency", "urgency")] {
         let word = text(row, source, Form::Stored).map(|word| translated(word, &words.level, level));
         draft.put(native, &format!("/{source}"), word);
@@ -187,7 +199,6 @@ fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRec
     let contact = text(row, "contact_type", Form::Stored);
     let contact = contact.map(|word| translated(word, &words.channel, |word| Some(channel(word))));
     draft.put("/channel", "/contact_type", contact);
-    let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
     let table = table.map(|table| translated(table, &words.kind, |table| Some(kind(table))));
     draft.put("/kind", "/sys_class_name", table);
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::settings::Preset;
 use super::*;
+use crate::domain::ticket::Status;
 
 fn settings() -> IntakeSettings {
     let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
@@ -41,4 +42,26 @@ fn a_time_in_both_forms_is_utc_and_a_bare_one_is_in_the_configured_zone() {
     assert_eq!(times(bare.clone(), bare), (noon, Some(noon)));
     let shown_alone = json!({ "display_value": "2025-11-24 13:00:00" });
     assert_eq!(times(shown_alone.clone(), shown_alone), (noon, Some(noon)));
+}
+
+#[test]
+fn numbers_of_the_state_are_those_of_the_incident_table_and_of_no_other() {
+    let status = |fields: Value, header: Option<&str>| row(&fields, header, &settings()).status;
+    assert_eq!(status(json!({ "state": "7" }), None), Some(Status::Closed));
+    assert_eq!(status(json!({ "state": "7" }), Some("incident")), Some(Status::Closed));
+    assert_eq!(status(json!({ "state": "7 - Closed", "sys_class_name": "Incident" }), None), Some(Status::Closed));
+    assert_eq!(status(json!({ "state": "1", "sys_class_name": "incident" }), Some("task")), Some(Status::New));
+    assert_eq!(status(json!({ "state": "3", "sys_class_name": "sc_task" }), None), None);
+    assert_eq!(status(json!({ "state": "3" }), Some("sc_req_item")), None);
+    assert_eq!(status(json!({ "state": "-5", "sys_class_name": "change_request" }), Some("incident")), None);
+    assert_eq!(status(json!({ "state": "3 - Closed Complete" }), Some("sc_task")), None);
+    assert_eq!(status(json!({ "state": "Closed" }), Some("sc_task")), Some(Status::Closed), "a word is a word");
+}
+
+#[test]
+fn the_sites_own_words_give_numbers_of_other_tables_their_meaning() {
+    let mut settings = settings();
+    settings.words.status.insert("3".to_owned(), Status::Closed);
+    let status = |state: &str| row(&json!({ "state": state }), Some("sc_task"), &settings).status;
+    assert_eq!((status("3"), status("4")), (Some(Status::Closed), None));
 }
