@@ -28,8 +28,12 @@ mod native;
 mod parts;
 mod reason;
 mod servicenow;
+#[cfg(test)]
+mod servicenow_tests;
 pub mod settings;
 mod times;
+#[cfg(test)]
+mod who_tests;
 
 pub use native::TICKET_SCHEMA;
 pub use reason::{DeadLetterClass, DeadLetterReason};

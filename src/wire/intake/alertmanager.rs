@@ -57,8 +57,7 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft,
     draft.put("/updated_at", "/alerts/*/endsAt", updated.map(as_text));
     draft.put("/status", "/status", payload.get("status").cloned().map(status));
     draft.put("/alarms", "/alerts", Some(Value::Array(shown.iter().take(ALARMS_MAX + 1).map(|a| alarm(a)).collect())));
-    let truncated = payload.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0) > 0;
-    draft.put("/alarms_truncated", "/truncatedAlerts", Some(Value::Bool(truncated)));
+    draft.put("/alarms_truncated", "/truncatedAlerts", Some(Value::Bool(is_truncated(payload))));
     draft.ticket.insert("kind".to_owned(), json!("incident"));
     draft.ticket.insert("channel".to_owned(), json!("monitoring"));
     for (native, names) in COMMON_LABELS {
@@ -73,6 +72,11 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft,
     draft.ticket.insert("source".to_owned(), json!({ "system": "alertmanager", "native_id": group_key }));
     draft.put("/source/url", "/externalURL", payload.get("externalURL").cloned());
     Ok(draft)
+}
+
+/// Whether alerts of the group are missing. A number that cannot be read may be any: the group then counts as truncated.
+fn is_truncated(payload: &Value) -> bool {
+    payload.get("truncatedAlerts").is_some_and(|count| !count.is_null() && count.as_u64() != Some(0))
 }
 
 fn check_version(payload: &Value) -> Result<(), DeadLetterReason> {

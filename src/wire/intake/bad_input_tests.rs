@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::settings::Preset;
 use super::*;
-use crate::domain::severity::{SetBy, SourceSeverity};
+use crate::domain::severity::SourceSeverity;
 
 fn record(value: impl Into<Vec<u8>>) -> RawRecord {
     RawRecord { value: Some(value.into()), timestamp: Some(UtcMillis(1_764_000_000_000)), ..RawRecord::default() }
@@ -222,17 +222,19 @@ fn a_cleared_fault_has_ended() {
 }
 
 #[test]
-fn a_rule_of_the_source_is_no_person_and_somebody_else_is() {
-    let settings = IntakeSettings::for_preset(Preset::ServiceNow);
-    let updated_by = |user: &str| {
-        let row = json!({ "number": "INC1", "short_description": "x", "priority": "4", "sys_mod_count": "2",
-            "sys_created_by": "event.rule", "sys_updated_by": user });
-        let ticket = check_ticket(read(&record(row.to_string()), &settings));
-        (ticket.human_touched, ticket.severity_reported.set_by())
+fn a_count_of_missing_alerts_that_is_no_count_means_that_alerts_are_missing() {
+    let truncated = |count: Value| {
+        let group = json!({ "version": "4", "groupKey": "k", "truncatedAlerts": count,
+            "commonAnnotations": { "summary": "x" }, "alerts": [{ "status": "firing" }] });
+        let settings = IntakeSettings::for_preset(Preset::Alertmanager);
+        check_ticket(read(&record(group.to_string()), &settings)).incompleteness.alarms_truncated
     };
-    assert_eq!(updated_by("System"), (false, Some(SetBy::System)));
-    assert_eq!(updated_by("event.rule"), (false, Some(SetBy::System)));
-    assert_eq!(updated_by("jane.doe"), (true, Some(SetBy::Human)));
+    for none in [json!(0), Value::Null] {
+        assert!(!truncated(none.clone()), "{none}");
+    }
+    for some in [json!(1), json!(-1), json!(0.5), json!("0"), json!("many"), json!(true), json!([]), json!({})] {
+        assert!(truncated(some.clone()), "{some}");
+    }
 }
 
 fn any_settings() -> impl Strategy<Value = IntakeSettings> {

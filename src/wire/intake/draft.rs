@@ -43,6 +43,11 @@ pub(super) struct Draft {
     pub(super) ticket: Map<String, Value>,
     /// Where it came from.
     pub(super) origins: Origins,
+    /// Whether the record was edited after its creation, where a preset knows better than revision and times say:
+    /// `ServiceNow` opens a ticket when its form is opened and creates it when the form is sent.
+    pub(super) is_edited: Option<bool>,
+    /// Whether a person has written a note after the creation, whatever the notes' times say.
+    pub(super) has_human_note: bool,
 }
 
 impl Draft {

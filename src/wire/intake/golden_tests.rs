@@ -22,6 +22,7 @@ fn settings(preset: Preset) -> IntakeSettings {
     IntakeSettings {
         time_zone: Some(TimeZone::UTC),
         own_user: Some("noctriage".to_owned()),
+        machine_users: ["event.rule".to_owned(), "monitoring".to_owned()].into(),
         labels_allowed: ["team".to_owned(), "u_region".to_owned()].into(),
         ..IntakeSettings::for_preset(preset)
     }

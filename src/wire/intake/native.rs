@@ -26,8 +26,8 @@ pub(super) const NOTES_MAX: usize = 32;
 const LABELS_MAX: usize = 32;
 /// Most relations that are kept, parents first; more raise `body_cut`.
 pub(super) const RELATIONS_MAX: usize = 32;
-/// A ticket changed within this time of its creation counts as still being created (desk time): sources write default
-/// values, assignments by rule and the like in a second step.
+/// A note within this time of the creation belongs to the creation (desk time): sources write what was entered with a
+/// ticket in a second step.
 const CREATION_MS: i64 = 60_000;
 
 /// Every field that the reader knows, `*` standing for any index or label. The schema lists the same.
@@ -91,25 +91,51 @@ pub(super) const FIELDS: [&str; 57] = [
     "/updated_by",
 ];
 
-/// Who wrote a revision, as far as the source tells.
+/// Who a user of the source is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writer {
+enum User {
     Noctriage,
-    /// A person other than the one who created the ticket.
-    SomebodyElse,
-    /// The one who created it, a machine, or the source does not say.
-    Creator,
+    /// Monitoring or a rule: one of `source.machine_users`.
+    Machine,
+    /// Anybody else.
+    Person,
 }
 
-impl Writer {
-    /// Who set a value of which the source does not say who did.
-    const fn sets(self) -> SetBy {
-        match self {
-            Self::Noctriage => SetBy::Noctriage,
-            // It may have been this edit or none: the cautious reading is that a person wants the value so.
-            Self::SomebodyElse => SetBy::Human,
-            Self::Creator => SetBy::System,
+/// Who had a hand in a ticket, as far as the source tells.
+#[derive(Clone, Copy)]
+struct Hands {
+    /// Who created it; `None` where the source does not say.
+    creator: Option<User>,
+    /// Who wrote this revision; `None` where the source does not say.
+    writer: Option<User>,
+    /// Whether both are named and are the same user.
+    is_same_user: bool,
+}
+
+impl Hands {
+    fn read(fields: &Fields<'_>) -> Result<Self, DeadLetterReason> {
+        let creator = fields.short("created_by")?;
+        let writer = fields.short("updated_by")?;
+        let is_same_user =
+            creator.as_deref().zip(writer.as_deref()).is_some_and(|(creator, writer)| same_user(creator, writer));
+        let user = |name: String| user(&name, fields.reading.settings);
+        Ok(Self { creator: creator.map(user), writer: writer.map(user), is_same_user })
+    }
+
+    /// Who set a value of which the source does not say who did. A person had a hand in it wherever one is named: it
+    /// may have been another edit or none, and the cautious reading is that a person wants the value so.
+    fn sets(self) -> SetBy {
+        match (self.writer, self.creator) {
+            (Some(User::Noctriage), _) => SetBy::Noctriage,
+            (Some(User::Person), _) | (Some(User::Machine) | None, Some(User::Person)) => SetBy::Human,
+            (Some(User::Machine) | None, Some(User::Noctriage | User::Machine) | None) => SetBy::System,
         }
+    }
+
+    /// Whether this revision is a person's edit after the creation. A writer who is not known to be the creator has
+    /// edited, whatever the clocks say; the creator has where the source shows that there was an edit.
+    fn has_later_edit_of_a_person(self, is_later: bool) -> bool {
+        self.writer == Some(User::Person) && (is_later || !self.is_same_user)
     }
 }
 
@@ -136,12 +162,13 @@ pub(super) fn read(
     let updated_at = fields.time("updated_at")?;
     let native_revision = fields.count("revision")?;
     let derived_revision = updated_at.and_then(|at| u64::try_from(at.0).ok());
-    let writer = writer(&fields)?;
-    let is_later = native_revision.is_some_and(|revision| revision > 0)
-        || updated_at.is_some_and(|at| at.since_ms(created_at) > CREATION_MS);
+    let hands = Hands::read(&fields)?;
+    let is_later = draft.is_edited.unwrap_or_else(|| {
+        native_revision.is_some_and(|revision| revision > 0) || updated_at.is_some_and(|at| at > created_at)
+    });
 
-    let reported = severity(&fields, "reported", writer)?;
-    let counterparty = severity(&fields, "counterparty", writer)?;
+    let reported = severity(&fields, "reported", hands.sets())?;
+    let counterparty = severity(&fields, "counterparty", hands.sets())?;
     let status = fields.word("status", &settings.words.status)?;
     let is_cleared = reported == SourceWord::Cleared && status.is_none();
     let severity_reported = reported.into_severity();
@@ -151,8 +178,10 @@ pub(super) fn read(
     let relations = parts::relations(&fields)?;
     let assigned_to = fields.short("assigned_to")?.filter(|user| !is_own_user(user, settings));
     let human_touched = assigned_to.is_some()
-        || (writer == Writer::SomebodyElse && is_later)
-        || (severity_reported.set_by() == Some(SetBy::Human) && is_later)
+        || hands.has_later_edit_of_a_person(is_later)
+        // A value that the ticket itself calls a person's; one that we only take for one may be of the creation.
+        || (severity_reported.set_by() == Some(SetBy::Human) && hands.sets() != SetBy::Human && is_later)
+        || draft.has_human_note
         || parts::has_later_human_note(&notes, created_at, CREATION_MS);
     let labels = labels(&fields)?;
     let alarms_truncated = fields.flag("alarms_truncated")? || more_alarms;
@@ -187,7 +216,7 @@ pub(super) fn read(
         channel: fields.word_or("channel", &settings.words.channel, Channel::Other)?,
         source: source(&fields)?,
         labels,
-        written_by_noctriage: writer == Writer::Noctriage,
+        written_by_noctriage: hands.writer == Some(User::Noctriage),
         human_touched,
         // Last: every reader above may have cut something.
         incompleteness: Incompleteness { alarms_truncated, body_cut: reading.was_cut.get(), notes_dropped },
@@ -222,21 +251,21 @@ fn created_at(fields: &Fields<'_>, timestamp: Option<UtcMillis>) -> Result<(UtcM
     Ok((at, TimeOrigin::KafkaTimestamp))
 }
 
-fn writer(fields: &Fields<'_>) -> Result<Writer, DeadLetterReason> {
-    let creator = fields.short("created_by")?;
-    Ok(match fields.short("updated_by")? {
-        Some(user) if is_own_user(&user, fields.reading.settings) => Writer::Noctriage,
-        Some(user) if is_machine(&user, fields.reading.settings) => Writer::Creator,
-        Some(user) if creator.is_some_and(|creator| !same_user(&creator, &user)) => Writer::SomebodyElse,
-        Some(_) | None => Writer::Creator,
-    })
+fn user(name: &str, settings: &IntakeSettings) -> User {
+    if is_own_user(name, settings) {
+        User::Noctriage
+    } else if is_machine(name, settings) {
+        User::Machine
+    } else {
+        User::Person
+    }
 }
 
 pub(super) fn is_own_user(user: &str, settings: &IntakeSettings) -> bool {
-    settings.own_user.as_deref().is_some_and(|own| same_user(own, user))
+    settings.own_user.as_deref().is_some_and(|names| names.split(',').any(|own| same_user(own, user)))
 }
 
-fn is_machine(user: &str, settings: &IntakeSettings) -> bool {
+pub(super) fn is_machine(user: &str, settings: &IntakeSettings) -> bool {
     settings.machine_users.iter().any(|machine| same_user(machine, user))
 }
 
@@ -263,18 +292,18 @@ impl SourceWord {
     }
 }
 
-fn severity(fields: &Fields<'_>, name: &str, writer: Writer) -> Result<SourceWord, DeadLetterReason> {
+fn severity(fields: &Fields<'_>, name: &str, inferred: SetBy) -> Result<SourceWord, DeadLetterReason> {
     let Some(map) = fields.object("severity")? else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
     let pointer = fields.pointer_of("severity");
     let both = Fields { map, pointer: &pointer, ..*fields };
     // A bare word is allowed for the whole object: `"reported": "high"`.
     if let Some(Value::String(word)) = both.map.get(name) {
-        return Ok(severity_of(word, word, writer.sets(), fields.reading.settings));
+        return Ok(severity_of(word, word, inferred, fields.reading.settings));
     }
     let Some(map) = both.object(name)? else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
     let pointer = both.pointer_of(name);
     let one = Fields { map, pointer: &pointer, ..*fields };
-    let set_by = one.word("set_by", &BTreeMap::new())?.unwrap_or(writer.sets());
+    let set_by = one.word("set_by", &BTreeMap::new())?.unwrap_or(inferred);
     let native = one.raw_text("native")?;
     let Some(value) = one.raw_text("value")?.or(native) else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
     Ok(severity_of(value, native.unwrap_or(value), set_by, fields.reading.settings))

@@ -3,6 +3,8 @@
 //! Numbers come as texts. A reference field is a bare id, `{link, value}` or `{display_value, value}`. Times are wall
 //! clock without a zone. `delete` in the header `action` is a deletion, whatever the value holds.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::domain::ticket::{Channel, Kind, Level, Status};
@@ -11,6 +13,7 @@ use crate::wire::words::ClosedWord;
 use super::RawRecord;
 use super::draft::{Draft, escaped};
 use super::envelope::header;
+use super::native::{is_machine, is_own_user};
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, lookup, word_key};
 use super::times;
@@ -19,6 +22,9 @@ use super::times;
 pub(super) fn is_deletion(record: &RawRecord) -> bool {
     header(record, "action").is_some_and(|action| action.eq_ignore_ascii_case("delete"))
 }
+
+/// Author of a journal entry that neither noctriage nor a machine wrote.
+const HUMAN: &str = "human";
 
 /// Which form of a field is wanted.
 #[derive(Clone, Copy)]
@@ -47,6 +53,7 @@ pub(super) fn draft(payload: &Value, record: &RawRecord, settings: &IntakeSettin
     }
     put_closed_words(&mut draft, row, record, settings);
     put_times(&mut draft, row, record);
+    draft.is_edited = is_edited(row);
     put_category(&mut draft, row);
     put_severity(&mut draft, row);
     put_notes(&mut draft, row, settings);
@@ -91,19 +98,22 @@ const RELATIONS: [(&str, &str); 4] =
 
 /// A field as text in the wanted form, or in the other where it has one form alone; empty is absent.
 fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
-    let scalar = |value: &Value| match value {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    let value = row.get(name)?;
-    let Some(reference) = value.as_object() else { return scalar(value) };
+    let Some(reference) = row.get(name)?.as_object() else { return text_in(row, name) };
     let (first, second) = match form {
         Form::Display => ("display_value", "value"),
         Form::Stored => ("value", "display_value"),
     };
-    reference.get(first).and_then(scalar).or_else(|| reference.get(second).and_then(scalar))
+    text_in(reference, first).or_else(|| text_in(reference, second))
+}
+
+/// A text or a number of an object, as text; empty is absent.
+fn text_in(object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) if text.trim().is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// A number in a text; what is none stays a text, so that the reader refuses it by its name.
@@ -111,7 +121,13 @@ fn as_count(text: String) -> Value {
     text.trim().parse::<u64>().map_or(Value::String(text), Value::from)
 }
 
-/// Numbers of the `state` field as ServiceNow ships them.
+/// Whether a word is a number, alone or in front of its name (`3 - Closed`).
+fn begins_with_number(word: &str) -> bool {
+    let number = word.split_once(" - ").map_or(word, |(number, _)| number);
+    number.trim().parse::<i64>().is_ok()
+}
+
+/// Numbers of the `state` field as ServiceNow ships them for incidents, and the words of all tables.
 fn status(word: &str) -> Option<Status> {
     Some(match word {
         "1" | "new" => Status::New,
@@ -168,8 +184,14 @@ fn translated<T: ClosedWord>(
 
 fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord, settings: &IntakeSettings) {
     let words = &settings.words;
-    let state = text(row, "state", Form::Stored).map(|word| translated(word, &words.status, status));
-    draft.put("/status", "/state", state);
+    let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
+    let is_incident = table.as_deref().is_none_or(|table| word_key(table) == "incident");
+    let state = text(row, "state", Form::Stored).filter(|word| {
+        // Each table numbers its states in its own way. A number that nobody has explained says nothing: without a
+        // status a ticket is decided, never automatic.
+        is_incident || !begins_with_number(word) || lookup(&words.status, word).is_some()
+    });
+    draft.put("/status", "/state", state.map(|word| translated(word, &words.status, status)));
     for (native, source) in [("/impact", "impact"), ("/urgency", "urgency")] {
         let word = text(row, source, Form::Stored).map(|word| translated(word, &words.level, level));
         draft.put(native, &format!("/{source}"), word);
@@ -177,22 +199,41 @@ fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRec
     let contact = text(row, "contact_type", Form::Stored);
     let contact = contact.map(|word| translated(word, &words.channel, |word| Some(channel(word))));
     draft.put("/channel", "/contact_type", contact);
-    let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
     let table = table.map(|table| translated(table, &words.kind, |table| Some(kind(table))));
     draft.put("/kind", "/sys_class_name", table);
 }
 
+/// A time. Where a field has both forms, the stored one is UTC and the other in the zone of whoever read it; a bare
+/// text may be either, which only the configuration knows.
+fn time(row: &Map<String, Value>, name: &str) -> Option<String> {
+    let stored = text(row, name, Form::Stored)?;
+    let forms = row.get(name).and_then(Value::as_object);
+    let has_both = forms.is_some_and(|forms| forms.contains_key("display_value") && text_in(forms, "value").is_some());
+    let utc = if has_both { times::parse(&stored, Some(&TimeZone::UTC)).ok() } else { None };
+    // What is no time stays as it is, so that the reader refuses it by its name.
+    let utc = utc.and_then(|at| Timestamp::from_millisecond(at.0).ok());
+    Some(utc.map_or(stored, |at| at.to_string()))
+}
+
 fn put_times(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord) {
     let first = |names: [&'static str; 2]| {
-        let found = names.into_iter().find_map(|name| Some((name, text(row, name, Form::Stored)?)));
+        let found = names.into_iter().find_map(|name| Some((name, time(row, name)?)));
         found.map_or((names[0], None), |(name, text)| (name, Some(Value::String(text))))
     };
     let (name, opened) = first(["opened_at", "sys_created_on"]);
     draft.put("/created_at", &format!("/{name}"), opened);
-    let updated = text(row, "sys_updated_on", Form::Stored);
+    let updated = time(row, "sys_updated_on");
     // The Stream Producer's own time stands in: it orders revisions as well, a minute later.
     let collected = || header(record, "collection_timestamp_ms").and_then(times::epoch_as_text);
     draft.put("/updated_at", "/sys_updated_on", updated.or_else(collected).map(Value::String));
+}
+
+/// Whether the row was edited after its creation; `None` where it says nothing about it.
+fn is_edited(row: &Map<String, Value>) -> Option<bool> {
+    let counted = text(row, "sys_mod_count", Form::Stored).map(|count| count.trim() != "0");
+    let created = text(row, "sys_created_on", Form::Stored);
+    let clocked = created.zip(text(row, "sys_updated_on", Form::Stored)).map(|(created, updated)| created != updated);
+    counted.into_iter().chain(clocked).reduce(|one, other| one || other)
 }
 
 /// The subcategory says more (`wireless`) than the category (`network`).
@@ -225,6 +266,9 @@ fn put_notes(draft: &mut Draft, row: &Map<String, Value>, settings: &IntakeSetti
             notes.extend(journal_entries(&journal, settings));
         }
     }
+    // A journal is written after the creation, and its times are of another clock than the record's: of the zone of
+    // whoever read it.
+    draft.has_human_note = notes.iter().any(|note| note["author_kind"] == HUMAN);
     if !notes.is_empty() {
         draft.put("/notes", "/work_notes", Some(Value::Array(notes)));
     }
@@ -244,12 +288,24 @@ fn journal_entries(journal: &str, settings: &IntakeSettings) -> Vec<Value> {
     }
     let as_note = |(head, text): (Option<(String, String)>, String)| match head {
         Some((at, author)) => {
-            let author_kind = if word_key(&author).starts_with("system") { "system" } else { "human" };
+            let author_kind = author_kind(&author, settings);
             json!({ "at": at, "author": author, "author_kind": author_kind, "text": text })
         }
-        None => json!({ "author_kind": "human", "text": text }),
+        None => json!({ "author_kind": HUMAN, "text": text }),
     };
-    entries.into_iter().map(as_note).collect()
+    let has_text = |(_, text): &(Option<(String, String)>, String)| !text.trim().is_empty();
+    entries.into_iter().filter(has_text).map(as_note).collect()
+}
+
+/// `system` is the journal's own author; `System Administrator` is a person.
+fn author_kind(author: &str, settings: &IntakeSettings) -> &'static str {
+    if is_own_user(author, settings) {
+        "noctriage"
+    } else if word_key(author) == "system" || is_machine(author, settings) {
+        "system"
+    } else {
+        HUMAN
+    }
 }
 
 /// `2025-01-31 09:15:00 - Jane Doe (Work notes)`: the time and the author, where the line is such a head.

@@ -22,7 +22,8 @@ pub struct IntakeSettings {
     pub words: WordAliases,
     /// Zone of wall-clock times without one; without it such a time is a dead letter. Default none.
     pub time_zone: Option<TimeZone>,
-    /// User under which noctriage writes into the source; recognises our own changes and notes. Default none.
+    /// User under which noctriage writes into the source; recognises our own changes and notes. Several names (the user,
+    /// and the display name that journals show) are separated by commas; compared without case. Default none.
     pub own_user: Option<String>,
     /// Users of the source that are no people: rules and schedulers. What they change is not a person's work. Compared
     /// without case. Default: `system` for ServiceNow, else none.
