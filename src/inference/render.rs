@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::severity::{SetBy, SourceSeverity};
+use crate::domain::severity::SourceSeverity;
 use crate::domain::ticket::{Alarm, AuthorKind, Note, Ticket};
 use crate::policy::text::normalised;
 
@@ -288,7 +288,7 @@ impl BoundedText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::severity::Severity;
+    use crate::domain::severity::{SetBy, Severity};
     use crate::domain::ticket::{Device, TicketId};
     use crate::domain::time::UtcMillis;
 

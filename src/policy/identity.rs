@@ -166,7 +166,7 @@ fn canonical_severity(severity: &SourceSeverity) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::severity::Severity;
+    use crate::domain::severity::{SetBy, Severity};
     use crate::domain::stage::AutoAction;
     use crate::domain::ticket::Note;
     use crate::domain::time::UtcMillis;
