@@ -2,6 +2,7 @@
 //! holds is the one.
 
 use crate::domain::prediction::{Answer, Prediction};
+use crate::domain::severity::SetBy;
 use crate::domain::stage::Stage;
 use crate::domain::ticket::Ticket;
 
@@ -9,6 +10,7 @@ use super::acting;
 use super::case::{Case, Place, TicketCase};
 use super::decided::{ActionKind, Decided, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion};
 use super::eligibility::{EligibilityInputs, eligibility};
+use super::identity::echo_digest;
 use super::permit::Command;
 use super::queues::queue_of;
 use super::review::{self, Findings};
@@ -90,8 +92,15 @@ fn is_unchanged(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
 /// is gone from the ticket: that is our answer coming back, and no news.
 fn is_same_input(case: &Case<'_>, on: &TicketCase<'_>, memory: &TicketMemory) -> bool {
     let input = Some(case.record.input_digest);
-    let is_our_severity = on.ticket.severity_reported.is_own_answer();
-    memory.last_input_digest == input || (is_our_severity && memory.last_echo_digest == input)
+    if memory.last_input_digest == input {
+        return true;
+    }
+    let severity = &on.ticket.severity_reported;
+    let is_in_our_name = severity.set_by() == Some(SetBy::Noctriage);
+    let is_answer = severity.value().is_some_and(|value| memory.answered == Some(value));
+    // Without the severity: one that raises is part of the input, whoever it is of.
+    let before = memory.last_echo_digest.or(memory.last_input_digest);
+    is_in_our_name && (is_answer || severity.is_own_answer()) && before == Some(echo_digest(on.ticket))
 }
 
 /// Whether a ticket that we resolved has got other input since, or was reopened.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::digest::Digest;
+use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{RelationKind, Ticket, TicketId};
 use crate::domain::time::UtcMillis;
@@ -52,6 +53,8 @@ pub struct Remembered {
     pub outcome: Outcome,
     /// Action.
     pub action: ActionKind,
+    /// The severity that was suggested or written, if any.
+    pub answered: Option<Severity>,
     /// Whether a suggestion went out.
     pub suggested: bool,
     /// Whether a person has the ticket from here on.
@@ -131,6 +134,7 @@ impl Entry {
                     memory.reopen_count = remembered.reopen_count;
                     self.open_critical = remembered.open_critical;
                 }
+                memory.answered = remembered.answered.or(memory.answered);
                 if remembered.suggested {
                     remember_input(&mut memory.suggested_for, remembered.input_digest);
                 }
@@ -172,6 +176,7 @@ impl Entry {
                 person_has_it: false,
                 suggested_for: Vec::new(),
                 acted: Vec::new(),
+                answered: None,
                 ended: false,
                 resolved_by_us: false,
                 review_open: None,
@@ -488,6 +493,7 @@ mod tests {
             decision_id: Digest::of(&offset.to_be_bytes()),
             outcome: Outcome::Decided,
             action: ActionKind::Suggest,
+            answered: None,
             suggested: true,
             handed_to_person: true,
             review: None,

@@ -1,6 +1,7 @@
 //! What the recent view knows about one ticket at the moment of deciding. What it does not know is treated with caution.
 
 use crate::domain::digest::Digest;
+use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
 
 use super::decided::ReviewReason;
@@ -64,6 +65,8 @@ pub struct TicketMemory {
     /// Automatic actions and the input digests they were taken on, oldest first; with [`INPUTS_REMEMBERED_MAX`] of them
     /// the ticket is not acted on again.
     pub acted: Vec<(AutoAction, Digest)>,
+    /// The severity that noctriage last suggested or wrote: the same one coming back in its name is no news.
+    pub answered: Option<Severity>,
     /// Whether its last outcome was `terminal`: if it comes back open, it was reopened, counted by the source or not.
     pub ended: bool,
     /// Whether we set the ticket to resolved.

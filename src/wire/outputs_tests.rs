@@ -217,6 +217,7 @@ fn an_unchanged_ticket_and_a_duplicate_stay_small() {
         person_has_it: false,
         suggested_for: Vec::new(),
         acted: Vec::new(),
+        answered: None,
         ended: false,
         resolved_by_us: false,
         review_open: None,

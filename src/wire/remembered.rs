@@ -24,6 +24,8 @@ impl DecisionRecord {
             Outcome::NotDrawn => true,
             Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => false,
         };
+        let predicted =
+            self.acting_answer().and_then(|answer| answer.prediction.as_ref()).map(|given| given.severity.0);
         Ok(Remembered {
             source_offset: self.source.offset,
             ticket_id,
@@ -34,6 +36,11 @@ impl DecisionRecord {
             decision_id: self.decision_id.0,
             outcome: self.outcome.0,
             action,
+            answered: match action {
+                ActionKind::Auto(_) => Some(Severity::Low),
+                ActionKind::Suggest => predicted,
+                ActionKind::People => None,
+            },
             suggested: self.suggested,
             handed_to_person,
             review: self.review.as_ref().map(|review| (review.state.0, review.reason.0)),

@@ -67,6 +67,7 @@ pub(super) fn remembered() -> TicketMemory {
         person_has_it: false,
         suggested_for: Vec::new(),
         acted: Vec::new(),
+        answered: None,
         ended: false,
         resolved_by_us: false,
         review_open: None,

@@ -5,7 +5,7 @@ use crate::domain::prediction::TicketFault;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{Alarm, Relation, RelationKind, Status, TimeOrigin};
 use crate::policy::decided::{ActionKind, Outcome, Review, ReviewReason, ReviewState, Rule};
-use crate::policy::identity::idempotency_key;
+use crate::policy::identity::{echo_digest, idempotency_key};
 use crate::policy::ruling::{ForbiddenWindow, Grant, SlicePermission, WindowScope};
 use crate::policy::view::INPUTS_REMEMBERED_MAX;
 
@@ -207,16 +207,26 @@ fn a_drawn_ticket_is_predicted_and_its_eligibility_recorded() {
 #[test]
 fn a_severity_that_raises_is_a_sources_even_in_our_name() {
     for raised in [said(Severity::Critical, SetBy::Noctriage), said(Severity::High, SetBy::Noctriage)] {
-        let mut world = World::open().known(|memory| memory.last_echo_digest = Some(INPUT));
+        let mut world = World::open();
+        let before = echo_digest(&world.ticket);
+        world = world.known(|memory| memory.last_echo_digest = Some(before));
         world.ticket.severity_reported = raised;
         let decided = world.decide();
         assert_eq!(decided.outcome, Outcome::Decided, "a source's word must not be swallowed as our echo");
         assert!(decided.command.is_none());
         assert!(decided.rules.contains(&Rule::SourceCritical) || decided.rules.contains(&Rule::SourceHigh));
     }
-    let mut echo = World::open().known(|memory| memory.last_echo_digest = Some(INPUT));
-    echo.ticket.severity_reported = said(Severity::Low, SetBy::Noctriage);
-    assert_eq!(echo.decide().outcome, Outcome::Unchanged, "our own low is no news");
+    let before = echo_digest(&World::open().ticket);
+    let answered = |severity| {
+        let mut echo = World::open().known(|memory| {
+            memory.last_echo_digest = Some(before);
+            memory.answered = Some(severity);
+        });
+        echo.ticket.severity_reported = said(severity, SetBy::Noctriage);
+        echo.decide().outcome
+    };
+    assert_eq!(answered(Severity::Low), Outcome::Unchanged, "our own low is no news");
+    assert_eq!(answered(Severity::Critical), Outcome::Unchanged, "nor is the critical that we suggested");
 }
 
 #[test]
