@@ -475,6 +475,20 @@ fn mapping_and_aliases_reach_the_reader_of_tickets() {
 }
 
 #[test]
+fn machine_users_come_on_top_of_those_of_the_preset() {
+    let users = |text: &str| {
+        let loaded = Site::new(&format!("{MODEL}[source]\n{text}")).load();
+        loaded.settings.intake.machine_users.clone()
+    };
+    let named = "machine_users = [\"event.rule\", \"zabbix\"]\n";
+    assert_eq!(users(""), BTreeSet::new());
+    assert_eq!(users(named), ["event.rule", "zabbix"].map(str::to_owned).into());
+    assert_eq!(users("preset = \"servicenow\"\n"), ["system".to_owned()].into());
+    let both = users(&format!("preset = \"servicenow\"\n{named}"));
+    assert_eq!(both, ["event.rule", "system", "zabbix"].map(str::to_owned).into());
+}
+
+#[test]
 fn mistakes_of_mapping_and_time_zone_name_their_keys() {
     let mistakes = Site::new(&format!(
         "{MODEL}[source]\npreset = \"mapping\"\ntimezone = \"Mars/Olympus\"\n[source.mapping]\ntitel = \"/t\"\nsite = \"site\"\n\

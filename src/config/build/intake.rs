@@ -1,6 +1,6 @@
 //! `[source]`: how records of the source become tickets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -32,7 +32,7 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy) -> IntakeSettin
             level: words(reader, "source.aliases.level"),
         },
         time_zone: time_zone(reader),
-        machine_users: IntakeSettings::for_preset(preset).machine_users,
+        machine_users: machine_users(reader, preset),
         own_user: reader.set_text("source.own_user").map(str::to_owned),
         labels_allowed: labels.into_iter().collect(),
         alertmanager_id_label: reader.set_text("source.alertmanager_id_label").map(str::to_owned),
@@ -44,6 +44,13 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy) -> IntakeSettin
             note_bytes_max: reader.whole("source.note_bytes_max"),
         },
     }
+}
+
+/// Users of the preset and those of the configuration: a site that names its own does not lose the source's.
+fn machine_users(reader: &Reader<'_>, preset: Preset) -> BTreeSet<String> {
+    let mut users = IntakeSettings::for_preset(preset).machine_users;
+    users.extend(reader.texts("source.machine_users"));
+    users
 }
 
 fn mapping(reader: &Reader<'_>, preset: Preset, labels: &[String]) -> Mapping {

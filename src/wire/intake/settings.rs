@@ -25,8 +25,8 @@ pub struct IntakeSettings {
     /// User under which noctriage writes into the source; recognises our own changes and notes. Several names (the user,
     /// and the display name that journals show) are separated by commas; compared without case. Default none.
     pub own_user: Option<String>,
-    /// Users of the source that are no people: rules and schedulers. What they change is not a person's work. Compared
-    /// without case. Default: `system` for ServiceNow, else none.
+    /// Users of the source that are no people: monitoring, rules and schedulers. What they set and change is not a
+    /// person's work; anybody else's is. Compared without case. Default: `system` for ServiceNow, else none.
     pub machine_users: BTreeSet<String>,
     /// Labels (or custom fields) that are kept; everything else is dropped. Default none.
     pub labels_allowed: BTreeSet<String>,
