@@ -200,6 +200,11 @@ fn source(settings: &Settings, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(Weight::Warning, "source.timezone", sentence));
     }
     let stage = settings.rollout.fixed_stage;
+    if intake.machine_users.is_empty() && intake.preset != Preset::Alertmanager {
+        let sentence = "is empty: every user who opens or changes a ticket counts as a person, and what a person has set is \
+                        never written over; name the users of your monitoring and rules";
+        findings.push(Finding::new(Weight::Note, "source.machine_users", sentence));
+    }
     if intake.own_user.is_none() && intake.preset != Preset::Alertmanager {
         let weight = if stage == Stage::Shadow { Weight::Note } else { Weight::Warning };
         let sentence = "is not set; what noctriage writes back is not recognised as its own";

@@ -81,7 +81,11 @@ pub(super) struct Setup {
 
 impl Setup {
     pub(super) fn new(stage: Stage, batch_records_max: usize) -> Self {
-        let intake = IntakeSettings { own_user: Some("noctriage".into()), ..IntakeSettings::default() };
+        let intake = IntakeSettings {
+            own_user: Some("noctriage".into()),
+            machine_users: ["monitoring".to_owned()].into(),
+            ..IntakeSettings::default()
+        };
         Self { settings: settings(batch_records_max), ruling: ruling(stage), intake: Arc::new(intake), rng: None }
     }
 }

@@ -34,6 +34,7 @@ fn come_to_rest(stage: Stage, dialect: Dialect) -> Said {
     };
     bench.setup.intake = Arc::new(IntakeSettings {
         own_user: Some("noctriage".into()),
+        machine_users: ["monitoring".to_owned(), "system".to_owned()].into(),
         time_zone: Some(jiff::tz::TimeZone::UTC),
         ..IntakeSettings::for_preset(preset)
     });

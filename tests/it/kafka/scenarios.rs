@@ -137,7 +137,7 @@ fn commands_name_their_permit_and_never_touch_what_a_source_calls_high() {
     // A threshold far below any that a site would use: what is tested is the path, not the model.
     let more = "[policy]\nthreshold = 0.30\nthreshold_grid = [0.30, 0.95]\ncritical_cut_off = 0.90\nhigh_cap = 0.90\n\
                 [policy.caps]\nactions_per_hour = 1000\narrivals_share = 1.0\n[policy.storm]\ntickets = 1000\n\
-                [source]\npreset = \"servicenow\"\ntimezone = \"UTC\"\n\
+                [source]\npreset = \"servicenow\"\ntimezone = \"UTC\"\nmachine_users = [\"event.rule\"]\n\
                 [rollout]\nfixed_stage = \"auto_triage\"\n[rollout.shares]\nauto_triage = 0.8\n";
     let mut daemon = Daemon::prepare(&broker, "one", Card::Production, more);
     daemon.create_topics(2);
