@@ -72,6 +72,18 @@ enum Command {
 /// Parses the command line and runs the command.
 pub fn main() -> ExitCode {
     let command_line = CommandLine::parse();
+    match command_line.command {
+        // Sockets of theirs may close at any moment: that is an error to handle, not a signal to die of.
+        Command::Demo(_) | Command::Run(_) => {}
+        Command::Init(_)
+        | Command::Check(_)
+        | Command::Topics(_)
+        | Command::Config(_)
+        | Command::Explain(_)
+        | Command::DeadLetters(_)
+        | Command::Model(_)
+        | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
+    }
     let result = match command_line.command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Init(arguments) => init::run(arguments),
@@ -87,6 +99,15 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
+    }
+}
+
+/// `noctriage explain … | head` ends when `head` does, as other tools do, instead of complaining.
+fn end_quietly_with_a_closed_pipe() {
+    #[expect(unsafe_code, reason = "the standard library has no way to ask for the default of SIGPIPE")]
+    // SAFETY: the default disposition of a signal runs no code of ours; nothing else has set a handler for it.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
 }
 
