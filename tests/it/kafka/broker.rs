@@ -45,6 +45,9 @@ pub(crate) fn broker(test: &str) -> Option<Broker> {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     #[expect(clippy::disallowed_methods, reason = "how the test script names the broker")]
     let Ok(brokers) = std::env::var("NOCTRIAGE_TEST_BROKERS") else {
+        #[expect(clippy::disallowed_methods, reason = "how CI says that nothing may be skipped")]
+        let is_required = std::env::var("NOCTRIAGE_REQUIRE_KAFKA").is_ok_and(|value| value == "1");
+        assert!(!is_required, "{test}: NOCTRIAGE_REQUIRE_KAFKA=1, and NOCTRIAGE_TEST_BROKERS names no broker");
         say_skipped(test, "NOCTRIAGE_TEST_BROKERS names no broker; `make test` starts one");
         return None;
     };
