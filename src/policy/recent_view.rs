@@ -168,20 +168,7 @@ impl Entry {
 
     fn empty() -> Self {
         Self {
-            memory: TicketMemory {
-                last_revision: None,
-                last_input_digest: None,
-                last_echo_digest: None,
-                exact_match: None,
-                person_has_it: false,
-                suggested_for: Vec::new(),
-                acted: Vec::new(),
-                answered: None,
-                ended: false,
-                resolved_by_us: false,
-                review_open: None,
-                reopen_count: 0,
-            },
+            memory: TicketMemory::default(),
             exact: VecDeque::new(),
             open_critical: false,
             is_founded: false,

@@ -46,7 +46,7 @@ pub enum History {
 pub const INPUTS_REMEMBERED_MAX: usize = 16;
 
 /// What the view remembers of one ticket.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TicketMemory {
     /// Greatest revision decided.
     pub last_revision: Option<u64>,

@@ -212,16 +212,8 @@ fn an_unchanged_ticket_and_a_duplicate_stay_small() {
     let memory = |exact_match| TicketMemory {
         last_revision: Some(3),
         last_input_digest: Some(identity::input_digest(&ticket)),
-        last_echo_digest: None,
         exact_match,
-        person_has_it: false,
-        suggested_for: Vec::new(),
-        acted: Vec::new(),
-        answered: None,
-        ended: false,
-        resolved_by_us: false,
-        review_open: None,
-        reopen_count: 0,
+        ..TicketMemory::default()
     };
     desk.view.history = History::Known(memory(None));
     let written = desk.write(&ticket);

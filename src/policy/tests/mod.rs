@@ -59,20 +59,7 @@ pub(super) fn surely_low() -> Prediction {
 }
 
 pub(super) fn remembered() -> TicketMemory {
-    TicketMemory {
-        last_revision: Some(0),
-        last_input_digest: Some(OTHER_INPUT),
-        last_echo_digest: None,
-        exact_match: None,
-        person_has_it: false,
-        suggested_for: Vec::new(),
-        acted: Vec::new(),
-        answered: None,
-        ended: false,
-        resolved_by_us: false,
-        review_open: None,
-        reopen_count: 0,
-    }
+    TicketMemory { last_revision: Some(0), last_input_digest: Some(OTHER_INPUT), ..TicketMemory::default() }
 }
 
 /// Where a ticket's own hashes fall: in or out of each draw, `u` of the cohort hash between the bounds.
