@@ -33,7 +33,7 @@ pub struct Arguments {
     /// Directory of the model
     #[arg(long)]
     model: Option<String>,
-    /// What counts as a person's verdict: ticket_system, explicit (kept for the rollout controller)
+    /// What counts as a person's verdict: ticket_system, explicit
     #[arg(long)]
     truth: Option<String>,
     /// User that noctriage writes as in the ticket system
@@ -179,7 +179,7 @@ fn next_steps(config_file: &Path, key_file: &Path, is_key_new: bool, answers: &[
     lines.push(format!("  noctriage check --file tickets.jsonl --config {config}   (what your own tickets become)"));
     lines.push(format!("  noctriage topics create --dry-run --config {config}"));
     lines.push(format!("  noctriage run --config {config}   (starts in shadow: nobody is shown anything)"));
-    lines.push("verdicts.truth and notify.url are kept for the rollout controller; nothing reads them yet".to_owned());
+    lines.push("notify.url is kept for the rollout controller; nothing reads it yet".to_owned());
     lines
 }
 

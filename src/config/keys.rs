@@ -23,6 +23,9 @@ const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "unknown", "c
 const STATUSES: &[&str] = &["new", "in_progress", "on_hold", "resolved", "closed", "cancelled"];
 const LEVELS: &[&str] = &["high", "medium", "low"];
 const TRUTHS: &[&str] = &["undecided", "ticket_system", "explicit"];
+const VERDICT_RULES: &[&str] = &["resolved", "closed"];
+const EVENT_TOPICS: &[&str] = &["tickets", "verdicts"];
+const RATING_SCALES: &[&str] = &["helpful3/v1", "likert5/v1"];
 
 const fn key(
     name: &'static str,
@@ -63,6 +66,8 @@ pub const KEYS: &[Key] = &[
         "Any single blocking request to a broker."),
     key("kafka.topics.tickets", KafkaName, r#""tickets""#, "", NoClock, Restart,
         "Input topic."),
+    key("kafka.topics.verdicts", KafkaName, r#""verdicts""#, "", NoClock, Restart,
+        "What people decided about tickets (noctriage.verdict/v1): written by the label list, `verdicts add` and the site. Keep it for at least 90 days."),
     key("kafka.topics.decisions", KafkaName, r#""noctriage.decisions""#, "", NoClock, Restart,
         "Exactly one outcome per input record; as many partitions as the input topic. Evidence: restrict who reads it."),
     key("kafka.topics.suggestions", KafkaName, r#""noctriage.suggestions""#, "", NoClock, Restart,
@@ -271,7 +276,17 @@ pub const KEYS: &[Key] = &[
         "JSON lines instead of text."),
 
     key("verdicts.truth", Word(TRUTHS), r#""undecided""#, "", NoClock, Restart,
-        "What counts as a person's verdict: events of the ticket system, or an explicit question. Kept for the rollout controller; nothing reads it yet."),
+        "What counts as a person's verdict. ticket_system: what engineers do in the ticket system (preset `servicenow`), by verdicts.rule; explicit: only verdicts that are written as such. undecided: no stage can be earned."),
+    key("verdicts.rule", Word(VERDICT_RULES), r#""resolved""#, "", NoClock, Restart,
+        "Verdict rule of truth `ticket_system`: which event is a person's statement. resolved: a person resolved the ticket; its priority and close code at that moment. closed: the same when a person closed it."),
+    key("verdicts.events", Word(EVENT_TOPICS), r#""tickets""#, "", NoClock, Restart,
+        "Where the events of the ticket system lie: in the input topic, which then must keep them for at least 90 days, or in kafka.topics.verdicts."),
+    key("verdicts.no_work_codes", Texts, "[]", "", NoClock, Restart,
+        "Close codes that say that nobody had to do anything, compared without case. With another code, or with time booked, closing the ticket unseen would have been wrong. []: auto_resolve cannot be earned from the ticket system."),
+    key("verdicts.deadline_hours", Integer(24, 2_160), "72", "hours", Desk, Restart,
+        "How long a verdict may take. A drawn ticket without one after that counts as wrong; set it past the time in which tickets are usually reopened."),
+    key("verdicts.rating_scale", Word(RATING_SCALES), r#""helpful3/v1""#, "", NoClock, Restart,
+        "Scale of root-cause ratings with its version: 0 not helpful, 1 somewhat, 2 helpful; or 1 useless to 5 exactly right. Ratings on the other one are counted and left out."),
     key("notify.url", Text, r#""""#, "", NoClock, Restart,
         "Where transitions are announced (http or https). Kept for the rollout controller; nothing reads it yet."),
 ];

@@ -8,6 +8,7 @@ use crate::domain::time::UtcMillis;
 use crate::policy::ruling::{Policy, QueueRule, WindowScope};
 use crate::policy::slices::{SliceCondition, SliceRule};
 use crate::wire::intake::settings::Preset;
+use crate::wire::verdict::NoWorkCodes;
 
 use super::settings::{Settings, TruthSource};
 
@@ -60,6 +61,7 @@ pub fn findings(settings: &Settings, now: UtcMillis) -> Vec<Finding> {
     actions(settings, &mut findings);
     source(settings, &mut findings);
     kafka(settings, &mut findings);
+    verdicts(settings, &mut findings);
     later(settings, &mut findings);
     findings
 }
@@ -237,11 +239,22 @@ fn kafka(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
-fn later(settings: &Settings, findings: &mut Vec<Finding>) {
-    if settings.later.truth != TruthSource::Undecided {
-        let sentence = "is kept for the rollout controller; nothing reads it yet";
-        findings.push(Finding::new(Weight::Note, "verdicts.truth", sentence));
+fn verdicts(settings: &Settings, findings: &mut Vec<Finding>) {
+    match settings.verdicts.truth {
+        TruthSource::Undecided => {
+            let sentence = "is undecided: no verdict counts, so no stage can be earned; set ticket_system or explicit";
+            findings.push(Finding::new(Weight::Note, "verdicts.truth", sentence));
+        }
+        TruthSource::TicketSystem if settings.verdicts.reader.no_work_codes == NoWorkCodes::default() => {
+            let sentence = "is empty: every close code counts as work, so auto_resolve cannot be earned; name the codes that \
+                            say that nobody had to do anything";
+            findings.push(Finding::new(Weight::Note, "verdicts.no_work_codes", sentence));
+        }
+        TruthSource::TicketSystem | TruthSource::Explicit => {}
     }
+}
+
+fn later(settings: &Settings, findings: &mut Vec<Finding>) {
     if settings.later.notify_url.is_some() {
         let sentence = "is kept for the rollout controller; nothing reads it yet";
         findings.push(Finding::new(Weight::Note, "notify.url", sentence));

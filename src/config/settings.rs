@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::domain::digest::Digest;
 use crate::domain::stage::{Share, Stage};
+use crate::domain::verdict::RatingScale;
 use crate::policy::ruling::{DrawKey, Policy};
 use crate::wire::intake::IntakeSettings;
+use crate::wire::verdict::VerdictSettings;
 
 use super::taxonomy::Taxonomy;
 
@@ -36,6 +38,8 @@ pub struct Settings {
     pub eligibility_base: Digest,
     /// Root causes and severity words of the site.
     pub taxonomy: Arc<Taxonomy>,
+    /// What counts as a person's verdict.
+    pub verdicts: VerdictsSettings,
     /// Kept for the rollout controller; nothing reads it yet.
     pub later: LaterSettings,
     /// Key of the draws.
@@ -76,6 +80,8 @@ pub struct KafkaSettings {
 pub struct TopicNames {
     /// Input.
     pub tickets: String,
+    /// What people decided; belongs to the site, so that a start does not need it.
+    pub verdicts: String,
     /// Exactly one outcome per input record; same number of partitions as `tickets`.
     pub decisions: String,
     /// To show.
@@ -196,13 +202,19 @@ pub struct LogSettings {
     pub json: bool,
 }
 
-/// Accepted and kept for the rollout controller; nothing reads it yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaterSettings {
-    /// What counts as a person's verdict.
+/// What counts as a person's verdict, and where it is found.
+#[derive(Clone, Debug)]
+pub struct VerdictsSettings {
+    /// Declared by the site.
     pub truth: TruthSource,
-    /// Where transitions are announced; `None`: nowhere.
-    pub notify_url: Option<String>,
+    /// The reader of verdicts; its rule is set exactly where the truth is the ticket system.
+    pub reader: Arc<VerdictSettings>,
+    /// Where the events of the ticket system lie; `None`: they are not read.
+    pub events: Option<EventTopic>,
+    /// How long a verdict may take (desk time). Default 72 h.
+    pub deadline: Duration,
+    /// The one scale of root-cause ratings.
+    pub rating_scale: RatingScale,
 }
 
 /// What counts as a person's verdict.
@@ -214,4 +226,20 @@ pub enum TruthSource {
     TicketSystem,
     /// An explicit question in the day's label list.
     Explicit,
+}
+
+/// Where the events of the ticket system lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventTopic {
+    /// In the input topic.
+    Tickets,
+    /// Among the verdicts.
+    Verdicts,
+}
+
+/// Accepted and kept for the rollout controller; nothing reads it yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaterSettings {
+    /// Where transitions are announced; `None`: nowhere.
+    pub notify_url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The nouns of the trade: ticket, severity, prediction, stage. Values only; no clock, no file, no network.
+//! The nouns of the trade: ticket, severity, prediction, stage, verdict. Values only; no clock, no file, no network.
 
 pub mod digest;
 pub mod prediction;
@@ -7,3 +7,4 @@ pub mod severity;
 pub mod stage;
 pub mod ticket;
 pub mod time;
+pub mod verdict;

@@ -107,6 +107,9 @@ pub struct Basis {
     /// Eligibility per action; absent without a prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eligibility: Option<PerAction<EligibilityRecord>>,
+    /// Queue that the table of the policy gives for the acting answer, shown or not; absent where no row matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// Digests of what was in force.
     pub digests: Digests,
     /// What eligibility and slices read of the ticket, except text and names; absent without a ticket.

@@ -15,23 +15,23 @@ use settings::Preset;
 mod alertmanager;
 #[cfg(test)]
 mod bad_input_tests;
-mod draft;
-mod envelope;
+pub(super) mod draft;
+pub(super) mod envelope;
 pub mod explain;
-mod fields;
+pub(super) mod fields;
 #[cfg(test)]
 mod golden_tests;
-mod json;
-mod mapped;
+pub(super) mod json;
+pub(super) mod mapped;
 pub mod mapping;
-mod native;
+pub(super) mod native;
 mod parts;
 mod reason;
-mod servicenow;
+pub(super) mod servicenow;
 #[cfg(test)]
 mod servicenow_tests;
 pub mod settings;
-mod times;
+pub(super) mod times;
 #[cfg(test)]
 mod who_tests;
 

@@ -6,6 +6,7 @@ use crate::domain::prediction::{Answer, ModelRole, Prediction};
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::policy::decided::{ActionKind, Decided, Outcome, Review, ReviewReason, Suggestion};
 use crate::policy::permit::Command;
+use crate::policy::queues::queue_of;
 use crate::policy::ruling::{Moment, Ruling};
 use crate::policy::{Event, RecordFacts, identity};
 
@@ -226,6 +227,10 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
         draws: draws_record(draws),
         answers: record.answers.iter().map(answer_record).collect(),
         eligibility: eligibility.as_ref().map(|both| per_action(&both.each_ref().map(eligibility_record))),
+        queue: record
+            .ticket()
+            .zip(record.acting_prediction())
+            .and_then(|(ticket, prediction)| queue_of(policy, ticket, prediction)),
         digests: Digests {
             config: HexDigest(record.ruling.config_digest),
             policy: HexDigest(policy.policy_digest),

@@ -8,17 +8,19 @@ use super::decision::DecisionRecord;
 use super::review::ReviewRecord;
 use super::suggestion::SuggestionRecord;
 use super::ticket_schema::NativeTicket;
+use super::verdict::VerdictRecord;
 
 /// Names of all schemas, as `config schema NAME` takes them.
-pub const NAMES: [&str; 6] = ["ticket", "decision", "suggestion", "command", "review", "dead-letter"];
+pub const NAMES: [&str; 7] = ["ticket", "verdict", "decision", "suggestion", "command", "review", "dead-letter"];
 
 /// The schema of one kind of record, as indented JSON with a final newline; `None` for a name not in [`NAMES`].
 ///
-/// The ticket's says what may be sent; the others say what is written.
+/// Those of ticket and verdict say what may be sent; the others say what is written.
 pub fn by_name(name: &str) -> Option<String> {
     let (read, written) = (SchemaSettings::draft2020_12(), SchemaSettings::draft2020_12().for_serialize());
     match name {
         "ticket" => Some(schema_of::<NativeTicket>(read)),
+        "verdict" => Some(schema_of::<VerdictRecord>(read)),
         "decision" => Some(schema_of::<DecisionRecord>(written)),
         "suggestion" => Some(schema_of::<SuggestionRecord>(written)),
         "command" => Some(schema_of::<CommandRecord>(written)),
@@ -59,6 +61,6 @@ mod tests {
 
     #[test]
     fn an_unknown_name_has_no_schema() {
-        assert_eq!(by_name("verdict"), None);
+        assert_eq!(by_name("verdicts"), None);
     }
 }

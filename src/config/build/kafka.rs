@@ -76,6 +76,7 @@ fn topics(reader: &Reader<'_>) -> TopicNames {
     };
     TopicNames {
         tickets: name("kafka.topics.tickets"),
+        verdicts: name("kafka.topics.verdicts"),
         decisions: name("kafka.topics.decisions"),
         suggestions: name("kafka.topics.suggestions"),
         commands: name("kafka.topics.commands"),

@@ -6,6 +6,7 @@ mod intake;
 mod kafka;
 mod policy;
 mod service;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub(super) fn settings(reader: &Reader<'_>) -> Settings {
     Settings {
         kafka: kafka::settings(reader),
         policy: Arc::new(policy::settings(reader, &taxonomy, base)),
+        verdicts: verdicts::settings(reader, &intake, draw_key),
         intake,
         rollout: service::rollout(reader),
         inference: service::inference(reader),

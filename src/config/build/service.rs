@@ -1,4 +1,4 @@
-//! `[rollout]`, `[model]`, `[triage]`, `[admin]`, `[log]`, `[verdicts]`, `[notify]`.
+//! `[rollout]`, `[model]`, `[triage]`, `[admin]`, `[log]`, `[notify]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::config::reader::Reader;
 use crate::config::settings::{
     AdminSettings, DeviceChoice, InferenceSettings, LaterSettings, LogSettings, RolloutSettings, TriageSettings,
-    TruthSource,
 };
 use crate::domain::stage::Share;
 
@@ -115,10 +114,5 @@ pub(super) fn later(reader: &Reader<'_>) -> LaterSettings {
     if notify_url.is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
         reader.mistake("notify.url", "is not a URL that starts with https:// or http://");
     }
-    let truth = match reader.text("verdicts.truth") {
-        "ticket_system" => TruthSource::TicketSystem,
-        "explicit" => TruthSource::Explicit,
-        _ => TruthSource::Undecided,
-    };
-    LaterSettings { truth, notify_url: notify_url.map(str::to_owned) }
+    LaterSettings { notify_url: notify_url.map(str::to_owned) }
 }

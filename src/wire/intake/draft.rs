@@ -9,20 +9,20 @@ use serde_json::{Map, Value};
 
 /// Where the fields of a native ticket come from.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origins {
+pub(in crate::wire) struct Origins {
     /// Pointer in front of all others: `/data` inside a structured CloudEvent.
-    pub(super) prefix: &'static str,
+    pub(in crate::wire) prefix: &'static str,
     /// Native pointer → pointer in the source, for every field that was looked for.
     looked_for: BTreeMap<&'static str, String>,
     /// Native pointers of labels, whose names only the configuration knows.
     labels: BTreeMap<String, String>,
     /// Pointers of the source that gave a value, and the native pointer they went to.
-    pub(super) used: BTreeSet<(String, String)>,
+    pub(in crate::wire) used: BTreeSet<(String, String)>,
 }
 
 impl Origins {
     /// How an error names a native field: by its place in the source.
-    pub(super) fn of(&self, native: &str) -> String {
+    pub(in crate::wire) fn of(&self, native: &str) -> String {
         let exact = self.looked_for.get(native).or_else(|| self.labels.get(native));
         let above = || {
             let containers = self
@@ -38,27 +38,27 @@ impl Origins {
 
 /// A native ticket in the making.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Draft {
+pub(in crate::wire) struct Draft {
     /// Native JSON.
-    pub(super) ticket: Map<String, Value>,
+    pub(in crate::wire) ticket: Map<String, Value>,
     /// Where it came from.
-    pub(super) origins: Origins,
+    pub(in crate::wire) origins: Origins,
     /// Whether the record was edited after its creation, where a preset knows better than revision and times say:
     /// `ServiceNow` opens a ticket when its form is opened and creates it when the form is sent.
-    pub(super) is_edited: Option<bool>,
+    pub(in crate::wire) is_edited: Option<bool>,
     /// Whether a person has written a note after the creation, whatever the notes' times say.
-    pub(super) has_human_note: bool,
+    pub(in crate::wire) has_human_note: bool,
 }
 
 impl Draft {
     /// Sets a native field (`/title`, `/device/name`) from a place of the source; nothing there sets nothing.
-    pub(super) fn put(&mut self, native: &'static str, source: &str, value: Option<Value>) {
+    pub(in crate::wire) fn put(&mut self, native: &'static str, source: &str, value: Option<Value>) {
         self.origins.looked_for.insert(native, source.to_owned());
         self.insert(native, source, value);
     }
 
     /// Sets a label.
-    pub(super) fn put_label(&mut self, name: &str, source: &str, value: Option<Value>) {
+    pub(in crate::wire) fn put_label(&mut self, name: &str, source: &str, value: Option<Value>) {
         let native = format!("/labels/{}", escaped(name));
         self.origins.labels.insert(native.clone(), source.to_owned());
         if let Some(value) = value.filter(|value| !value.is_null()) {
@@ -88,7 +88,7 @@ impl Draft {
     }
 
     /// Adds a relation to another ticket.
-    pub(super) fn put_relation(&mut self, kind: &str, source: &str, ticket_id: Option<String>) {
+    pub(in crate::wire) fn put_relation(&mut self, kind: &str, source: &str, ticket_id: Option<String>) {
         self.origins.looked_for.entry("/relations").or_insert_with(|| source.to_owned());
         let Some(ticket_id) = ticket_id else { return };
         self.origins.used.insert((source.to_owned(), "/relations".to_owned()));
@@ -100,6 +100,6 @@ impl Draft {
 }
 
 /// A name as a token of a JSON Pointer (RFC 6901 §3).
-pub(super) fn escaped(name: &str) -> String {
+pub(in crate::wire) fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -9,18 +9,18 @@ use super::settings::IntakeLimits;
 
 /// The JSON inside the envelope.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(in crate::wire) struct Opened {
     /// The ticket as its source writes it.
-    pub(super) payload: Value,
+    pub(in crate::wire) payload: Value,
     /// Pointer of the payload inside the value.
-    pub(super) prefix: &'static str,
+    pub(in crate::wire) prefix: &'static str,
 }
 
 /// Headers that together say that a record is a CloudEvent in binary mode.
 const BINARY_MODE: [&str; 4] = ["ce_specversion", "ce_id", "ce_source", "ce_type"];
 
 /// First header of a name, as text; names of headers are compared without case.
-pub(super) fn header<'record>(record: &'record RawRecord, name: &str) -> Option<&'record str> {
+pub(in crate::wire) fn header<'record>(record: &'record RawRecord, name: &str) -> Option<&'record str> {
     let (_, value) = record.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
     std::str::from_utf8(value).ok().map(str::trim)
 }
@@ -29,7 +29,11 @@ pub(super) fn header<'record>(record: &'record RawRecord, name: &str) -> Option<
 ///
 /// # Errors
 /// Binary framing, no JSON, or an envelope that this reader does not know.
-pub(super) fn open(record: &RawRecord, value: &[u8], limits: &IntakeLimits) -> Result<Opened, DeadLetterReason> {
+pub(in crate::wire) fn open(
+    record: &RawRecord,
+    value: &[u8],
+    limits: &IntakeLimits,
+) -> Result<Opened, DeadLetterReason> {
     let unframed = strip_framing(record, value)?;
     let payload = json::parse(unframed.bytes, limits.nesting_max).map_err(|reason| match &unframed.framed {
         Some(schema) if reason.class != DeadLetterClass::TooDeep => binary_framing(schema),

@@ -15,22 +15,22 @@ use super::settings::{IntakeSettings, lookup, word_key};
 use super::times::{self, TimeProblem};
 
 /// Bytes of a short field: names, categories, sites, identifiers of things. Longer ones are cut and flagged.
-pub(super) const SHORT_BYTES_MAX: usize = 256;
+pub(in crate::wire) const SHORT_BYTES_MAX: usize = 256;
 
 /// What all fields of one record share.
-pub(super) struct Reading<'record> {
-    pub(super) settings: &'record IntakeSettings,
-    pub(super) origins: &'record Origins,
+pub(in crate::wire) struct Reading<'record> {
+    pub(in crate::wire) settings: &'record IntakeSettings,
+    pub(in crate::wire) origins: &'record Origins,
     /// Raised when any text was cut to its bound.
-    pub(super) was_cut: Cell<bool>,
+    pub(in crate::wire) was_cut: Cell<bool>,
 }
 
 /// One object of the ticket and its place.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'record> {
-    pub(super) reading: &'record Reading<'record>,
-    pub(super) map: &'record Map<String, Value>,
-    pub(super) pointer: &'record str,
+pub(in crate::wire) struct Fields<'record> {
+    pub(in crate::wire) reading: &'record Reading<'record>,
+    pub(in crate::wire) map: &'record Map<String, Value>,
+    pub(in crate::wire) pointer: &'record str,
 }
 
 type Read<T> = Result<T, DeadLetterReason>;
@@ -41,24 +41,24 @@ impl<'record> Fields<'record> {
     }
 
     /// Native pointer of a field.
-    pub(super) fn pointer_of(&self, name: &str) -> String {
+    pub(in crate::wire) fn pointer_of(&self, name: &str) -> String {
         format!("{}/{}", self.pointer, escaped(name))
     }
 
     /// A field that is not what it should be.
-    pub(super) fn invalid(&self, name: &str, problem: &str) -> DeadLetterReason {
+    pub(in crate::wire) fn invalid(&self, name: &str, problem: &str) -> DeadLetterReason {
         let place = self.reading.origins.of(&self.pointer_of(name));
         DeadLetterReason::new(DeadLetterClass::InvalidField, format!("{place}: {problem}"))
     }
 
     /// A field that must be there and is not.
-    pub(super) fn missing(&self, name: &str, advice: &str) -> DeadLetterReason {
+    pub(in crate::wire) fn missing(&self, name: &str, advice: &str) -> DeadLetterReason {
         let place = self.reading.origins.of(&self.pointer_of(name));
         DeadLetterReason::new(DeadLetterClass::MissingField, format!("{place} is missing: {advice}"))
     }
 
     /// The text as it stands; the empty one is absent.
-    pub(super) fn raw_text(&self, name: &str) -> Read<Option<&'record str>> {
+    pub(in crate::wire) fn raw_text(&self, name: &str) -> Read<Option<&'record str>> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
@@ -68,18 +68,18 @@ impl<'record> Fields<'record> {
     }
 
     /// A text in one line, at most [`SHORT_BYTES_MAX`] bytes.
-    pub(super) fn short(&self, name: &str) -> Read<Option<String>> {
+    pub(in crate::wire) fn short(&self, name: &str) -> Read<Option<String>> {
         self.line(name, SHORT_BYTES_MAX)
     }
 
     /// A text in one line.
-    pub(super) fn line(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
+    pub(in crate::wire) fn line(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
         let text = self.raw_text(name)?.map(|text| one_line(self.cut(text, bytes_max)));
         Ok(text.filter(|text| !text.is_empty()))
     }
 
     /// A text in lines.
-    pub(super) fn block(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
+    pub(in crate::wire) fn block(&self, name: &str, bytes_max: usize) -> Read<Option<String>> {
         let text = self.raw_text(name)?.map(|text| many_lines(self.cut(text, bytes_max)));
         Ok(text.filter(|text| !text.is_empty()))
     }
@@ -93,7 +93,7 @@ impl<'record> Fields<'record> {
     }
 
     /// A number of 0 or more without fraction.
-    pub(super) fn count(&self, name: &str) -> Read<Option<u64>> {
+    pub(in crate::wire) fn count(&self, name: &str) -> Read<Option<u64>> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Number(number)) if number.is_u64() => Ok(number.as_u64()),
@@ -102,13 +102,13 @@ impl<'record> Fields<'record> {
     }
 
     /// A number of 0 or more that fits into 32 bits.
-    pub(super) fn small_count(&self, name: &str) -> Read<Option<u32>> {
+    pub(in crate::wire) fn small_count(&self, name: &str) -> Read<Option<u32>> {
         let Some(count) = self.count(name)? else { return Ok(None) };
         u32::try_from(count).map(Some).map_err(|_| self.invalid(name, "the number is too large"))
     }
 
     /// Yes or no; absent is no.
-    pub(super) fn flag(&self, name: &str) -> Read<bool> {
+    pub(in crate::wire) fn flag(&self, name: &str) -> Read<bool> {
         match self.value(name) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
@@ -117,7 +117,7 @@ impl<'record> Fields<'record> {
     }
 
     /// A time.
-    pub(super) fn time(&self, name: &str) -> Read<Option<UtcMillis>> {
+    pub(in crate::wire) fn time(&self, name: &str) -> Read<Option<UtcMillis>> {
         let Some(text) = self.raw_text(name)? else { return Ok(None) };
         times::parse(text, self.reading.settings.time_zone.as_ref()).map(Some).map_err(|problem| match problem {
             TimeProblem::Unreadable => self.invalid(name, "a time as in RFC 3339 is expected"),
@@ -126,7 +126,7 @@ impl<'record> Fields<'record> {
     }
 
     /// A word of a closed list that a wrong guess would harm.
-    pub(super) fn word<T: ClosedWord>(&self, name: &str, aliases: &BTreeMap<String, T>) -> Read<Option<T>> {
+    pub(in crate::wire) fn word<T: ClosedWord>(&self, name: &str, aliases: &BTreeMap<String, T>) -> Read<Option<T>> {
         let Some(text) = self.raw_text(name)? else { return Ok(None) };
         let known = lookup(aliases, text).or_else(|| T::from_word(&word_key(text)));
         let expected = || {
@@ -137,7 +137,7 @@ impl<'record> Fields<'record> {
     }
 
     /// A word of a list that has a place for everything else.
-    pub(super) fn word_or<T: ClosedWord>(
+    pub(in crate::wire) fn word_or<T: ClosedWord>(
         &self,
         name: &str,
         aliases: &BTreeMap<String, T>,
@@ -148,7 +148,7 @@ impl<'record> Fields<'record> {
     }
 
     /// An object inside this one.
-    pub(super) fn object(&self, name: &str) -> Read<Option<&'record Map<String, Value>>> {
+    pub(in crate::wire) fn object(&self, name: &str) -> Read<Option<&'record Map<String, Value>>> {
         match self.value(name) {
             None => Ok(None),
             Some(Value::Object(map)) => Ok(Some(map)),
@@ -157,7 +157,7 @@ impl<'record> Fields<'record> {
     }
 
     /// A list inside this object; absent is empty.
-    pub(super) fn list(&self, name: &str) -> Read<&'record [Value]> {
+    pub(in crate::wire) fn list(&self, name: &str) -> Read<&'record [Value]> {
         match self.value(name) {
             None => Ok(&[]),
             Some(Value::Array(items)) => Ok(items),
@@ -167,7 +167,7 @@ impl<'record> Fields<'record> {
 }
 
 /// What a JSON value is, for an error message.
-pub(super) const fn type_of(value: &Value) -> &'static str {
+pub(in crate::wire) const fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
@@ -179,7 +179,7 @@ pub(super) const fn type_of(value: &Value) -> &'static str {
 }
 
 /// Control characters, line ends included, become spaces.
-pub(super) fn one_line(text: &str) -> String {
+pub(in crate::wire) fn one_line(text: &str) -> String {
     let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     line.trim().to_owned()
 }

@@ -8,7 +8,7 @@ use super::reason::{DeadLetterClass, DeadLetterReason};
 ///
 /// # Errors
 /// Not UTF-8, nested too deep, or not JSON; the sentence names the position and quotes nothing.
-pub(super) fn parse(bytes: &[u8], nesting_max: usize) -> Result<Value, DeadLetterReason> {
+pub(in crate::wire) fn parse(bytes: &[u8], nesting_max: usize) -> Result<Value, DeadLetterReason> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         DeadLetterReason::new(

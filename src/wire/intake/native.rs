@@ -261,11 +261,11 @@ fn user(name: &str, settings: &IntakeSettings) -> User {
     }
 }
 
-pub(super) fn is_own_user(user: &str, settings: &IntakeSettings) -> bool {
+pub(in crate::wire) fn is_own_user(user: &str, settings: &IntakeSettings) -> bool {
     settings.own_user.as_deref().is_some_and(|names| names.split(',').any(|own| same_user(own, user)))
 }
 
-pub(super) fn is_machine(user: &str, settings: &IntakeSettings) -> bool {
+pub(in crate::wire) fn is_machine(user: &str, settings: &IntakeSettings) -> bool {
     settings.machine_users.iter().any(|machine| same_user(machine, user))
 }
 

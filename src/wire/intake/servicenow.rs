@@ -19,7 +19,7 @@ use super::settings::{IntakeSettings, lookup, word_key};
 use super::times;
 
 /// Whether the Stream Producer says that the record is gone.
-pub(super) fn is_deletion(record: &RawRecord) -> bool {
+pub(in crate::wire) fn is_deletion(record: &RawRecord) -> bool {
     header(record, "action").is_some_and(|action| action.eq_ignore_ascii_case("delete"))
 }
 
@@ -28,7 +28,7 @@ const HUMAN: &str = "human";
 
 /// Which form of a field is wanted.
 #[derive(Clone, Copy)]
-enum Form {
+pub(in crate::wire) enum Form {
     /// What people read: names.
     Display,
     /// What the database holds: codes and ids.
@@ -39,7 +39,11 @@ enum Form {
 ///
 /// # Errors
 /// A value that is no single record.
-pub(super) fn draft(payload: &Value, record: &RawRecord, settings: &IntakeSettings) -> Result<Draft, DeadLetterReason> {
+pub(in crate::wire) fn draft(
+    payload: &Value,
+    record: &RawRecord,
+    settings: &IntakeSettings,
+) -> Result<Draft, DeadLetterReason> {
     let Some(row) = row(payload) else {
         let detail = "a ServiceNow record is a JSON object, plain or as /result: publish one record per Kafka record";
         return Err(DeadLetterReason::new(DeadLetterClass::InvalidField, detail));
@@ -68,7 +72,8 @@ pub(super) fn draft(payload: &Value, record: &RawRecord, settings: &IntakeSettin
     Ok(draft)
 }
 
-fn row(payload: &Value) -> Option<&Map<String, Value>> {
+/// The record itself, plain or inside `result`.
+pub(in crate::wire) fn row(payload: &Value) -> Option<&Map<String, Value>> {
     match payload.get("result") {
         Some(result) => result.as_object(),
         None => payload.as_object(),
@@ -97,7 +102,7 @@ const RELATIONS: [(&str, &str); 4] =
     [("parent_incident", "parent"), ("parent", "parent"), ("problem_id", "caused_by"), ("caused_by", "caused_by")];
 
 /// A field as text in the wanted form, or in the other where it has one form alone; empty is absent.
-fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
+pub(in crate::wire) fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
     let Some(reference) = row.get(name)?.as_object() else { return text_in(row, name) };
     let (first, second) = match form {
         Form::Display => ("display_value", "value"),
@@ -205,7 +210,7 @@ fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRec
 
 /// A time. Where a field has both forms, the stored one is UTC and the other in the zone of whoever read it; a bare
 /// text may be either, which only the configuration knows.
-fn time(row: &Map<String, Value>, name: &str) -> Option<String> {
+pub(in crate::wire) fn time(row: &Map<String, Value>, name: &str) -> Option<String> {
     let stored = text(row, name, Form::Stored)?;
     let forms = row.get(name).and_then(Value::as_object);
     let has_both = forms.is_some_and(|forms| forms.contains_key("display_value") && text_in(forms, "value").is_some());

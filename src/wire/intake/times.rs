@@ -8,7 +8,7 @@ use crate::domain::time::UtcMillis;
 
 /// Why a text is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeProblem {
+pub(in crate::wire) enum TimeProblem {
     /// Nobody can read it.
     Unreadable,
     /// A wall-clock time without a zone, and no zone is configured.
@@ -17,7 +17,7 @@ pub(super) enum TimeProblem {
 
 /// Reads a time. A wall-clock time that a clock shows twice (or never) at a change of summer time is read as most
 /// calendars do: the earlier (or the later) instant.
-pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<UtcMillis, TimeProblem> {
+pub(in crate::wire) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<UtcMillis, TimeProblem> {
     let text = text.trim();
     // A date alone is no time: midnight would be a guess.
     if text.len() > 64 || !text.contains(':') {
@@ -34,7 +34,7 @@ pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<UtcMillis, Ti
 
 /// Seconds or milliseconds since 1970, told apart by their number of digits: ten are seconds (years 2001 to 2286),
 /// thirteen are milliseconds. As RFC 3339; `None` for anything else.
-pub(super) fn epoch_as_text(digits: &str) -> Option<String> {
+pub(in crate::wire) fn epoch_as_text(digits: &str) -> Option<String> {
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     let milliseconds = match digits.len() {
         10 if is_number => digits.parse::<i64>().ok()? * 1000,

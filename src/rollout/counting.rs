@@ -1,0 +1,281 @@
+//! Which tickets count for an account, in which order, and which of them are wrong.
+//!
+//! Only drawn tickets count. Of a group (parent incident, else fingerprint) only the first in 24 hours, and at most five
+//! of one fingerprint: fifty tickets of one storm are one piece of evidence. The order is that of the tickets, not of the
+//! verdicts, and it ends at the first ticket still inside its deadline: wrong answers that are found late must not be
+//! overtaken by right ones that are confirmed early. A missing verdict is wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::digest::Digest;
+use crate::domain::prediction::ModelRole;
+use crate::domain::probability::Probability;
+use crate::domain::stage::AutoAction;
+use crate::domain::ticket::TicketId;
+use crate::domain::time::UtcMillis;
+
+use super::decision::{ModelKey, TicketDecision};
+use super::evidence::{Evidence, TicketEvidence};
+use super::feed::FeedGaps;
+use super::log::{Appended, Cut};
+use super::settle::{Final, Settlement};
+use super::wrong::{Permission, Proposal, Wrong};
+
+/// Of a group one ticket counts in this time (desk time, 24 h). Half of it would count a storm that lasts a day twice.
+const GROUP_MS: i64 = 24 * 3_600_000;
+
+/// Tickets of one fingerprint that count for one account. More would let one recurring template earn a stage alone.
+const PER_FINGERPRINT_MAX: u32 = 5;
+
+/// What an account is about, but for its attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountKey {
+    /// Permission slice.
+    pub slice: Arc<str>,
+    /// What may be earned.
+    pub permission: Permission,
+    /// Whose answers.
+    pub model: Arc<ModelKey>,
+    /// Digest of all that decides eligibility except the threshold.
+    pub eligibility_digest: Digest,
+    /// Confidence needed. Not read for [`Permission::Suggest`], where every answered ticket counts.
+    pub threshold: Probability,
+}
+
+impl AccountKey {
+    /// What the model would have done with the ticket, if this decision is one that the account is about (W holds).
+    fn proposal<'decision>(&self, decision: &'decision TicketDecision) -> Option<Proposal<'decision>> {
+        let is_of_account =
+            decision.is_drawn && decision.slice == self.slice && decision.eligibility_digest == self.eligibility_digest;
+        let answer = decision.answer_of(&self.model).filter(|_| is_of_account)?;
+        let is_eligible = match self.permission {
+            Permission::Suggest => true,
+            // Eligibility is recorded for the acting model alone.
+            Permission::Auto(action) => {
+                answer.role == ModelRole::Acting && decision.reaches(action, self.threshold.get())
+            }
+        };
+        let proposal = |severity| Proposal { permission: self.permission, severity, queue: decision.queue.as_deref() };
+        answer.severity.filter(|_| is_eligible).map(proposal)
+    }
+}
+
+/// What is the same for all accounts of a site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountingRules {
+    /// How long a verdict may take, in milliseconds of desk time.
+    pub deadline_ms: i64,
+    /// Times in which the feed of verdicts was down.
+    pub gaps: FeedGaps,
+}
+
+impl CountingRules {
+    /// The rules at an instant of desk time; the gaps are those of all verdicts in the evidence.
+    pub fn at(evidence: &Evidence, deadline_ms: i64, now: UtcMillis) -> Self {
+        let verdicts = evidence.tickets().flat_map(|(_, ticket)| ticket.verdicts());
+        let gaps = FeedGaps::find(verdicts.map(|recorded| recorded.value.decided_at), now);
+        Self { deadline_ms, gaps }
+    }
+}
+
+/// Why a ticket in W does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// Another ticket of its group has counted within 24 hours.
+    SameGroup,
+    /// Five tickets of its fingerprint have counted.
+    FingerprintLimit,
+    /// A person had worked on the revision, or had stated their verdict, before it was decided.
+    LateDecision,
+    /// It ended without a person.
+    NoVerdictDue,
+    /// It was decided while the feed of verdicts was down.
+    FeedGap,
+}
+
+impl LeftOut {
+    /// All reasons.
+    pub const ALL: [Self; 5] =
+        [Self::SameGroup, Self::FingerprintLimit, Self::LateDecision, Self::NoVerdictDue, Self::FeedGap];
+
+    /// The word used in records, metrics and screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SameGroup => "same_group",
+            Self::FingerprintLimit => "fingerprint_limit",
+            Self::LateDecision => "late_decision",
+            Self::NoVerdictDue => "no_verdict_due",
+            Self::FeedGap => "feed_gap",
+        }
+    }
+}
+
+/// A ticket that counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CountedTicket {
+    /// Which.
+    pub ticket_id: TicketId,
+    /// Its place in the order.
+    pub order: Appended,
+    /// When the counted decision was made (desk time).
+    pub decided_at: UtcMillis,
+    /// Why it is wrong; `None`: right.
+    pub wrong: Option<Wrong>,
+}
+
+/// What an account rests on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountCount {
+    /// In order.
+    pub counted: Vec<CountedTicket>,
+    /// How many do not count, by reason.
+    pub left_out: BTreeMap<LeftOut, u64>,
+    /// Behind the first ticket that is still inside its deadline.
+    pub waiting: u64,
+}
+
+impl AccountCount {
+    /// Number of tickets that count.
+    pub fn n(&self) -> u64 {
+        self.counted.len() as u64
+    }
+
+    /// How many of them are wrong.
+    pub fn wrong(&self) -> u64 {
+        self.counted.iter().filter(|ticket| ticket.wrong.is_some()).count() as u64
+    }
+
+    /// How many of them are wrong for one reason; with [`Wrong::NoVerdict`]: only because nobody answered.
+    pub fn wrong_because(&self, reason: Wrong) -> u64 {
+        self.counted.iter().filter(|ticket| ticket.wrong == Some(reason)).count() as u64
+    }
+
+    /// How many do not count for one reason.
+    pub fn left_out_because(&self, reason: LeftOut) -> u64 {
+        self.left_out.get(&reason).copied().unwrap_or_default()
+    }
+
+    /// Share of late decisions among those that were due to count, 0 to 1; above 2 % promotion waits. `None`: there are
+    /// none at all.
+    pub fn late_decision_share(&self) -> Option<f64> {
+        let late = self.left_out_because(LeftOut::LateDecision);
+        let all = self.n() + late;
+        (all > 0).then(|| late as f64 / all as f64)
+    }
+}
+
+/// Counts an account: of tickets first decided behind the cut `after`, at an instant of desk time.
+pub fn count(
+    evidence: &Evidence,
+    account: &AccountKey,
+    rules: &CountingRules,
+    after: &Cut,
+    now: UtcMillis,
+) -> AccountCount {
+    let mut candidates: Vec<Candidate<'_>> = evidence
+        .tickets()
+        .filter(|(_, ticket)| !ticket.is_before(after))
+        .filter_map(|(ticket_id, ticket)| Candidate::of(ticket_id, ticket, account))
+        .collect();
+    candidates.sort_by_key(|candidate| candidate.order);
+    let mut account = AccountCount::default();
+    let mut groups = Groups::default();
+    for candidate in &candidates {
+        // Before anything that depends on verdicts: whom a group counts for must not depend on the answer.
+        if let Some(reason) = groups.take(candidate) {
+            *account.left_out.entry(reason).or_default() += 1;
+        } else if account.waiting > 0 || now.since_ms(candidate.decision.desk_time) < rules.deadline_ms {
+            account.waiting += 1;
+        } else {
+            match candidate.outcome(rules) {
+                Ok(wrong) => account.counted.push(CountedTicket {
+                    ticket_id: candidate.ticket_id.clone(),
+                    order: candidate.order,
+                    decided_at: candidate.decision.desk_time,
+                    wrong,
+                }),
+                Err(reason) => *account.left_out.entry(reason).or_default() += 1,
+            }
+        }
+    }
+    account
+}
+
+/// A ticket with a decision in W.
+struct Candidate<'evidence> {
+    ticket_id: &'evidence TicketId,
+    ticket: &'evidence TicketEvidence,
+    order: Appended,
+    /// The first decision of the drawn ticket: its group is as stamped there.
+    first: &'evidence TicketDecision,
+    /// The first decision in W: the one that is judged.
+    decision: &'evidence TicketDecision,
+    proposal: Proposal<'evidence>,
+}
+
+impl<'evidence> Candidate<'evidence> {
+    fn of(ticket_id: &'evidence TicketId, ticket: &'evidence TicketEvidence, account: &AccountKey) -> Option<Self> {
+        let (decision, proposal) = ticket.drawn().find_map(|decision| Some((decision, account.proposal(decision)?)))?;
+        Some(Self { ticket_id, ticket, order: ticket.first()?, first: ticket.drawn().next()?, decision, proposal })
+    }
+
+    /// Right or why wrong, or why it does not count after all.
+    fn outcome(&self, rules: &CountingRules) -> Result<Option<Wrong>, LeftOut> {
+        if rules.gaps.has(self.decision.desk_time) {
+            return Err(LeftOut::FeedGap);
+        }
+        let settlement = self.ticket.settlement();
+        if self.decision.is_human_touched || is_early(&settlement, self.decision.desk_time) {
+            return Err(LeftOut::LateDecision);
+        }
+        let has_ended_alone = settlement.ended_alone.is_some() || self.ticket.has_ended_alone();
+        if settlement.verdict == Final::NoVerdict && has_ended_alone {
+            return match self.proposal.permission {
+                Permission::Suggest | Permission::Auto(AutoAction::Triage) => Err(LeftOut::NoVerdictDue),
+                Permission::Auto(AutoAction::Resolve) => Ok(settlement.is_reopened.then_some(Wrong::Reopened)),
+            };
+        }
+        Ok(self.proposal.wrong(&settlement.verdict, settlement.is_reopened))
+    }
+}
+
+/// Whether anybody had stated a verdict when the decision was made.
+pub(super) fn is_early(settlement: &Settlement, decided_at: UtcMillis) -> bool {
+    settlement.first_stated_at.is_some_and(|stated_at| stated_at <= decided_at)
+}
+
+/// What tickets have in common.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Group {
+    Incident(TicketId),
+    Fingerprint(Digest),
+}
+
+/// Which groups have counted, and when.
+#[derive(Default)]
+struct Groups {
+    last_counted: BTreeMap<Group, UtcMillis>,
+    of_fingerprint: BTreeMap<Digest, u32>,
+}
+
+impl Groups {
+    /// Takes a ticket for its group, or says why it does not count.
+    fn take(&mut self, candidate: &Candidate<'_>) -> Option<LeftOut> {
+        let first = candidate.first;
+        let group = first.parent.clone().map_or(Group::Fingerprint(first.fingerprint), Group::Incident);
+        // A parent belongs to the group of its children.
+        let groups = [group, Group::Incident(candidate.ticket_id.clone())];
+        let is_near = |last: &UtcMillis| first.desk_time.since_ms(*last).abs() < GROUP_MS;
+        if groups.iter().any(|group| self.last_counted.get(group).is_some_and(is_near)) {
+            return Some(LeftOut::SameGroup);
+        }
+        let of_fingerprint = self.of_fingerprint.entry(first.fingerprint).or_default();
+        if *of_fingerprint == PER_FINGERPRINT_MAX {
+            return Some(LeftOut::FingerprintLimit);
+        }
+        *of_fingerprint += 1;
+        self.last_counted.extend(groups.map(|group| (group, first.desk_time)));
+        None
+    }
+}

@@ -1,0 +1,160 @@
+//! The fold of decisions and verdicts: what is kept of each ticket. Folding is order-free and may be repeated.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::domain::ticket::TicketId;
+use crate::domain::verdict::Verdict;
+
+use super::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
+use super::log::{Appended, Cut, Position, Recorded};
+use super::settle::{Settlement, settle};
+
+/// What a record of verdicts or events was to evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VerdictEvent {
+    /// A statement.
+    Verdict(Box<Verdict>),
+    /// noctriage's own write came back: counted, never a verdict.
+    Ours,
+}
+
+/// All evidence up to a cut.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    tickets: BTreeMap<TicketId, TicketEvidence>,
+    ours: BTreeSet<Position>,
+    /// One copy of each model and slice, which all decisions share.
+    models: BTreeSet<Arc<ModelKey>>,
+    slices: BTreeSet<Arc<str>>,
+}
+
+/// What is known of one ticket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TicketEvidence {
+    first: Option<Appended>,
+    /// The latest decision record, and whether it says that the ticket has ended.
+    latest: Option<(Appended, Option<EndedBy>)>,
+    /// Full decisions of drawn and acted tickets, in order.
+    decisions: Vec<Recorded<TicketDecision>>,
+    /// In order.
+    verdicts: Vec<Recorded<Verdict>>,
+}
+
+impl Evidence {
+    /// Folds a decision in.
+    pub fn add_decision(&mut self, decision: Recorded<DecisionSeen>) {
+        let Recorded { appended, value: DecisionSeen { ticket_id, mut event } } = decision;
+        if let DecisionEvent::Decided(decided) = &mut event {
+            share(&mut self.slices, &mut decided.slice);
+            decided.answers.iter_mut().for_each(|answer| share(&mut self.models, &mut answer.model));
+        }
+        let ticket = self.tickets.entry(ticket_id).or_default();
+        ticket.first = Some(ticket.first.map_or(appended, |first| first.min(appended)));
+        let ended = match &event {
+            DecisionEvent::Ended(by) => Some(*by),
+            DecisionEvent::Decided(_) | DecisionEvent::Seen => None,
+        };
+        if ticket.latest.is_none_or(|(latest, _)| latest < appended) {
+            ticket.latest = Some((appended, ended));
+        }
+        match event {
+            DecisionEvent::Decided(decided) => insert(&mut ticket.decisions, appended, *decided),
+            DecisionEvent::Ended(_) | DecisionEvent::Seen => {}
+        }
+    }
+
+    /// Folds a record of verdicts or events in. Comments are left out: nothing here reads them.
+    pub fn add_verdict(&mut self, event: Recorded<VerdictEvent>) {
+        let Recorded { appended, value } = event;
+        match value {
+            VerdictEvent::Verdict(verdict) => {
+                let verdict = Verdict { comment: None, ..*verdict };
+                let ticket = self.tickets.entry(verdict.ticket_id.clone()).or_default();
+                insert(&mut ticket.verdicts, appended, verdict);
+            }
+            VerdictEvent::Ours => {
+                self.ours.insert(appended.position);
+            }
+        }
+    }
+
+    /// All tickets that a decision or a verdict names, by id.
+    pub fn tickets(&self) -> impl Iterator<Item = (&TicketId, &TicketEvidence)> {
+        self.tickets.iter()
+    }
+
+    /// One ticket.
+    pub fn ticket(&self, ticket_id: &TicketId) -> Option<&TicketEvidence> {
+        self.tickets.get(ticket_id)
+    }
+
+    /// How often our own writes came back.
+    pub fn ours(&self) -> usize {
+        self.ours.len()
+    }
+
+    /// Number of tickets.
+    pub fn len(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Whether nothing was folded.
+    pub fn is_empty(&self) -> bool {
+        self.tickets.is_empty() && self.ours.is_empty()
+    }
+}
+
+impl TicketEvidence {
+    /// When and where the first decision about it was appended: the order of tickets. `None`: no decision is known.
+    pub const fn first(&self) -> Option<Appended> {
+        self.first
+    }
+
+    /// Whether it was first decided before a cut.
+    pub fn is_before(&self, cut: &Cut) -> bool {
+        self.first.is_some_and(|first| cut.has(first.position))
+    }
+
+    /// Full decisions that evidence may rest on, in order.
+    pub fn decisions(&self) -> &[Recorded<TicketDecision>] {
+        &self.decisions
+    }
+
+    /// Full decisions of a drawn ticket, in order; none where the ticket is not drawn.
+    pub fn drawn(&self) -> impl Iterator<Item = &TicketDecision> {
+        self.decisions.iter().map(|recorded| &recorded.value).filter(|decision| decision.is_drawn)
+    }
+
+    /// Verdicts, in order.
+    pub fn verdicts(&self) -> &[Recorded<Verdict>] {
+        &self.verdicts
+    }
+
+    /// What the verdicts amount to.
+    pub fn settlement(&self) -> Settlement {
+        settle(&self.verdicts)
+    }
+
+    /// Whether the ticket has ended with nobody's hand in it, as far as its last revision shows.
+    pub fn has_ended_alone(&self) -> bool {
+        matches!(self.latest, Some((_, Some(EndedBy::Nobody))))
+    }
+}
+
+/// Replaces a value by the copy that is there already, or makes it that copy.
+fn share<T: Ord + ?Sized>(copies: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
+    match copies.get(value) {
+        Some(copy) => *value = Arc::clone(copy),
+        None => {
+            copies.insert(Arc::clone(value));
+        }
+    }
+}
+
+/// Inserts at its place; a record that is there already stays as it is.
+fn insert<T>(sorted: &mut Vec<Recorded<T>>, appended: Appended, value: T) {
+    if let Err(place) = sorted.binary_search_by_key(&appended, |recorded| recorded.appended) {
+        sorted.insert(place, Recorded { appended, value });
+    }
+}
