@@ -16,6 +16,7 @@ mod progress;
 mod run;
 mod settings_file;
 mod topics;
+mod verdicts;
 
 /// It holds.
 pub const EXIT_OK: u8 = 0;
@@ -59,6 +60,9 @@ enum Command {
     /// List records that were no tickets, or send them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// See where verdicts come from and what becomes of them, or write some.
+    #[command(subcommand)]
+    Verdicts(verdicts::Command),
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
         | Command::Config(_)
         | Command::Explain(_)
         | Command::DeadLetters(_)
+        | Command::Verdicts(_)
         | Command::Model(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
@@ -92,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => config_command::run(command),
         Command::Explain(arguments) => explain::run(arguments),
         Command::DeadLetters(command) => dead_letters::run(command),
+        Command::Verdicts(command) => verdicts::run(command),
         Command::Model(command) => model::run(command),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),

@@ -67,7 +67,7 @@ pub const KEYS: &[Key] = &[
     key("kafka.topics.tickets", KafkaName, r#""tickets""#, "", NoClock, Restart,
         "Input topic."),
     key("kafka.topics.verdicts", KafkaName, r#""verdicts""#, "", NoClock, Restart,
-        "What people decided about tickets (noctriage.verdict/v1): written by the label list, `verdicts add` and the site. Keep it for at least 90 days."),
+        "What people decided about tickets (noctriage.verdict/v1): written by the site, or with `verdicts add` and `import`. Keep it for at least 90 days."),
     key("kafka.topics.decisions", KafkaName, r#""noctriage.decisions""#, "", NoClock, Restart,
         "Exactly one outcome per input record; as many partitions as the input topic. Evidence: restrict who reads it."),
     key("kafka.topics.suggestions", KafkaName, r#""noctriage.suggestions""#, "", NoClock, Restart,

@@ -224,7 +224,7 @@ pub enum TruthSource {
     Undecided,
     /// Events of the ticket system.
     TicketSystem,
-    /// An explicit question in the day's label list.
+    /// Verdicts that are written as such.
     Explicit,
 }
 

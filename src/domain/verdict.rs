@@ -173,7 +173,7 @@ impl VerdictKind {
 /// How far a statement is a person's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum VerdictOrigin {
-    /// Written as a verdict: label list, command, an integration of the site.
+    /// Written as a verdict: by command, or by an integration of the site.
     Explicit,
     /// What a person did in the ticket system, found by the verdict rule. Counts like an explicit one.
     TicketSystem,
@@ -440,7 +440,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// A statement with a severity and nothing else: the start of every test and of the label list.
+    /// A statement with a severity and nothing else: the start of every test.
     pub fn minimal(
         verdict_id: VerdictId,
         ticket_id: TicketId,

@@ -92,6 +92,14 @@ pub fn plain_producer(settings: &KafkaSettings) -> ClientConfig {
     config
 }
 
+/// The producer of `verdicts add` and `import`.
+pub fn verdict_producer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = plain_producer(settings);
+    // A person waits for the answer: the default of five minutes is no answer.
+    config.set("message.timeout.ms", "30000");
+    config
+}
+
 /// Topic administration.
 pub fn admin(settings: &KafkaSettings) -> ClientConfig {
     common(settings)

@@ -1,6 +1,7 @@
 //! Everything that speaks to Kafka. Elsewhere there are only values: events in, one batch as one transaction out.
 
 pub mod client;
+pub mod evidence_reader;
 pub mod fault;
 pub mod log;
 pub mod scan;

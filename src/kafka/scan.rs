@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
+use crate::domain::time::UtcMillis;
 use crate::wire::intake::RawRecord;
 
 use super::client::Isolation;
@@ -45,6 +46,27 @@ pub enum ScanFrom {
     Start,
     /// This many records before the end of each partition.
     Last(u64),
+    /// The first record appended at this instant or later.
+    Since(UtcMillis),
+}
+
+/// The first offset of each partition at an instant or later; none where everything is older.
+fn first_since<C: ConsumerContext>(
+    reader: &BaseConsumer<C>,
+    settings: &KafkaSettings,
+    topic: &str,
+    partitions: &[i32],
+    instant: UtcMillis,
+) -> Result<BTreeMap<i32, i64>, KafkaError> {
+    let mut wanted = TopicPartitionList::new();
+    for &partition in partitions {
+        wanted.add_partition_offset(topic, partition, Offset::Offset(instant.0.max(0)))?;
+    }
+    let found = reader.offsets_for_times(wanted, settings.request_timeout)?;
+    let offset = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        Some((element.partition(), element.offset().to_raw().filter(|offset| *offset >= 0)?))
+    };
+    Ok(found.elements().into_iter().filter_map(offset).collect())
 }
 
 /// Reads every committed record of a topic, up to its end of now, and hands each to `sink`.
@@ -74,6 +96,11 @@ pub fn scan(
     }
     let mut assignment = TopicPartitionList::new();
     let mut left: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
+    let since = match from {
+        ScanFrom::Since(instant) => first_since(&reader, settings, topic, &partitions, instant)
+            .map_err(|error| fatal("asking for offsets by time", &error))?,
+        ScanFrom::Start | ScanFrom::Last(_) => BTreeMap::new(),
+    };
     for partition in partitions {
         let (low, high) = reader
             .fetch_watermarks(topic, partition, settings.request_timeout)
@@ -81,6 +108,7 @@ pub fn scan(
         let start = match from {
             ScanFrom::Start => low,
             ScanFrom::Last(records) => low.max(high.saturating_sub(i64::try_from(records).unwrap_or(i64::MAX))),
+            ScanFrom::Since(_) => since.get(&partition).copied().unwrap_or(high),
         };
         if start < high {
             assignment

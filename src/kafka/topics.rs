@@ -173,20 +173,28 @@ pub struct CreateReport {
     pub differs: Vec<String>,
 }
 
-/// Makes what is missing, and compares what is there. The input topic is made only when `input_partitions` is given:
-/// it belongs to the ticket system.
+/// Partitions of topics that belong to the site, where `topics create` is to make them all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SitePartitions {
+    /// Of the input topic; `None`: it must be there.
+    pub tickets: Option<u32>,
+    /// Of the verdicts; `None`: it is not looked at.
+    pub verdicts: Option<u32>,
+}
+
+/// Makes what is missing, and compares what is there. Topics of the site are made only when their partitions are given.
 ///
 /// # Errors
 /// No broker answers, the input topic does not exist, or a creation is refused.
 pub async fn create(
     settings: &KafkaSettings,
     mode: CreateMode,
-    input_partitions: Option<u32>,
+    site: SitePartitions,
 ) -> Result<CreateReport, TopicsError> {
     let report = inspect(settings)?;
     let client = admin_client(settings)?;
     let mut result = CreateReport { differs: report.differs, ..CreateReport::default() };
-    let ticket_partitions = match (report.ticket_partitions, input_partitions) {
+    let ticket_partitions = match (report.ticket_partitions, site.tickets) {
         (Some(found), _) => found,
         (None, Some(partitions)) => {
             let partitions = usize::try_from(partitions).unwrap_or(1);
@@ -208,6 +216,22 @@ pub async fn create(
             });
         }
     };
+    if let Some(partitions) = site.verdicts {
+        let partitions = usize::try_from(partitions).unwrap_or(1);
+        let verdicts = wanted_topic(&settings.topics.verdicts, partitions, settings.create.decisions_retention);
+        let metadata = client
+            .inner()
+            .fetch_metadata(None, settings.request_timeout)
+            .map_err(|error| unreachable(settings, &error))?;
+        if metadata.topics().iter().any(|found| found.name() == verdicts.name && found.error().is_none()) {
+            result.unchanged.push(verdicts.name);
+        } else {
+            if mode == CreateMode::Apply {
+                create_one(&client, settings, &verdicts).await?;
+            }
+            result.created.push(verdicts);
+        }
+    }
     for topic in wanted(settings, ticket_partitions) {
         if report.missing.contains(&topic.name) {
             if mode == CreateMode::Apply {

@@ -190,8 +190,7 @@ impl SliceAccuracy {
         }
         let truth = match &settlement.verdict {
             Final::Settled(judgement) => judgement.severity,
-            Final::Disputed(_) => None,
-            Final::NoVerdict => None,
+            Final::Disputed(_) | Final::NoVerdict => None,
         };
         self.add_people(decision, settlement, truth);
         let Some(truth) = truth else {

@@ -136,9 +136,14 @@ impl TicketEvidence {
         settle(&self.verdicts)
     }
 
-    /// Whether the ticket has ended with nobody's hand in it, as far as its last revision shows.
+    /// Whether the ticket has ended, and by whose hand, as far as its last revision shows; `None`: it is open.
+    pub fn ended(&self) -> Option<EndedBy> {
+        self.latest.and_then(|(_, ended)| ended)
+    }
+
+    /// Whether it has ended with nobody's hand in it.
     pub fn has_ended_alone(&self) -> bool {
-        matches!(self.latest, Some((_, Some(EndedBy::Nobody))))
+        self.ended() == Some(EndedBy::Nobody)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod feed;
 pub mod log;
 pub mod ratings;
+pub mod report;
 pub mod settle;
 pub mod standing;
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub struct Settlement {
     pub readings: Vec<(ReviewerId, Severity)>,
     /// Whether a person opened the ticket again.
     pub is_reopened: bool,
-    /// How the ticket ended without a person, where something says so; the latest.
+    /// How the ticket ended without a person, where something says so and it was not opened again; the latest.
     pub ended_alone: Option<EndedAlone>,
     /// What people said of an automatic action: `Some(false)` if anybody says it was wrong; `None`: nobody said anything.
     pub is_action_correct: Option<bool>,
@@ -126,6 +126,11 @@ pub fn settle(verdicts: &[Recorded<Verdict>]) -> Settlement {
     let kept = || statements.kept.iter().map(|(&index, counts)| (&verdicts[index].value, counts));
     let statement_times = kept().filter(|(verdict, counts)| **counts == Counts::Yes && is_statement(verdict.kind));
     let ended = kept().filter_map(|(verdict, _)| Some((verdict.decided_at, verdict.ended?))).max();
+    // Whoever opened it again, a verdict is due again.
+    let is_open_again = |ended_at: UtcMillis| {
+        kept().any(|(verdict, _)| verdict.kind == VerdictKind::Reopen && verdict.decided_at >= ended_at)
+    };
+    let ended = ended.filter(|(ended_at, _)| !is_open_again(*ended_at));
     let actions = standing_verdicts.iter().filter_map(|verdict| verdict.auto_action_correct);
     Settlement {
         verdict: final_of(&standing_verdicts, trouble),
@@ -187,7 +192,8 @@ impl Statements {
             statements.has_conflict |= is_explicit && same_id.iter().any(|&index| verdicts[index].value != *content);
             let counts = if content.origin == VerdictOrigin::Derived {
                 Counts::Derived
-            } else if content.saw_model == Some(true) {
+            } else if content.saw_model == Some(true) && is_statement(content.kind) {
+                // Audits and ratings are made with the answer in sight.
                 Counts::SawModel
             } else {
                 Counts::Yes

@@ -90,3 +90,7 @@ fn answer(record: &AnswerRecord) -> ModelAnswer {
         severity: record.prediction.as_ref().map(|prediction| prediction.severity.0),
     }
 }
+
+#[cfg(test)]
+#[path = "seen_tests.rs"]
+mod tests;

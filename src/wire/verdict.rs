@@ -1,6 +1,6 @@
 //! From the bytes of a record to what a person said about a ticket.
 //!
-//! Two kinds of records: `noctriage.verdict/v1` (label list, command, integrations), and, where the verdict rule says so,
+//! Two kinds of records: `noctriage.verdict/v1` (commands, integrations), and, where the verdict rule says so,
 //! events of the ticket system. Nothing here panics, and nothing is silently replaced.
 
 mod explicit;

@@ -146,7 +146,8 @@ fn the_most_cautious_answer_to_closable_wins() {
 
 #[test]
 fn what_became_of_a_ticket_is_told_beside_its_verdict() {
-    let reopened = Verdict { kind: VerdictKind::Reopen, severity: None, ..stated("b", "ben", Low) };
+    let reopened =
+        Verdict { kind: VerdictKind::Reopen, severity: None, decided_at: hour(8), ..stated("b", "ben", Low) };
     let cleared = Verdict {
         kind: VerdictKind::Outcome,
         origin: VerdictOrigin::Derived,
@@ -165,6 +166,35 @@ fn what_became_of_a_ticket_is_told_beside_its_verdict() {
     assert_eq!(settlement.ended_alone, Some(EndedAlone::Cleared));
     assert_eq!(settlement.is_action_correct, Some(false));
     assert!(matches!(settlement.verdict, Final::Settled(judgement) if judgement.readers == 1));
+}
+
+#[test]
+fn a_ticket_that_ended_alone_and_was_opened_again_has_not_ended() {
+    let derived = |name, kind, ended, at| Verdict {
+        kind,
+        origin: VerdictOrigin::Derived,
+        severity: None,
+        ended,
+        decided_at: hour(at),
+        ..stated(name, "rule", Low)
+    };
+    let cleared = |name, at| derived(name, VerdictKind::Outcome, Some(EndedAlone::Cleared), at);
+    let reopened = derived("r", VerdictKind::Reopen, None, 12);
+    assert_eq!(settled(vec![cleared("a", 10), reopened.clone()]).ended_alone, None);
+    assert_eq!(settled(vec![cleared("a", 10), reopened, cleared("b", 14)]).ended_alone, Some(EndedAlone::Cleared));
+}
+
+#[test]
+fn an_audit_is_made_with_the_answer_in_sight() {
+    let audit = Verdict {
+        kind: VerdictKind::ReviewOfAuto,
+        severity: None,
+        auto_action_correct: Some(false),
+        saw_model: Some(true),
+        ..stated("a", "anna", Low)
+    };
+    let settlement = settled(vec![audit]);
+    assert_eq!((settlement.is_action_correct, settlement.standings), (Some(false), vec![Standing::Stands]));
 }
 
 #[test]

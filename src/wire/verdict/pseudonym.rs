@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn reproduces_the_second_vector_of_rfc_4231() {
         let code = hmac_sha256(b"Jefe", b"what do ya want for nothing?");
-        let digits: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = crate::domain::digest::Digest(code).to_string();
         assert_eq!(digits, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 

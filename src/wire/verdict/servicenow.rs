@@ -104,19 +104,19 @@ impl<'event> Event<'event> {
             VerdictRule::Resolved => (["resolved_by", "closed_by"], ["resolved_at", "closed_at"]),
             VerdictRule::Closed => (["closed_by", "resolved_by"], ["closed_at", "resolved_at"]),
         };
-        let Some(decided_at) = self.first_time(&when)?.or(self.updated_at) else { return Err(self.no_time(when[0])) };
+        let Some(decided_at) = self.first_time(&when)?.or(self.updated_at) else { return Err(Self::no_time(when[0])) };
         let name = match self.reopen_count {
             Some(count) => format!("{}-{count}", rule.as_str()),
             None => format!("{}@{}", rule.as_str(), decided_at.0),
         };
-        match self.first_actor(&[who[0], who[1], "sys_updated_by"])? {
+        match self.first_actor(&[who[0], who[1], "sys_updated_by"]) {
             Actor::Noctriage => Ok(VerdictIntake::Ours(self.ticket_id.clone())),
             Actor::Machine(id) => {
                 let alone = self.verdict(&name, id, VerdictKind::Outcome, VerdictOrigin::Derived, decided_at);
                 Ok(VerdictIntake::verdict(Verdict { ended: Some(EndedAlone::Cleared), ..alone }))
             }
             Actor::Person(id) => self.statement(&name, id, VerdictOrigin::TicketSystem, decided_at, rule),
-            Actor::Unsaid => self.statement(&name, nobody()?, VerdictOrigin::Derived, decided_at, rule),
+            Actor::Unsaid => self.statement(&name, nobody(), VerdictOrigin::Derived, decided_at, rule),
         }
     }
 
@@ -146,12 +146,12 @@ impl<'event> Event<'event> {
     /// Whoever withdrew it judged nothing: no verdict is due.
     fn cancelled(&self) -> Read<VerdictIntake> {
         let Some(decided_at) = self.first_time(&["closed_at", "resolved_at"])?.or(self.updated_at) else {
-            return Err(self.no_time("closed_at"));
+            return Err(Self::no_time("closed_at"));
         };
-        let id = match self.first_actor(&["closed_by", "sys_updated_by"])? {
+        let id = match self.first_actor(&["closed_by", "sys_updated_by"]) {
             Actor::Noctriage => return Ok(VerdictIntake::Ours(self.ticket_id.clone())),
             Actor::Machine(id) | Actor::Person(id) => id,
-            Actor::Unsaid => nobody()?,
+            Actor::Unsaid => nobody(),
         };
         let alone = self.verdict("cancelled", id, VerdictKind::Outcome, VerdictOrigin::Derived, decided_at);
         Ok(VerdictIntake::verdict(Verdict { ended: Some(EndedAlone::Cancelled), ..alone }))
@@ -161,13 +161,13 @@ impl<'event> Event<'event> {
     fn reopened(&self) -> Read<VerdictIntake> {
         let Some(count) = self.reopen_count.filter(|count| *count > 0) else { return Ok(VerdictIntake::NoStatement) };
         let Some(decided_at) = self.first_time(&["reopened_time"])?.or(self.updated_at) else {
-            return Err(self.no_time("reopened_time"));
+            return Err(Self::no_time("reopened_time"));
         };
-        let (id, origin) = match self.first_actor(&["reopened_by"])? {
+        let (id, origin) = match self.first_actor(&["reopened_by"]) {
             Actor::Noctriage => return Ok(VerdictIntake::Ours(self.ticket_id.clone())),
             Actor::Person(id) => (id, VerdictOrigin::TicketSystem),
             Actor::Machine(id) => (id, VerdictOrigin::Derived),
-            Actor::Unsaid => (nobody()?, VerdictOrigin::Derived),
+            Actor::Unsaid => (nobody(), VerdictOrigin::Derived),
         };
         let name = format!("reopened-{count}");
         Ok(VerdictIntake::verdict(self.verdict(&name, id, VerdictKind::Reopen, origin, decided_at)))
@@ -236,20 +236,20 @@ impl<'event> Event<'event> {
         Ok(None)
     }
 
-    fn no_time(&self, name: &str) -> DeadLetterReason {
+    fn no_time(name: &str) -> DeadLetterReason {
         let detail = format!("/{name} is missing, and /sys_updated_on: when was it stated?");
         DeadLetterReason::new(DeadLetterClass::MissingField, detail)
     }
 
-    fn first_actor(&self, names: &[&str]) -> Read<Actor> {
-        let Some(user) = names.iter().find_map(|name| self.short(name)) else { return Ok(Actor::Unsaid) };
+    fn first_actor(&self, names: &[&str]) -> Actor {
+        let Some(user) = names.iter().find_map(|name| self.short(name)) else { return Actor::Unsaid };
         let intake = &self.settings.intake;
         if is_own_user(&user, intake) {
-            return Ok(Actor::Noctriage);
+            return Actor::Noctriage;
         }
         let id = ReviewerId::try_new(&self.settings.pseudonym_key.pseudonym_of(&user))
             .expect("a pseudonym has eighteen printable bytes");
-        Ok(if is_machine(&user, intake) { Actor::Machine(id) } else { Actor::Person(id) })
+        if is_machine(&user, intake) { Actor::Machine(id) } else { Actor::Person(id) }
     }
 
     fn short(&self, name: &str) -> Option<String> {
@@ -258,8 +258,8 @@ impl<'event> Event<'event> {
     }
 }
 
-fn nobody() -> Read<ReviewerId> {
-    Ok(ReviewerId::try_new("unsaid").expect("six letters are a name"))
+fn nobody() -> ReviewerId {
+    ReviewerId::try_new("unsaid").expect("six letters are a name")
 }
 
 /// The person's severity. A word that nothing maps is no severity that we may guess.

@@ -62,7 +62,7 @@ impl Daemon {
         let key = directory.path().join("draw.key");
         fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
         fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let topics: String = ["tickets", "decisions", "suggestions", "commands", "review", "dead_letters"]
+        let topics: String = ["tickets", "verdicts", "decisions", "suggestions", "commands", "review", "dead_letters"]
             .map(|name| format!("{name} = \"{}\"\n", broker.topic(name)))
             .concat();
         let text = format!(

@@ -8,3 +8,4 @@ mod daemon;
 mod killed;
 mod scenarios;
 mod tickets;
+mod verdicts;
