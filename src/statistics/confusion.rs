@@ -105,11 +105,11 @@ impl Confusion {
         let rows: Vec<f64> = (0..self.classes).map(|row| self.row_total(row) as f64).collect();
         let columns: Vec<f64> = (0..self.classes).map(|column| self.column_total(column) as f64).collect();
         let (mut observed, mut expected) = (0.0, 0.0);
-        for row in 0..self.classes {
-            for column in 0..self.classes {
+        for (row, row_total) in rows.iter().enumerate() {
+            for (column, column_total) in columns.iter().enumerate() {
                 let weight = weighting.of(row, column);
                 observed += weight * self.count(row, column) as f64;
-                expected += weight * rows[row] * columns[column] / total;
+                expected += weight * row_total * column_total / total;
             }
         }
         (expected > 0.0).then(|| 1.0 - observed / expected)

@@ -66,19 +66,18 @@ fn lower_series(a: f64, x: f64) -> f64 {
 fn upper_fraction(a: f64, x: f64) -> f64 {
     // Stands for zero where a denominator would vanish.
     const TINY: f64 = 1e-300;
-    let mut b = x + 1.0 - a;
-    let mut c = 1.0 / TINY;
-    let mut d = 1.0 / b;
-    let mut value = d;
+    let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
+    let mut partial = x + 1.0 - a;
+    let mut numerators = 1.0 / TINY;
+    let mut denominators = 1.0 / partial;
+    let mut value = denominators;
     for step in 1..STEPS_MAX {
-        let i = f64::from(step);
-        let numerator = -i * (i - a);
-        b += 2.0;
-        d = numerator * d + b;
-        d = 1.0 / if d.abs() < TINY { TINY } else { d };
-        c = b + numerator / c;
-        c = if c.abs() < TINY { TINY } else { c };
-        let factor = c * d;
+        let index = f64::from(step);
+        let numerator = -index * (index - a);
+        partial += 2.0;
+        denominators = 1.0 / away_from_zero(numerator * denominators + partial);
+        numerators = away_from_zero(partial + numerator / numerators);
+        let factor = numerators * denominators;
         value *= factor;
         if (factor - 1.0).abs() < 1e-16 {
             break;

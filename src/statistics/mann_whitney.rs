@@ -30,7 +30,7 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<MannWhitney> {
     for equal in values.chunk_by(|a, b| a.0 == b.0) {
         let size = equal.len() as f64;
         let of_first = equal.iter().filter(|(_, is_first)| *is_first).count() as f64;
-        rank_sum += of_first * (before + (size + 1.0) / 2.0);
+        rank_sum += of_first * (before + f64::midpoint(size, 1.0));
         ties += size * size * size - size;
         before += size;
     }
@@ -38,8 +38,8 @@ pub fn mann_whitney(first: &[f64], second: &[f64]) -> Option<MannWhitney> {
     let u = rank_sum - n1 * (n1 + 1.0) / 2.0;
     let all = n1 + n2;
     let variance = n1 * n2 / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
-    // Also refuses NaN, the variance of nothing.
-    if !(variance > 0.0) {
+    // NaN is the variance of nothing.
+    if variance.is_nan() || variance <= 0.0 {
         return None;
     }
     let distance = u - n1 * n2 / 2.0;

@@ -135,7 +135,7 @@ mod tests {
 
     /// Exactly one right on a share `discordance`, the second better by `gain`.
     fn gain(discordance: f64, gain: f64) -> DiscordantShares {
-        shares((discordance - gain) / 2.0, (discordance + gain) / 2.0)
+        shares(f64::midpoint(discordance, -gain), f64::midpoint(discordance, gain))
     }
 
     #[test]

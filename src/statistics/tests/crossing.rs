@@ -13,7 +13,7 @@ use crate::statistics::wilson;
 /// `alive[F]` is the probability of F wrong verdicts so far without ever having passed.
 fn ever_passes(error: f64, horizon: u64, passes: impl Fn(Tally) -> bool) -> f64 {
     let mut alive = vec![1.0_f64];
-    let mut passed = 0.0;
+    let mut promoted = 0.0;
     for counted in 1..=horizon {
         alive.push(0.0);
         for wrong in (0..alive.len()).rev() {
@@ -25,10 +25,10 @@ fn ever_passes(error: f64, horizon: u64, passes: impl Fn(Tally) -> bool) -> f64 
             if !passes(Tally::try_new(counted, wrong as u64).expect("wrong is at most counted")) {
                 break;
             }
-            passed += std::mem::take(probability);
+            promoted += std::mem::take(probability);
         }
     }
-    passed
+    promoted
 }
 
 fn limit(rate: f64) -> ErrorLimit {
