@@ -26,8 +26,8 @@ pub struct Canary {
     verdicts: usize,
     wrong: usize,
     baseline_wrong: usize,
-    canary: Vec<f64>,
-    baseline: Vec<f64>,
+    observed: Vec<f64>,
+    expected: Vec<f64>,
     passed: u32,
     failed: bool,
 }
@@ -40,8 +40,8 @@ impl Canary {
             verdicts: 0,
             wrong: 0,
             baseline_wrong: 0,
-            canary: Vec::with_capacity(POINTS),
-            baseline: Vec::with_capacity(POINTS),
+            observed: Vec::with_capacity(POINTS),
+            expected: Vec::with_capacity(POINTS),
             passed: 0,
             failed: false,
         }
@@ -52,15 +52,15 @@ impl Canary {
     }
 
     fn judge(&mut self) {
-        let found = mann_whitney(&self.canary, &self.baseline);
+        let found = mann_whitney(&self.observed, &self.expected);
         let is_higher = found.is_some_and(|found| found.z > 0.0 && found.p < LEVEL);
         if is_higher {
             self.failed = true;
         } else {
             self.passed += 1;
         }
-        self.canary.clear();
-        self.baseline.clear();
+        self.observed.clear();
+        self.expected.clear();
     }
 }
 
@@ -72,9 +72,9 @@ impl Rule for Canary {
         self.wrong += usize::from(verdict.judged == Judged::Wrong);
         self.baseline_wrong += usize::from(self.random.happens(LIMIT));
         if self.verdicts.is_multiple_of(POINT) {
-            self.canary.push(std::mem::take(&mut self.wrong) as f64);
-            self.baseline.push(std::mem::take(&mut self.baseline_wrong) as f64);
-            if self.canary.len() == POINTS {
+            self.observed.push(std::mem::take(&mut self.wrong) as f64);
+            self.expected.push(std::mem::take(&mut self.baseline_wrong) as f64);
+            if self.observed.len() == POINTS {
                 self.judge();
             }
         }
