@@ -6,5 +6,6 @@ mod broker;
 mod checker;
 mod daemon;
 mod killed;
+mod positions;
 mod scenarios;
 mod tickets;
