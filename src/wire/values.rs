@@ -12,6 +12,13 @@ use crate::domain::digest::Digest;
 use crate::domain::probability::Probability;
 use crate::domain::time::UtcMillis;
 
+/// A text where it stands, copied only where it holds escapes. `Cow` by itself always copies.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'text>(#[serde(borrow)] Cow<'text, str>);
+    Text::deserialize(deserializer).map(|text| text.0)
+}
+
 /// A digest: 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HexDigest(pub Digest);
@@ -24,7 +31,7 @@ impl Serialize for HexDigest {
 
 impl<'de> Deserialize<'de> for HexDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let text = text(deserializer)?;
         Digest::parse(&text).map(Self).ok_or_else(|| D::Error::custom("a digest has 64 hexadecimal digits"))
     }
 }
@@ -64,7 +71,7 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let text = text(deserializer)?;
         let instant: Timestamp = text.parse().map_err(|_| D::Error::custom("an instant is written as RFC 3339"))?;
         Ok(Self(UtcMillis(instant.as_millisecond())))
     }

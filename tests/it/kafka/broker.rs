@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::skipped::say_skipped;
@@ -165,6 +165,43 @@ impl Broker {
             .collect()
     }
 
+    /// Sets the committed offset of our group; `false` while a member is in it.
+    pub(crate) fn try_set_offset(&self, name: &str, partition: i32, offset: i64) -> bool {
+        let mut config = self.config();
+        config.set("group.id", &self.prefix);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic(name), partition, Offset::Offset(offset)).unwrap();
+        consumer.commit(&list, CommitMode::Sync).is_ok()
+    }
+
+    /// The same for a group that nobody has joined.
+    #[track_caller]
+    pub(crate) fn set_offset(&self, name: &str, partition: i32, offset: i64) {
+        assert!(self.try_set_offset(name, partition, offset), "the offset could not be set");
+    }
+
+    /// Deletes our group with its offsets, as their expiry would; `false` while a member is in it.
+    pub(crate) fn delete_group(&self) -> bool {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let deleted = runtime.block_on(admin.delete_groups(&[&self.prefix], &AdminOptions::new())).unwrap();
+        deleted.iter().all(Result::is_ok)
+    }
+
+    /// Begins a transaction that holds one record of partition 0 of a topic, and leaves it open.
+    pub(crate) fn open_transaction(&self, name: &str) -> OpenTransaction {
+        let mut config = self.config();
+        config.set("transactional.id", format!("{}-other", self.prefix));
+        let producer: ThreadedProducer<DefaultProducerContext> = config.create().unwrap();
+        producer.init_transactions(TIMEOUT).unwrap();
+        producer.begin_transaction().unwrap();
+        let topic = self.topic(name);
+        producer.send(BaseRecord::<str, str>::to(&topic).partition(0).payload("never to be seen")).unwrap();
+        producer.flush(TIMEOUT).unwrap();
+        OpenTransaction(producer)
+    }
+
     /// Deletes the records of a partition below an offset, as retention would.
     pub(crate) fn delete_before(&self, name: &str, partition: i32, offset: i64) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
@@ -183,6 +220,16 @@ impl Broker {
             assert!(Instant::now() < until, "{what}: not within {deadline:?}");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+/// A transaction that nobody has ended.
+pub(crate) struct OpenTransaction(ThreadedProducer<DefaultProducerContext>);
+
+impl OpenTransaction {
+    /// Ends it with nothing.
+    pub(crate) fn abort(self) {
+        self.0.abort_transaction(TIMEOUT).unwrap();
     }
 }
 

@@ -6,6 +6,7 @@ mod broker;
 mod checker;
 mod daemon;
 mod killed;
+mod positions;
 mod scenarios;
 mod tickets;
 mod verdicts;
