@@ -10,4 +10,5 @@ mod metrics;
 mod promtool;
 mod pure;
 mod readme;
-mod skipped;
+#[path = "../support/mod.rs"]
+mod support;

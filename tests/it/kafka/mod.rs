@@ -2,9 +2,5 @@
 //! `NOCTRIAGE_TEST_BROKERS`; without it these tests are skipped, loudly, and fail where Kafka is required.
 
 mod bad_starts;
-mod broker;
-mod checker;
-mod daemon;
 mod killed;
 mod scenarios;
-mod tickets;
