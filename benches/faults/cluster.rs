@@ -57,8 +57,7 @@ impl Cluster {
 
     /// One verb of the script on one node: `kill`, `end`, `freeze`, `thaw`, `resume`.
     pub(crate) fn node(&self, verb: &str, node: usize) {
-        let status =
-            script().arg(verb).arg(&self.folder).arg(node.to_string()).stdout(Stdio::null()).status().unwrap();
+        let status = script().arg(verb).arg(&self.folder).arg(node.to_string()).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "kafka.sh {verb} of node {node}: {status}");
     }
 
@@ -70,6 +69,23 @@ impl Cluster {
         String::from_utf8_lossy(&command).contains(&*place.to_string_lossy())
     }
 
+    /// Waits until every broker by itself knows these topics: one that does not would tell an instance that starts.
+    pub(crate) fn wait_topics(&self, topics: &[String]) {
+        let until = Instant::now() + IN_SYNC_MAX;
+        for broker in self.brokers.split(',') {
+            let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create().unwrap();
+            let knows = |topic: &String| {
+                client.fetch_metadata(Some(topic), Duration::from_secs(5)).is_ok_and(|found| {
+                    found.topics().iter().all(|topic| topic.error().is_none() && !topic.partitions().is_empty())
+                })
+            };
+            while !topics.iter().all(knows) {
+                assert!(Instant::now() < until, "{broker} does not know all of {topics:?} after {IN_SYNC_MAX:?}");
+                std::thread::sleep(Duration::from_millis(250));
+            }
+        }
+    }
+
     /// Waits until every partition has all its replicas in sync, so that the next node may go.
     pub(crate) fn wait_in_sync(&self) {
         let client: BaseConsumer = ClientConfig::new()
@@ -79,12 +95,13 @@ impl Cluster {
             .unwrap();
         let until = Instant::now() + IN_SYNC_MAX;
         loop {
-            let behind: Option<BTreeSet<String>> = client.fetch_metadata(None, Duration::from_secs(5)).ok().map(|all| {
-                let behind = all.topics().iter().filter(|topic| {
-                    topic.partitions().iter().any(|partition| partition.isr().len() < partition.replicas().len())
+            let behind: Option<BTreeSet<String>> =
+                client.fetch_metadata(None, Duration::from_secs(5)).ok().map(|all| {
+                    let behind = all.topics().iter().filter(|topic| {
+                        topic.partitions().iter().any(|partition| partition.isr().len() < partition.replicas().len())
+                    });
+                    behind.map(|topic| topic.name().to_owned()).collect()
                 });
-                behind.map(|topic| topic.name().to_owned()).collect()
-            });
             if behind.as_ref().is_some_and(BTreeSet::is_empty) {
                 return;
             }

@@ -15,6 +15,10 @@ use crate::support::tickets::{Preset, record};
 
 /// Longest time that a ticket may wait for its broker. Nothing that is done to brokers here lasts as long.
 const DELIVERY_MAX: Duration = Duration::from_secs(600);
+/// Every so manieth record repeats an earlier one, as ticket systems do: what is known of a ticket must survive as well.
+const REPEATS: usize = 10;
+/// How far back at most. Fewer than any recent view of these runs holds.
+const REPEATED_WITHIN: usize = 2_000;
 /// Pause between two looks at the clock.
 const SLICE: Duration = Duration::from_millis(10);
 
@@ -47,11 +51,12 @@ impl ProducerContext for Context {
 pub(crate) struct Feed {
     delivered: Arc<Delivered>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    abandon: Arc<AtomicBool>,
+    thread: Option<JoinHandle<usize>>,
 }
 
 impl Feed {
-    /// Writes tickets 0, 1, 2, … at `rate` a second until `tickets` are written or it is stopped.
+    /// Writes `tickets` records at `rate` a second, or fewer if it is stopped.
     pub(crate) fn start(brokers: &str, topic: String, rate: f64, tickets: usize, delivered: Arc<Delivered>) -> Self {
         let producer: BaseProducer<Context> = ClientConfig::new()
             .set("bootstrap.servers", brokers)
@@ -63,22 +68,27 @@ impl Feed {
             .create_with_context(Context(Arc::clone(&delivered)))
             .unwrap();
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let abandon = Arc::new(AtomicBool::new(false));
+        let (stopped, abandoned) = (Arc::clone(&stop), Arc::clone(&abandon));
         let thread = std::thread::spawn(move || {
             let started = Instant::now();
             let mut written = 0;
             while written < tickets && !stopped.load(Ordering::Relaxed) {
                 let due = ((started.elapsed().as_secs_f64() * rate) as usize).min(tickets);
-                for index in written..due {
-                    write(&producer, &topic, index);
+                for number in written..due {
+                    write(&producer, &topic, number);
                 }
                 written = due;
                 producer.poll(SLICE);
             }
-            producer.flush(DELIVERY_MAX).unwrap();
+            // Without its owner the run has failed, and its brokers are gone.
+            let until = Instant::now() + DELIVERY_MAX;
+            while producer.in_flight_count() > 0 && !abandoned.load(Ordering::Relaxed) && Instant::now() < until {
+                producer.poll(SLICE);
+            }
             written
         });
-        Self { delivered, stop, thread }
+        Self { delivered, stop, abandon, thread: Some(thread) }
     }
 
     /// Stops, waits for what was written, and says how many tickets there are.
@@ -88,8 +98,8 @@ impl Feed {
     }
 
     /// Waits until all tickets are written.
-    pub(crate) fn end(self) -> usize {
-        let written = self.thread.join().unwrap();
+    pub(crate) fn end(mut self) -> usize {
+        let written = self.thread.take().expect("joined once").join().unwrap();
         let given_up = self.delivered.given_up.load(Ordering::Relaxed);
         assert_eq!(given_up, 0, "the producer of tickets gave up {given_up} of {written}");
         assert_eq!(self.delivered.tickets.load(Ordering::Relaxed), written);
@@ -97,7 +107,20 @@ impl Feed {
     }
 }
 
-fn write(producer: &BaseProducer<Context>, topic: &str, index: usize) {
+/// Which ticket the record of this number is: its own, or one of those before it.
+fn ticket_of(number: usize) -> usize {
+    if number % REPEATS == REPEATS - 1 { number - (number * 7_919) % number.min(REPEATED_WITHIN) } else { number }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.abandon.store(true, Ordering::Relaxed);
+    }
+}
+
+fn write(producer: &BaseProducer<Context>, topic: &str, number: usize) {
+    let index = ticket_of(number);
     let (key, value, headers) = record(Preset::Native, index);
     let mut owned = OwnedHeaders::new();
     for (name, value) in &headers {

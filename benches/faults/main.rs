@@ -7,11 +7,9 @@
 mod cluster;
 mod feed;
 mod fleet;
-mod judge;
 mod scenarios;
 mod site;
-#[path = "../../tests/it/skipped.rs"]
-mod skipped;
+#[path = "../../tests/support/mod.rs"]
 mod support;
 mod table;
 mod usage;
@@ -72,19 +70,15 @@ fn main() -> ExitCode {
     let mut lines = Vec::new();
     for scenario in chosen {
         eprintln!("{}: {}", scenario.name, scenario.what);
-        let line = match run(scenario, asked) {
-            Ok(row) => {
-                has_failed |= !row.mistakes.is_empty();
-                for mistake in &row.mistakes {
-                    eprintln!("  MISTAKE: {mistake}");
-                }
-                row.markdown()
+        let line = if let Some(row) = run(scenario, asked) {
+            has_failed |= !row.mistakes.is_empty();
+            for mistake in &row.mistakes {
+                eprintln!("  MISTAKE: {mistake}");
             }
-            Err(End::CannotRun(why)) => format!("| `{}` | did not run: {why} |", scenario.name),
-            Err(End::Panicked) => {
-                has_failed = true;
-                format!("| `{}` | {seed} | **did not come to its end**: see above |", scenario.name)
-            }
+            row.markdown()
+        } else {
+            has_failed = true;
+            format!("| `{}` | {seed} | **did not come to its end** |", scenario.name)
         };
         eprintln!("{line}\n");
         lines.push(line);
@@ -96,16 +90,8 @@ fn main() -> ExitCode {
     if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-enum End {
-    CannotRun(String),
-    Panicked,
-}
-
-/// On a thread of its own, so that one that fails does not keep the others from running.
-fn run(scenario: &Scenario, asked: Asked) -> Result<table::Row, End> {
+/// On a thread of its own, so that one that fails does not keep the others from running; what it said stands above.
+fn run(scenario: &Scenario, asked: Asked) -> Option<table::Row> {
     let scene = scenario.run;
-    match std::thread::spawn(move || scene(asked)).join() {
-        Ok(result) => result.map_err(End::CannotRun),
-        Err(_) => Err(End::Panicked),
-    }
+    std::thread::spawn(move || scene(asked)).join().ok()
 }

@@ -12,13 +12,16 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, ClusterShape};
 use crate::feed::{Delivered, Feed};
 use crate::fleet::{Fleet, code_of, config_in};
-use crate::judge::{Verdict, judge};
 use crate::support::broker::Broker;
+use crate::support::checker::{Checker, Moment};
 use crate::table::Row;
 use crate::watch::Watch;
 
 /// Longest time without a new decision at the end, when no fault is left.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// All topics of a run, without its prefix.
+const TOPICS: [&str; 6] = ["tickets", "decisions", "suggestions", "commands", "review", "dead_letters"];
 
 /// What is asked for on the command line.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +67,8 @@ pub(crate) struct Site {
     watch: Watch,
     feed: Option<Feed>,
     pub(crate) cluster: Cluster,
-    broker: Broker,
-    partitions: i32,
+    topic_of_tickets: String,
+    checker: Checker,
     delivered: Arc<Delivered>,
     started: Instant,
     faults: usize,
@@ -109,10 +112,12 @@ impl Site {
             .output()
             .unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+        cluster.wait_topics(&TOPICS.map(|name| broker.topic(name)));
         let delivered = Arc::new(Delivered::default());
         let watch =
             Watch::start(&cluster.brokers, &broker.topic("decisions"), shape.partitions, Arc::clone(&delivered));
         let fleet = Fleet::new(&configurations);
+        let checker = Checker::open(&broker, &broker.prefix);
         let site = Self {
             name: shape.name,
             asked,
@@ -120,8 +125,8 @@ impl Site {
             watch,
             feed: None,
             cluster,
-            broker,
-            partitions: shape.partitions,
+            topic_of_tickets: broker.topic("tickets"),
+            checker,
             delivered,
             started,
             faults: 0,
@@ -152,7 +157,7 @@ impl Site {
 
     /// Tickets begin to come: at `rate` a second, `tickets` of them at most.
     pub(crate) fn feed(&mut self, rate: f64, tickets: usize) {
-        let topic = self.broker.topic("tickets");
+        let topic = self.topic_of_tickets.clone();
         self.feed = Some(Feed::start(&self.cluster.brokers, topic, rate, tickets, Arc::clone(&self.delivered)));
     }
 
@@ -164,9 +169,19 @@ impl Site {
         self.delivered.tickets.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// One more fault has been done.
-    pub(crate) fn count_fault(&mut self) {
+    /// One more fault is done now; what it is, for whoever waits.
+    pub(crate) fn fault(&mut self, what: &str) {
         self.faults += 1;
+        self.say(what);
+    }
+
+    /// The checker reads what has been written since its last look, while instances run, and looks at everything.
+    pub(crate) fn look(&mut self) {
+        let mistakes = self.checker.look(Moment::Running).mistakes;
+        // Mistakes stay: the look at the end says them again, all of them.
+        if let Some(first) = mistakes.first() {
+            self.say(&format!("the checker has found {} mistakes, first: {first}", mistakes.len()));
+        }
     }
 
     /// Something that must not be.
@@ -242,11 +257,11 @@ impl Site {
             }
         }
         self.say("all stopped; the checker reads everything");
-        let Verdict { read, outcomes, mistakes } = judge(&self.broker, self.partitions);
-        if read != tickets {
-            self.mistakes.push(format!("{tickets} tickets were written, {read} are in the log"));
+        let report = self.checker.look(Moment::Ended);
+        if report.inputs != tickets {
+            self.mistakes.push(format!("{tickets} tickets were written, {} are in the log", report.inputs));
         }
-        self.mistakes.extend(mistakes);
+        self.mistakes.extend(report.mistakes.iter().map(ToString::to_string));
         let records = self.fleet.records();
         for record in &records {
             if !record.unasked.is_empty() {
@@ -270,7 +285,9 @@ impl Site {
             rounds: self.asked.rounds,
             tickets,
             faults: format!("{}: {faults}", self.faults),
-            outcomes,
+            outcomes: report.outcomes,
+            transactions: report.transactions,
+            aborted: report.leftovers.len(),
             mistakes: std::mem::take(&mut self.mistakes),
             gap_max,
             resident_mib_max: records.iter().map(crate::fleet::Record::resident_mib_max).fold(0.0, f64::max),
@@ -321,7 +338,7 @@ fn write_config(place: &Path, name: &str, port: u16, shape: &SiteShape, broker: 
         models.join("tfidf").display(),
         shape.triage,
     );
-    for topic in ["tickets", "decisions", "suggestions", "commands", "review", "dead_letters"] {
+    for topic in TOPICS {
         writeln!(text, "{topic} = \"{}\"", broker.topic(topic)).unwrap();
     }
     fs::write(config_in(place), text).unwrap();

@@ -16,6 +16,10 @@ pub(crate) struct Row {
     /// How many faults, and which.
     pub(crate) faults: String,
     pub(crate) outcomes: BTreeMap<String, usize>,
+    /// Committed transactions.
+    pub(crate) transactions: usize,
+    /// Transactions that left records behind which nobody sees who reads committed records.
+    pub(crate) aborted: usize,
     pub(crate) mistakes: Vec<String>,
     pub(crate) gap_max: Duration,
     pub(crate) resident_mib_max: f64,
@@ -29,11 +33,14 @@ pub(crate) const HEAD: &str = "\
 
 impl Row {
     pub(crate) fn markdown(&self) -> String {
-        let Self { scenario, seed, rounds, tickets, faults, outcomes, mistakes, gap_max, resident_mib_max, notes, took } =
-            self;
+        let Self { scenario, seed, rounds, tickets, faults, outcomes, transactions, aborted, .. } = self;
+        let Self { mistakes, gap_max, resident_mib_max, notes, took, .. } = self;
         let outcomes: Vec<String> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
         let found = match mistakes.len() {
-            0 => format!("nothing lost, doubled, torn or out of order: {}", outcomes.join(", ")),
+            0 => format!(
+                "no mistake: {}; {transactions} transactions, {aborted} aborted with records in the log",
+                outcomes.join(", ")
+            ),
             count => {
                 let shown: Vec<&str> = mistakes.iter().take(MISTAKES_SHOWN_MAX).map(String::as_str).collect();
                 format!("**{count} mistakes**: {}", shown.join("; "))

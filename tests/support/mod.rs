@@ -7,5 +7,6 @@
 pub(crate) mod broker;
 pub(crate) mod checker;
 pub(crate) mod daemon;
+pub(crate) mod proxy;
 pub(crate) mod skipped;
 pub(crate) mod tickets;

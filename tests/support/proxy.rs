@@ -31,8 +31,8 @@ const FRAMES_HELD_MAX: usize = 1024;
 pub(crate) enum Weather {
     /// Frames pass.
     Clear,
-    /// Every answer is late by a time drawn evenly from this range; the order stays.
-    Latency { min: Duration, max: Duration },
+    /// Every answer is late by a time drawn evenly between nothing and this; the order stays.
+    Latency { max: Duration },
     /// This share of requests ends its connection: half before the broker has the request, half in place of the answer.
     Resets { share: f64 },
     /// Nothing passes in one direction. What was sent meanwhile arrives when the weather changes, as TCP sends it again,
@@ -218,7 +218,7 @@ impl Line {
 
     fn delay(&self, direction: Direction) -> Duration {
         match (*self.weather.borrow(), direction) {
-            (Weather::Latency { min, max }, Direction::Answers) => min + (max - min).mul_f64(self.draw()),
+            (Weather::Latency { max }, Direction::Answers) => max.mul_f64(self.draw()),
             (
                 Weather::Clear
                 | Weather::Latency { .. }
@@ -235,12 +235,19 @@ impl Line {
         let (Some(api), Some(correlation)) = (number_at(frame, 4), number_at(frame, 8)) else { return Fate::Answered };
         let api = (api >> 16) as i16;
         let fate = match *self.weather.borrow() {
-            Weather::Clear | Weather::Latency { .. } | Weather::BlackHole(_) => Fate::Answered,
             Weather::Resets { share } if self.draw() < share => {
-                if self.draw() < 0.5 { Fate::RequestLost } else { Fate::AnswerLost }
+                if self.draw() < 0.5 {
+                    Fate::RequestLost
+                } else {
+                    Fate::AnswerLost
+                }
             }
             Weather::LostAnswers { of, share } if of.contains(&api) && self.draw() < share => Fate::AnswerLost,
-            Weather::Resets { .. } | Weather::LostAnswers { .. } => Fate::Answered,
+            Weather::Clear
+            | Weather::Latency { .. }
+            | Weather::BlackHole(_)
+            | Weather::Resets { .. }
+            | Weather::LostAnswers { .. } => Fate::Answered,
         };
         match fate {
             Fate::Answered => {}

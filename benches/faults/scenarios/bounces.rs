@@ -26,20 +26,20 @@ enum Bounce {
     Clean,
 }
 
-pub(crate) fn instances_hard(asked: Asked) -> Result<Row, String> {
-    Ok(instances(asked, "bounce-instances-hard", Bounce::Hard))
+pub(crate) fn instances_hard(asked: Asked) -> Row {
+    instances(asked, "bounce-instances-hard", Bounce::Hard)
 }
 
-pub(crate) fn instances_clean(asked: Asked) -> Result<Row, String> {
-    Ok(instances(asked, "bounce-instances-clean", Bounce::Clean))
+pub(crate) fn instances_clean(asked: Asked) -> Row {
+    instances(asked, "bounce-instances-clean", Bounce::Clean)
 }
 
-pub(crate) fn brokers_hard(asked: Asked) -> Result<Row, String> {
-    Ok(brokers(asked, "bounce-brokers-hard", Bounce::Hard))
+pub(crate) fn brokers_hard(asked: Asked) -> Row {
+    brokers(asked, "bounce-brokers-hard", Bounce::Hard)
 }
 
-pub(crate) fn brokers_clean(asked: Asked) -> Result<Row, String> {
-    Ok(brokers(asked, "bounce-brokers-clean", Bounce::Clean))
+pub(crate) fn brokers_clean(asked: Asked) -> Row {
+    brokers(asked, "bounce-brokers-clean", Bounce::Clean)
 }
 
 fn site(asked: Asked, name: &'static str) -> Site {
@@ -80,8 +80,7 @@ fn instances(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
     let order = order(asked, site.fleet.len());
     for (number, index) in order.iter().copied().enumerate() {
         wait_turn(&site, asked, number, order.len());
-        site.say(&format!("{bounce:?} bounce of instance {}", index + 1));
-        site.count_fault();
+        site.fault(&format!("{bounce:?} bounce of instance {}", index + 1));
         match bounce {
             Bounce::Hard => site.fleet.kill(index),
             Bounce::Clean => match site.fleet.stop(index) {
@@ -91,6 +90,7 @@ fn instances(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
         }
         site.fleet.start(index);
         site.fleet.wait_ready(index);
+        site.look();
     }
     site.close_when_fed(match bounce {
         Bounce::Hard => "kill -9 of an instance",
@@ -105,8 +105,7 @@ fn brokers(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
     for (number, index) in order.iter().copied().enumerate() {
         wait_turn(&site, asked, number, order.len());
         let node = index + 1;
-        site.say(&format!("{bounce:?} bounce of broker {node}"));
-        site.count_fault();
+        site.fault(&format!("{bounce:?} bounce of broker {node}"));
         site.cluster.node(
             match bounce {
                 Bounce::Hard => "kill",
@@ -117,6 +116,7 @@ fn brokers(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
         site.cluster.node("resume", node);
         // The next one takes the same partitions below two replicas if this one has not caught up.
         site.cluster.wait_in_sync();
+        site.look();
     }
     site.close_when_fed(match bounce {
         Bounce::Hard => "kill -9 of a broker",

@@ -24,8 +24,8 @@ const FULL_FOR: Duration = Duration::from_secs(30);
 /// Longest time until the broker meets the end of the disk.
 const NOTICE_MAX: Duration = Duration::from_secs(120);
 
-pub(crate) fn full(asked: Asked) -> Result<Row, String> {
-    let disk = Disk::mount()?;
+pub(crate) fn full(asked: Asked) -> Row {
+    let disk = Disk::mount();
     let folder = tempfile::tempdir().unwrap();
     let properties = format!(
         // The quorum's own log lies elsewhere, as in a real site: what is full is the disk of the topics.
@@ -48,7 +48,7 @@ pub(crate) fn full(asked: Asked) -> Result<Row, String> {
     let mut luck = fastrand::Rng::with_seed(asked.seed);
     for _ in 0..asked.rounds {
         site.wait_decisions(site.decisions() + BETWEEN + luck.usize(..200), RECOVERY_MAX);
-        site.count_fault();
+        site.fault("the disk fills");
         let filled_mib = disk.fill();
         site.say(&format!("{filled_mib} MiB written: the disk is full"));
         site.wait("the broker ends", NOTICE_MAX, |site| !site.cluster.lives(1));
@@ -58,10 +58,11 @@ pub(crate) fn full(asked: Asked) -> Result<Row, String> {
         site.cluster.node("resume", 1);
         site.say("there is room, and the broker runs");
         site.wait_caught_up(WAITING_MAX, RECOVERY_MAX);
+        site.look();
     }
     let row = site.close("disk full until the broker ended, and for 30 s more");
     drop(disk);
-    Ok(row)
+    row
 }
 
 /// A small disk of its own: a file with a file system in it.
@@ -71,15 +72,16 @@ struct Disk {
 }
 
 impl Disk {
-    fn mount() -> Result<Self, String> {
+    /// Needs the right to mount.
+    fn mount() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let image = folder.path().join("image");
         fs::File::create(&image).unwrap().set_len(DISK_MIB << 20).unwrap();
         let place = folder.path().join("disk");
         fs::create_dir(&place).unwrap();
-        succeed(Command::new("mkfs.ext4").arg("-q").arg(&image))?;
-        succeed(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&place))?;
-        Ok(Self { place, _image: folder })
+        succeed(Command::new("mkfs.ext4").arg("-q").arg(&image)).unwrap();
+        succeed(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&place)).unwrap();
+        Self { place, _image: folder }
     }
 
     fn filler(&self) -> PathBuf {

@@ -18,12 +18,12 @@ pub(crate) const RECOVERY_MAX: Duration = Duration::from_secs(180);
 /// As many tickets may wait as come within about two seconds.
 const WAITING_MAX: usize = 400;
 
-pub(crate) fn only_broker(asked: Asked) -> Result<Row, String> {
-    Ok(frozen(asked, "frozen-broker", 1))
+pub(crate) fn only_broker(asked: Asked) -> Row {
+    frozen(asked, "frozen-broker", 1)
 }
 
-pub(crate) fn one_of_three(asked: Asked) -> Result<Row, String> {
-    Ok(frozen(asked, "frozen-one-of-three", 3))
+pub(crate) fn one_of_three(asked: Asked) -> Row {
+    frozen(asked, "frozen-one-of-three", 3)
 }
 
 fn frozen(asked: Asked, name: &'static str, nodes: usize) -> Row {
@@ -45,8 +45,7 @@ fn frozen(asked: Asked, name: &'static str, nodes: usize) -> Row {
             // Where in a transaction it hits is left to the seed.
             site.wait_decisions(site.decisions() + BETWEEN + luck.usize(..100), RECOVERY_MAX);
             let node = luck.usize(1..=nodes);
-            site.say(&format!("broker {node} stands still for {} s", long.as_secs()));
-            site.count_fault();
+            site.fault(&format!("broker {node} stands still for {} s", long.as_secs()));
             site.cluster.node("freeze", node);
             std::thread::sleep(long);
             site.cluster.node("thaw", node);
@@ -54,6 +53,7 @@ fn frozen(asked: Asked, name: &'static str, nodes: usize) -> Row {
             if nodes > 1 {
                 site.cluster.wait_in_sync();
             }
+            site.look();
         }
     }
     site.close("broker frozen for 5, 20, 40 s")

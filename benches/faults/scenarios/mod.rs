@@ -9,12 +9,12 @@ pub(crate) mod soak;
 use crate::site::Asked;
 use crate::table::Row;
 
-/// One scenario: its name on the command line, what it does, and the function that does it. The function says why where
-/// it cannot run on this machine, and panics where something did not happen in its time.
+/// One scenario: its name on the command line, what it does, and the function that does it, which panics where something
+/// does not happen in its time.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    pub(crate) run: fn(Asked) -> Result<Row, String>,
+    pub(crate) run: fn(Asked) -> Row,
 }
 
 /// All of them, in the order in which `all` runs them.

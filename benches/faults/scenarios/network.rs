@@ -17,37 +17,37 @@ const CLEAR: Duration = Duration::from_secs(10);
 /// As many tickets may wait as come within about two seconds.
 const WAITING_MAX: usize = 200;
 
-pub(crate) fn latency(asked: Asked) -> Result<Row, String> {
-    let weather = Weather::Latency { min: Duration::ZERO, max: Duration::from_secs(1) };
-    Ok(minutes_of(asked, "latency", weather, "a minute of answers late by 500 ± 500 ms"))
+pub(crate) fn latency(asked: Asked) -> Row {
+    let weather = Weather::Latency { max: Duration::from_secs(1) };
+    minutes_of(asked, "latency", weather, "a minute of answers late by 500 ± 500 ms")
 }
 
-pub(crate) fn resets(asked: Asked) -> Result<Row, String> {
-    Ok(minutes_of(asked, "resets", Weather::Resets { share: 0.05 }, "a minute in which 5 % of requests reset"))
+pub(crate) fn resets(asked: Asked) -> Row {
+    minutes_of(asked, "resets", Weather::Resets { share: 0.05 }, "a minute in which 5 % of requests reset")
 }
 
-pub(crate) fn lost_answers(asked: Asked) -> Result<Row, String> {
+pub(crate) fn lost_answers(asked: Asked) -> Row {
     let weather = Weather::LostAnswers { of: &[END_TXN, TXN_OFFSET_COMMIT], share: 0.3 };
     let faults = "a minute in which 30 % of the answers to EndTxn and TxnOffsetCommit are lost";
-    Ok(minutes_of(asked, "lost-answers", weather, faults))
+    minutes_of(asked, "lost-answers", weather, faults)
 }
 
-pub(crate) fn black_hole(asked: Asked) -> Result<Row, String> {
+pub(crate) fn black_hole(asked: Asked) -> Row {
     let (mut site, proxy) = site(asked, "black-hole");
     for _ in 0..asked.rounds {
         for direction in [Direction::Requests, Direction::Answers] {
             for long in FROZEN {
                 std::thread::sleep(CLEAR);
-                site.say(&format!("{direction:?} are held for {} s", long.as_secs()));
-                site.count_fault();
+                site.fault(&format!("{direction:?} are held for {} s", long.as_secs()));
                 proxy.set(Weather::BlackHole(direction));
                 std::thread::sleep(long);
                 proxy.set(Weather::Clear);
                 site.wait_caught_up(WAITING_MAX, RECOVERY_MAX);
+                site.look();
             }
         }
     }
-    Ok(close(site, &proxy, "one direction held for 5, 20, 40 s, then all of it delivered"))
+    close(site, &proxy, "one direction held for 5, 20, 40 s, then all of it delivered")
 }
 
 /// The proxy's port is the fourth of ours.
@@ -75,12 +75,12 @@ fn minutes_of(asked: Asked, name: &'static str, weather: Weather, faults: &str) 
     let (mut site, proxy) = site(asked, name);
     for _ in 0..asked.rounds {
         std::thread::sleep(CLEAR);
-        site.say("the weather turns");
-        site.count_fault();
+        site.fault("the weather turns");
         proxy.set(weather);
         std::thread::sleep(WEATHER);
         proxy.set(Weather::Clear);
         site.wait_caught_up(WAITING_MAX, RECOVERY_MAX);
+        site.look();
     }
     close(site, &proxy, faults)
 }

@@ -5,6 +5,7 @@
 //! The recent view grows by design until it holds `triage.view_records_max` decisions per partition. It is set so low that
 //! it is full within the first fifteen minutes; slopes are taken from then on.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,7 @@ const RESTARTED: usize = 1;
 /// As many tickets may wait as come within about two seconds, and a rebalance on top.
 const WAITING_MAX: usize = 3_000;
 
-pub(crate) fn soak(asked: Asked) -> Result<Row, String> {
+pub(crate) fn soak(asked: Asked) -> Row {
     let shape = SiteShape {
         name: "soak",
         cluster: ClusterShape { nodes: 1, port: asked.port, ..ClusterShape::default() },
@@ -72,13 +73,13 @@ pub(crate) fn soak(asked: Asked) -> Result<Row, String> {
     }
     site.note(format!("{} kept", keep_samples(&records)));
     let faults = format!("{reloads} reloads of both instances, half of them refused; {restarts} restarts of one");
-    Ok(site.close(&faults))
+    site.close(&faults)
 }
 
 /// Both instances: an invalid configuration first, a valid one the next time.
 fn reload(site: &mut Site, number: usize) {
-    let is_valid = number % 2 == 1;
-    site.count_fault();
+    let is_valid = !number.is_multiple_of(2);
+    site.fault(if is_valid { "a reload" } else { "a reload with a mistake in it" });
     for index in 0..site.fleet.len() {
         let path = site.fleet.config(index);
         let text = fs::read_to_string(&path).unwrap();
@@ -101,16 +102,14 @@ fn reload(site: &mut Site, number: usize) {
             fs::write(&path, text).unwrap();
         }
     }
-    site.say(if is_valid { "a reload was taken" } else { "a reload was refused" });
 }
 
 fn restart(site: &mut Site, number: usize) {
-    site.count_fault();
-    if number % 2 == 0 {
-        site.say("kill -9 of one instance");
+    if number.is_multiple_of(2) {
+        site.fault("kill -9 of one instance");
         site.fleet.kill(RESTARTED);
     } else {
-        site.say("SIGTERM to one instance");
+        site.fault("SIGTERM to one instance");
         match site.fleet.stop(RESTARTED) {
             Some(status) if code_of(status) == 0 => {}
             ended => site.mistake(format!("the instance did not stop cleanly: {ended:?}")),
@@ -118,6 +117,7 @@ fn restart(site: &mut Site, number: usize) {
     }
     site.fleet.start(RESTARTED);
     site.fleet.wait_ready(RESTARTED);
+    site.look();
 }
 
 /// One look each ten seconds is enough for a line.
@@ -178,7 +178,7 @@ fn keep_samples(records: &[Record]) -> String {
         for (life, usages) in record.lives.iter().enumerate() {
             for usage in thinned(usages) {
                 let Usage { at_s, resident_mib, descriptors } = usage;
-                text += &format!("{},{life},{at_s:.0},{resident_mib:.1},{descriptors}\n", record.name);
+                writeln!(text, "{},{life},{at_s:.0},{resident_mib:.1},{descriptors}", record.name).unwrap();
             }
         }
     }
