@@ -148,24 +148,21 @@ impl<'producer> Open<'producer> {
         if let Some(partition) = record.partition {
             message = message.partition(partition);
         }
-        let mut waiting = Some(message);
-        let mut refused = None;
-        let has_room = self.patience().wait_until("the producer's queue is full", Duration::from_millis(1), || {
-            match waiting.take().map(|message| self.producer.send(message)) {
-                Some(Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))) => waiting = Some(back),
-                Some(Err((error, _))) => refused = Some(error),
-                Some(Ok(())) | None => {}
+        loop {
+            match self.producer.send(message) {
+                Ok(()) => break,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    if self.patience().slice().is_none() {
+                        return Err(Fault::Abort {
+                            what: format!("{topic}: librdkafka's queue stayed full for the whole transaction"),
+                            cause: AbortCause::Unavailable,
+                        });
+                    }
+                    message = back;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err((error, _)) => return Err(Fault::of(&format!("send to {topic}"), &error)),
             }
-            waiting.is_none()
-        });
-        if let Some(error) = refused {
-            return Err(Fault::of(&format!("send to {topic}"), &error));
-        }
-        if !has_room {
-            return Err(Fault::Abort {
-                what: format!("{topic}: librdkafka's queue stayed full for the whole transaction"),
-                cause: AbortCause::Unavailable,
-            });
         }
         self.sent += 1;
         if self.sent == 1 {

@@ -2,7 +2,7 @@
 //! librdkafka's mock broker, which takes connections away as a real one does; what becomes of the records is shown on a
 //! real broker.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,13 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Stop {
     point: &'static str,
     reached: Receiver<()>,
-    go_on: Sender<()>,
+    go_on: SyncSender<()>,
 }
 
 impl Stop {
     fn at(point: &'static str, thread: &'static str) -> Self {
-        let (reach, reached) = channel();
-        let (go_on, wait) = channel();
+        let (reach, reached) = sync_channel(1);
+        let (go_on, wait) = sync_channel(1);
         let wait = Mutex::new(wait);
         fail::cfg_callback(point, move || {
             if std::thread::current().name() == Some(thread) {
