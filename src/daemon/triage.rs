@@ -236,6 +236,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 Some(LogEvent::Assigned(assignments)) => self.assigned(&assignments),
                 Some(LogEvent::Revoked(partitions)) => self.revoked(&partitions)?,
                 Some(LogEvent::Outcome { partition, remembered }) => self.view.apply(partition, &remembered),
+                Some(LogEvent::WindowCompleted(partition)) => self.view.set_window(partition, WindowState::Whole),
+                Some(LogEvent::Others(window)) => self.view.set_others(window),
             }
         }
         Ok(true)
@@ -584,7 +586,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             }
         }
         for (partition, remembered) in &decided.entries {
-            self.view.apply(*partition, remembered);
+            self.view.commit(*partition, remembered);
         }
         self.halving.suspects.retain(|partition, _| !batch.spans.contains_key(partition));
         if self.halving.suspects.is_empty() {

@@ -518,7 +518,11 @@ impl Log for KafkaLog {
         // librdkafka drops what it fetched before the seek; what we have taken out of it already we must drop ourselves.
         self.pending.retain(|event| match event {
             LogEvent::Record { partition, .. } => !positions.iter().any(|(sought, _)| sought == partition),
-            LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Outcome { .. } => true,
+            LogEvent::Assigned(_)
+            | LogEvent::Revoked(_)
+            | LogEvent::Outcome { .. }
+            | LogEvent::WindowCompleted(_)
+            | LogEvent::Others(_) => true,
         });
         let result = self
             .options
