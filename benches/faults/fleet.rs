@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::usage::{self, Usage};
+use crate::support::usage::{self, Usage};
 
 /// `RestartSec` of the unit.
 const RESTART_AFTER: Duration = Duration::from_secs(5);

@@ -12,7 +12,6 @@ mod site;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod table;
-mod usage;
 mod watch;
 
 use std::io::Write as _;

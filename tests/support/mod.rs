@@ -10,3 +10,4 @@ pub(crate) mod daemon;
 pub(crate) mod proxy;
 pub(crate) mod skipped;
 pub(crate) mod tickets;
+pub(crate) mod usage;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use crate::cluster::ClusterShape;
 use crate::fleet::{Record, code_of};
 use crate::site::{Asked, Model, Site, SiteShape};
+use crate::support::usage::{Usage, slope};
 use crate::table::Row;
-use crate::usage::{Usage, slope};
 
 /// Ten times the expected rate, tickets a second.
 const RATE: f64 = 100.0;
