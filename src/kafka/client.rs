@@ -9,6 +9,10 @@ use crate::config::settings::KafkaSettings;
 use super::patience;
 use super::transaction::transaction_max;
 
+/// How much longer than any request a connection of the transactional producer is kept without one. More of it lengthens
+/// the wait that it ends; tickets that come more rarely meet a new connection, which takes milliseconds.
+const AFTER_LAST_REQUEST: Duration = Duration::from_secs(5);
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -64,6 +68,10 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     let request_max =
         patience::REQUEST_MAX.min(settings.transaction_timeout.saturating_sub(Duration::from_millis(100)));
     config.set("socket.timeout.ms", milliseconds(request_max));
+    // `send_offsets_to_transaction` waits without an end for a group coordinator that was not available three times in a
+    // row, as while a broker starts, until any connection of this client comes or goes (librdkafka 2.12,
+    // `rdkafka_coord.c`): so one goes. Longer than a request may take, because librdkafka takes waiting for idleness.
+    config.set("connections.max.idle.ms", milliseconds(request_max + AFTER_LAST_REQUEST));
     // The results are ready when the transaction begins: waiting for more would only add latency.
     config.set("linger.ms", "0");
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.

@@ -203,6 +203,19 @@ fn errors_that_pass_are_waited_for_and_the_transaction_commits() {
 }
 
 #[test]
+fn a_group_coordinator_that_is_long_not_available_does_not_hold_a_transaction_for_ever() {
+    let mut site = Site::open();
+    assert_eq!(site.transact(), TransactionEnd::Committed);
+    // The coordinator has moved, and for a while nobody says where to: more often than librdkafka asks by itself.
+    site.inject(RDKafkaApiKey::FindCoordinator, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, 6);
+    site.inject(RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, 1);
+    let first = site.transact();
+    assert!(matches!(first, TransactionEnd::Committed | TransactionEnd::Aborted(_)), "{first:?}");
+    let ends: Vec<TransactionEnd> = (0..3).map(|_| site.transact()).collect();
+    assert_eq!(ends.last(), Some(&TransactionEnd::Committed), "{first:?} {ends:?}");
+}
+
+#[test]
 fn a_commit_finds_nothing_in_flight() {
     let mut site = Site::open();
     let mut took: Vec<Duration> = (0..40)

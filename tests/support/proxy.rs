@@ -4,9 +4,6 @@
 //! frames only as far as their length, and of a request its key and its correlation id, so that what it does, it does
 //! between two frames, and can choose whose answer is lost.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;

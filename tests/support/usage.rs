@@ -32,23 +32,3 @@ pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let common: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
     (spread > 0.0).then(|| common / spread)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slope_of_a_straight_line_is_its_own_and_one_point_has_none() {
-        let line: Vec<(f64, f64)> = [0.0, 1.0, 4.0].map(|x| (x, 2.5 - 0.5 * x)).to_vec();
-        assert_eq!(slope(&line), Some(-0.5));
-        assert_eq!(slope(&[(0.0, 1.0), (0.0, 3.0)]), None);
-        assert_eq!(slope(&[]), None);
-    }
-
-    #[test]
-    fn a_process_that_lives_has_memory_and_descriptors_and_one_that_does_not_has_none() {
-        let own = look(std::process::id(), 1.0).unwrap();
-        assert!(own.resident_mib > 1.0 && own.descriptors >= 3, "{own:?}");
-        assert_eq!(look(u32::MAX, 1.0), None);
-    }
-}

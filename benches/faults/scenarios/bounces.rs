@@ -90,7 +90,7 @@ fn instances(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
         }
         site.fleet.start(index);
         site.fleet.wait_ready(index);
-        site.look();
+        site.read();
     }
     site.close_when_fed(match bounce {
         Bounce::Hard => "kill -9 of an instance",
@@ -116,7 +116,7 @@ fn brokers(asked: Asked, name: &'static str, bounce: Bounce) -> Row {
         site.cluster.node("resume", node);
         // The next one takes the same partitions below two replicas if this one has not caught up.
         site.cluster.wait_in_sync();
-        site.look();
+        site.read();
     }
     site.close_when_fed(match bounce {
         Bounce::Hard => "kill -9 of a broker",

@@ -1,11 +1,14 @@
-//! The weather is as it was asked for: fault runs that met none would prove nothing.
+//! What the longer fault runs (`benches/faults`) stand on: the weather on the line is as it was asked for, or a run that met
+//! none would prove nothing; and memory that grows is seen to grow.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-use super::{Direction, END_TXN, Proxy, Weather};
+use crate::support::proxy::{Direction, END_TXN, Proxy, Weather};
+use crate::support::usage::{look, slope};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const METADATA: i16 = 3;
@@ -96,13 +99,13 @@ fn a_black_hole_holds_one_direction_and_lets_it_all_go_in_the_end() {
     proxy.set(Weather::BlackHole(Direction::Requests));
     client.write_all(&request(METADATA, 1)).unwrap();
     client.write_all(&request(METADATA, 2)).unwrap();
-    wait("a frame is held", || proxy.counts().held.load(super::Ordering::Relaxed) == 1);
+    wait("a frame is held", || proxy.counts().held.load(Ordering::Relaxed) == 1);
     assert!(broker.requests.try_recv().is_err());
     proxy.set(Weather::BlackHole(Direction::Answers));
     for correlation in [1, 2] {
         assert_eq!(broker.requests.recv_timeout(DEADLINE).unwrap(), request(METADATA, correlation)[4..]);
     }
-    wait("an answer is held", || proxy.counts().held.load(super::Ordering::Relaxed) >= 2);
+    wait("an answer is held", || proxy.counts().held.load(Ordering::Relaxed) >= 2);
     proxy.set(Weather::Clear);
     for correlation in [1, 2] {
         assert_eq!(read_frame(&mut client).unwrap(), request(METADATA, correlation)[8..]);
@@ -114,7 +117,7 @@ fn what_a_sender_that_gave_up_had_sent_arrives_after_the_black_hole() {
     let Line { proxy, broker, mut client } = line();
     proxy.set(Weather::BlackHole(Direction::Requests));
     client.write_all(&request(END_TXN, 1)).unwrap();
-    wait("a frame is held", || proxy.counts().held.load(super::Ordering::Relaxed) == 1);
+    wait("a frame is held", || proxy.counts().held.load(Ordering::Relaxed) == 1);
     drop(client);
     proxy.set(Weather::Clear);
     assert_eq!(broker.requests.recv_timeout(DEADLINE).unwrap(), request(END_TXN, 1)[4..]);
@@ -129,7 +132,7 @@ fn only_the_answers_that_were_named_are_lost_and_the_broker_has_the_request() {
     client.write_all(&request(END_TXN, 2)).unwrap();
     assert_eq!(read_frame(&mut client), None);
     assert_eq!(broker.requests.iter().take(2).last().unwrap(), request(END_TXN, 2)[4..]);
-    assert_eq!(proxy.counts().answers_lost.load(super::Ordering::Relaxed), 1);
+    assert_eq!(proxy.counts().answers_lost.load(Ordering::Relaxed), 1);
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn a_reset_ends_the_connection_before_or_after_the_broker_has_the_request() {
     client.write_all(&request(METADATA, 1)).unwrap();
     assert_eq!(read_frame(&mut client), None);
     let counts = proxy.counts();
-    let lost = [&counts.requests_lost, &counts.answers_lost].map(|lost| lost.load(super::Ordering::Relaxed));
+    let lost = [&counts.requests_lost, &counts.answers_lost].map(|lost| lost.load(Ordering::Relaxed));
     assert_eq!(lost.iter().sum::<u64>(), 1, "{lost:?}");
 }
 
@@ -149,4 +152,19 @@ fn wait(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < until, "{what}: not within {DEADLINE:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn the_slope_of_a_straight_line_is_its_own_and_one_point_has_none() {
+    let line: Vec<(f64, f64)> = [0.0, 1.0, 4.0].map(|x| (x, 2.5 - 0.5 * x)).to_vec();
+    assert_eq!(slope(&line), Some(-0.5));
+    assert_eq!(slope(&[(0.0, 1.0), (0.0, 3.0)]), None);
+    assert_eq!(slope(&[]), None);
+}
+
+#[test]
+fn a_process_that_lives_has_memory_and_descriptors_and_one_that_does_not_has_none() {
+    let own = look(std::process::id(), 1.0).unwrap();
+    assert!(own.resident_mib > 1.0 && own.descriptors >= 3, "{own:?}");
+    assert_eq!(look(u32::MAX, 1.0), None);
 }
