@@ -12,6 +12,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 /// Longest time until all replicas of all partitions are in sync again.
 const IN_SYNC_MAX: Duration = Duration::from_secs(120);
 
+/// Attempts to start brokers; `kafka.sh start` removes what the one before has left.
+const STARTS_MAX: usize = 3;
+
 /// How the brokers are made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClusterShape {
@@ -35,6 +38,17 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start(folder: &Path, shape: &ClusterShape) -> Self {
+        for attempt in 1.. {
+            if let Some(brokers) = Self::try_start(folder, shape) {
+                return Self { folder: folder.to_owned(), brokers, nodes: shape.nodes };
+            }
+            assert!(attempt < STARTS_MAX, "Kafka did not start {STARTS_MAX} times: what it said stands above");
+        }
+        unreachable!("the last attempt returns or fails")
+    }
+
+    /// `None` where it did not come up, as on a machine that is too busy for a quorum to form in time.
+    fn try_start(folder: &Path, shape: &ClusterShape) -> Option<String> {
         let mut script = script();
         script.arg("start").arg(folder).arg(shape.nodes.to_string()).arg(shape.port.to_string());
         script.env("NOCTRIAGE_KAFKA_EXTRA", &shape.properties);
@@ -44,10 +58,8 @@ impl Cluster {
         // Its output goes to a file: brokers that it leaves behind would hold a pipe open for ever.
         let said = folder.with_extension("started");
         script.stdout(fs::File::create(&said).unwrap());
-        let status = script.status().unwrap();
-        assert!(status.success(), "Kafka did not start: {status}");
-        let brokers = fs::read_to_string(&said).unwrap().trim().to_owned();
-        Self { folder: folder.to_owned(), brokers, nodes: shape.nodes }
+        let has_started = script.status().unwrap().success();
+        has_started.then(|| fs::read_to_string(&said).unwrap().trim().to_owned())
     }
 
     /// The port to which a proxy of node 1 forwards.
