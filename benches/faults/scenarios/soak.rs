@@ -2,8 +2,9 @@
 //! turn killed and stopped; both are told to reload every five minutes, every second time with a configuration that is
 //! refused. Memory and file descriptors are to be flat.
 //!
-//! The recent view grows by design until it holds `triage.view_records_max` decisions per partition. It is set so low that
-//! it is full within the first fifteen minutes; slopes are taken from then on.
+//! The recent view grows by design until it holds `triage.view_records_max` decisions per partition, which is set so low
+//! that it does within minutes, and tickets that count towards storms for `policy.storm.window_minutes`, half an hour.
+//! Slopes are taken from then on.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,7 +22,7 @@ const RELOAD_EVERY: Duration = Duration::from_mins(5);
 const RESTART_EVERY: Duration = Duration::from_mins(10);
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// Until then the view fills.
-const WARM_AFTER_S: f64 = 900.0;
+const WARM_AFTER_S: f64 = 2_100.0;
 /// The one that lives through all of it, and the one that is restarted.
 const LASTING: usize = 0;
 const RESTARTED: usize = 1;
@@ -149,7 +150,7 @@ fn slopes(records: &[Record]) -> Vec<String> {
     let said = |slope: Option<f64>| slope.map_or("unknown".to_owned(), |slope| format!("{slope:+.2}"));
     vec![
         format!(
-            "{} after the first 15 min: resident {} MiB/h ({least:.1} to {most:.1} MiB), descriptors {} per hour \
+            "{} after the first 35 min: resident {} MiB/h ({least:.1} to {most:.1} MiB), descriptors {} per hour \
              ({fewest:.0} to {highest:.0}), {} samples",
             records[LASTING].name,
             said(resident),
