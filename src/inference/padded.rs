@@ -7,9 +7,9 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use candle_transformers::models::{bert, xlm_roberta};
 
-use super::encoder::Family;
 use super::scorer::{HeadSizes, Scores};
 use super::settings::{Activation, EncoderSettings};
+use super::tensors::Family;
 
 enum Backbone {
     Bert(bert::BertModel),
@@ -28,7 +28,7 @@ pub struct PaddedEncoder {
 }
 
 impl PaddedEncoder {
-    /// Takes the tensors that [`super::encoder`] lists.
+    /// Takes the tensors that [`super::tensors`] lists.
     ///
     /// # Errors
     /// A tensor that is missing or misshapen.

@@ -45,7 +45,7 @@ pub(super) struct Network {
     cause: Option<Dense>,
 }
 
-/// Tensors by name, as `super::super::encoder` lists them; each is taken out once it is packed.
+/// Tensors by name, as `super::super::tensors` lists them; each is taken out once it is packed.
 struct Tensors {
     by_name: HashMap<String, Vec<f32>>,
     instructions: InstructionSet,
