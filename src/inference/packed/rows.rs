@@ -27,7 +27,9 @@ pub(super) fn softmax<S: Simd>(simd: S, scores: &mut [f32], scale: f32) {
     for vector in whole.chunks_exact_mut(S::LANES) {
         simd.store(simd.mul(simd.load(vector), factor), vector);
     }
-    rest.iter_mut().for_each(|power| *power /= total);
+    for power in rest {
+        *power /= total;
+    }
 }
 
 #[inline(always)]
