@@ -17,6 +17,7 @@ use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TopicNames, TriageSettings};
 use crate::domain::time::UtcMillis;
+use crate::failpoints;
 use crate::policy::view::WindowState;
 use crate::wire::output::{OutputRecord, OutputTopic};
 
@@ -174,6 +175,7 @@ impl KafkaLog {
                 self.start_position(*partition, positions.get(partition).copied().flatten())?;
             if let Some(greatest) =
                 self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
+                && !failpoints::fires("torn_start")
             {
                 let topics = &self.options.kafka.topics;
                 if positions.get(partition).copied().flatten().is_none() {

@@ -98,6 +98,15 @@ impl Broker {
         Writer { producer: config.create().unwrap(), topic: self.topic(name) }
     }
 
+    /// A producer that writes in transactions, and stays.
+    pub(crate) fn transactional_writer(&self, name: &str) -> TransactionalWriter {
+        let mut config = self.config();
+        config.set("transactional.id", format!("{}-desk", self.prefix)).set("partitioner", "murmur2_random");
+        let writer = Writer { producer: config.create().unwrap(), topic: self.topic(name) };
+        writer.producer.init_transactions(TIMEOUT).unwrap();
+        TransactionalWriter { writer }
+    }
+
     /// A consumer of its own, of no group, that says where partitions end.
     pub(crate) fn consumer(&self, isolation: Isolation) -> BaseConsumer {
         let mut config = self.config();
@@ -152,6 +161,28 @@ impl Broker {
             assert!(Instant::now() < until, "{what}: not within {deadline:?}");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+/// Writes to one topic in transactions, as a desk behind an exactly-once pipeline does: control records and aborted
+/// records take offsets that no reader ever sees.
+pub(crate) struct TransactionalWriter {
+    writer: Writer,
+}
+
+impl TransactionalWriter {
+    /// One transaction of these records.
+    pub(crate) fn write(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.commit_transaction(TIMEOUT).unwrap();
+    }
+
+    /// One that is aborted when all of it is in the log.
+    pub(crate) fn write_in_vain(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.abort_transaction(TIMEOUT).unwrap();
     }
 }
 
