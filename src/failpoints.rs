@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every place, and what it is for. The first ten are those at which the fault runs kill.
-pub const POINTS: [(&str, &str); 19] = [
+pub const POINTS: [(&str, &str); 20] = [
     ("after_poll", "a record has been taken out of the log into the buffer"),
     ("after_classify", "the engine's answers to a batch have arrived"),
     ("after_begin", "a transaction is begun and holds nothing"),
@@ -29,6 +29,7 @@ pub const POINTS: [(&str, &str); 19] = [
     ("after_commit", "the broker has committed, and triage does not know yet"),
     ("during_drain", "the process is to stop and finishes what is in flight"),
     ("before_begin", "a batch is decided, and its transaction not begun"),
+    ("before_abort", "a transaction is about to be aborted"),
     ("before_seek", "a transaction was aborted, and nothing is read again yet"),
     ("aborted_with_two_in_flight", "a transaction was aborted with another batch behind it"),
     ("abort_before_offsets", "fires: the transaction is aborted although all is acknowledged"),

@@ -58,6 +58,9 @@ fn deaths(run: &mut Run, random: &mut fastrand::Rng) {
     let half = points.len() / 2;
     for (number, point) in points.into_iter().enumerate() {
         let victim = usize::from(number >= half);
+        if number == half && !run.daemons[0].is_running() {
+            run.daemons[0].start();
+        }
         if run.daemons[victim].is_running() {
             run.daemons[victim].signal("TERM");
             let status = run.wait_end(victim, "stopping");

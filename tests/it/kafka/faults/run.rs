@@ -13,7 +13,8 @@ use crate::support::tickets::long_run;
 pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 /// Small batches: many transactions for few tickets.
-const MORE: &str = "[triage]\nbatch_records_max = 16\n[policy.draws]\nevidence_shadow = 0.6\n";
+const MORE: &str = "[triage]\nbatch_records_max = 16\n[policy.draws]\nevidence_shadow = 0.6\n\
+                    [rollout]\nfixed_stage = \"suggest\"\n";
 
 /// A run.
 pub(super) struct Run {
