@@ -102,10 +102,9 @@ pub struct ThreadOptions {
 /// Why it cannot go on.
 pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
     let batch_ids = AtomicU64::new(1);
-    let start_ms = options.clock.operating_now().0;
     let mut rebuilds = Rebuilds::default();
     loop {
-        match session(&mut options, &batch_ids, start_ms) {
+        match session(&mut options, &batch_ids) {
             Ok(()) => return Ok(()),
             Err(fault) => {
                 options.health.group_left();
@@ -127,7 +126,7 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
 }
 
 /// One life of the clients.
-fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) -> Result<(), Fault> {
+fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fault> {
     let waker = options.waker.clone();
     let health = Arc::clone(&options.health);
     let told = Arc::clone(&options.health);
@@ -163,7 +162,8 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
-                start_ms,
+                // Of these clients, not of the process: their transactions are counted from 1 again.
+                start_ms: options.clock.operating_now().0,
                 lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
             },
             view: ViewLimits {
@@ -255,9 +255,9 @@ struct Rebuilds {
 }
 
 impl Rebuilds {
-    /// Being fenced once may be our own doing: a transaction that timed out, or, behind a broker that hung for longer than
-    /// a session, our own earlier request to join, which the broker reads after the later one. Being fenced again of the
-    /// same name within two session timeouts is a second process. Per name: one outage may do both.
+    /// Being fenced once may be our own doing: a transaction of ours that timed out; or a coordinator that died, or hung for
+    /// longer than a session, after it had given our `kafka.instance_id` a new member id, and before it told us. Being
+    /// fenced again of the same name within two session timeouts is a second process. Per name: one outage may do both.
     fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Duration, ThreadEnd> {
         let now = Instant::now();
         match fault {

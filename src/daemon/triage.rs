@@ -152,9 +152,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             halving: Halving::default(),
             parked_until: None,
             batch_ids,
-            // Goes on where the clients before these ended: two transactions of one process must not share a header.
-            // Every transaction has a batch of its own, so there were never more of them than batches.
-            transactions: batch_ids.load(std::sync::atomic::Ordering::Relaxed).saturating_sub(1),
+            transactions: 0,
             joined: false,
             draining: false,
             last_commit_problem: None,
