@@ -16,6 +16,7 @@ use crate::config::settings::TriageSettings;
 use crate::domain::prediction::{Answer, ModelRole};
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::failpoints;
 use crate::inference::engine::{Engine, Job, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
 use crate::kafka::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
@@ -206,6 +207,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.hand_over();
         self.expire();
         let committed = self.commit_head()?;
+        if self.draining {
+            fail::fail_point!("during_drain");
+        }
         self.balance_fetching()?;
         self.metrics.under_way(self.buffer.len(), self.in_flight.len());
         Ok(if events || cut || committed { Progress::Some } else { Progress::Idle(self.idle_time()) })
@@ -220,6 +224,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             self.metrics.batch_classified(job.answers.len(), now.saturating_duration_since(batch.handed_over));
             batch.answers = Answers::Here(job.answers);
             batch.answered = Some(now);
+            fail::fail_point!("after_classify");
         }
     }
 
@@ -266,6 +271,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let buffered = Buffered { partition, offset, record, received: self.log.instant() };
         self.buffered_bytes += buffered.bytes();
         self.buffer.push_back(buffered);
+        fail::fail_point!("after_poll");
         Ok(())
     }
 
@@ -314,16 +320,19 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         // The engine need not work for batches that are gone.
         self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
         let mut positions = Vec::new();
+        let is_control = failpoints::fires("epoch_not_raised");
         for partition in &touched {
             if let Some(owned) = self.partitions.get_mut(partition) {
-                self.epochs += 1;
-                owned.epoch = self.epochs;
                 owned.cut = owned.committed;
-                owned.expected = owned.committed;
                 positions.push((*partition, owned.committed));
+                if !is_control {
+                    self.epochs += 1;
+                    owned.epoch = self.epochs;
+                    owned.expected = owned.committed;
+                }
             }
         }
-        self.drop_buffered(|buffered| touched.contains(&buffered.partition));
+        self.drop_buffered(|buffered| !is_control && touched.contains(&buffered.partition));
         fail::fail_point!("before_seek");
         self.log.seek(&positions)
     }
@@ -547,6 +556,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             }
             TransactionEnd::Aborted(fault) => {
                 self.metrics.transaction(TransactionResult::Aborted, took, self.log.now());
+                if self.in_flight.len() > 1 {
+                    fail::fail_point!("aborted_with_two_in_flight");
+                }
+                if failpoints::fires("view_kept_over_abort") {
+                    decided.entries.iter().for_each(|(partition, entry)| self.view.apply(*partition, entry));
+                }
                 self.aborted(&fault)?;
                 Ok(true)
             }

@@ -11,4 +11,5 @@ mod outages;
 mod promtool;
 mod pure;
 mod readme;
-mod skipped;
+#[path = "../support/mod.rs"]
+mod support;
