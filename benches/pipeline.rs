@@ -15,7 +15,7 @@ use support::broker::{Broker, Progress};
 use support::samples;
 use support::site::{Running, Site, Wanted};
 use support::usage::{Usage, threads};
-use support::{bare_loop, machine, median, tickets};
+use support::{bare_loop, machine, median, stages, tickets};
 
 /// Partitions of the input.
 const PARTITIONS: i32 = 4;
@@ -58,6 +58,9 @@ struct Options {
     /// Instead: one million tickets through one daemon, and what that does to its memory.
     #[arg(long)]
     million: bool,
+    /// Instead: where the processor time of one ticket goes, without a broker.
+    #[arg(long)]
+    stages: bool,
     /// Process id of a broker that was started elsewhere, to count its CPU as well.
     #[arg(long)]
     broker_pid: Option<u32>,
@@ -98,6 +101,10 @@ fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(Role::Loop { config, samples, batch }) = &options.role {
         return bare_loop::run(config, samples, *batch);
+    }
+    if options.stages {
+        println!("{}", machine());
+        return stages::run(options.drawn);
     }
     let broker = Broker::find_or_start()?;
     let input = format!("bench-{}.tickets", std::process::id());

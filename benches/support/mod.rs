@@ -5,8 +5,10 @@ pub(crate) mod bare_loop;
 pub(crate) mod broker;
 pub(crate) mod samples;
 pub(crate) mod site;
+pub(crate) mod stages;
 pub(crate) mod tickets;
 pub(crate) mod usage;
+pub(crate) mod weights;
 
 /// The middle of some figures; of an even number the mean of the middle two.
 pub(crate) fn median(figures: &[f64]) -> f64 {
