@@ -33,7 +33,7 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn matches(&self, word: &Word) -> bool {
+    fn matches(&self, word: &Word<'_>) -> bool {
         word.forms().any(|form| if self.is_prefix { form.starts_with(&self.letters) } else { form == self.letters })
     }
 
@@ -87,7 +87,7 @@ impl Phrase {
     }
 
     /// Where the phrase ends if it starts at `start`, reading no word that is masked.
-    fn end_from(&self, words: &[Word], masked: &Mask, start: usize) -> Option<usize> {
+    fn end_from(&self, words: &[Word<'_>], masked: &Mask, start: usize) -> Option<usize> {
         end_of(&self.parts, words, masked, start)
     }
 }
@@ -99,7 +99,7 @@ fn pattern(word: &str) -> Pattern {
     }
 }
 
-fn end_of(parts: &[Part], words: &[Word], masked: &Mask, at: usize) -> Option<usize> {
+fn end_of(parts: &[Part], words: &[Word<'_>], masked: &Mask, at: usize) -> Option<usize> {
     let Some((first, rest)) = parts.split_first() else { return Some(at) };
     match first {
         Part::Word(patterns) => {
@@ -123,11 +123,55 @@ impl Mask {
     }
 }
 
+/// Places of phrases by the first two letters of a first word: a table for letters and digits of ASCII, which nearly all
+/// words begin with, and a map for the rest.
+#[derive(Clone, Debug)]
+struct ByKey {
+    plain: Vec<Vec<usize>>,
+    others: HashMap<Key, Vec<usize>>,
+}
+
+/// Letters, digits, and the end of a word of one letter.
+const PLACES: usize = 37;
+
+impl ByKey {
+    fn new() -> Self {
+        Self { plain: vec![Vec::new(); PLACES * PLACES], others: HashMap::new() }
+    }
+
+    fn place(letter: Option<char>) -> Option<usize> {
+        match letter {
+            None => Some(0),
+            Some(letter @ 'a'..='z') => Some(letter as usize - 'a' as usize + 1),
+            Some(digit @ '0'..='9') => Some(digit as usize - '0' as usize + 27),
+            Some(_) => None,
+        }
+    }
+
+    fn slot((first, second): Key) -> Option<usize> {
+        Some(Self::place(first)? * PLACES + Self::place(second)?)
+    }
+
+    fn add(&mut self, key: Key, index: usize) {
+        match Self::slot(key) {
+            Some(slot) => self.plain[slot].push(index),
+            None => self.others.entry(key).or_default().push(index),
+        }
+    }
+
+    fn get(&self, key: Key) -> &[usize] {
+        match Self::slot(key) {
+            Some(slot) => &self.plain[slot],
+            None => self.others.get(&key).map_or(&[], Vec::as_slice),
+        }
+    }
+}
+
 /// A list of phrases, indexed by the first letters of their first word.
 #[derive(Clone, Debug)]
 pub(super) struct PhraseSet {
     phrases: Vec<Phrase>,
-    by_key: HashMap<Key, Vec<usize>>,
+    by_key: ByKey,
     /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word; by their first
     /// bytes, so that a long word is searched for thousands of spellings in one pass.
     run_together: HashMap<Start, Vec<(String, usize)>>,
@@ -146,11 +190,11 @@ const _: () = assert!(START_BYTES <= RUN_TOGETHER_LETTERS_MIN, "every spelling h
 
 impl PhraseSet {
     pub(super) fn new(phrases: Vec<Phrase>) -> Self {
-        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
+        let mut by_key = ByKey::new();
         let mut run_together: HashMap<Start, Vec<(String, usize)>> = HashMap::new();
         for (index, phrase) in phrases.iter().enumerate() {
             for pattern in phrase.first_patterns() {
-                by_key.entry(pattern.key()).or_default().push(index);
+                by_key.add(pattern.key(), index);
             }
             for letters in run_together_forms(&phrase.parts) {
                 if let Some(start) = letters.as_bytes().first_chunk() {
@@ -162,7 +206,7 @@ impl PhraseSet {
     }
 
     /// The first phrase found, in the order of the text.
-    pub(super) fn first_match(&self, words: &[Word], masked: &Mask) -> Option<Arc<str>> {
+    pub(super) fn first_match(&self, words: &[Word<'_>], masked: &Mask) -> Option<Arc<str>> {
         (0..words.len()).find_map(|start| {
             self.at(words, masked, start)
                 .next()
@@ -173,7 +217,7 @@ impl PhraseSet {
     }
 
     /// The words that any phrase covers.
-    pub(super) fn mask(&self, words: &[Word]) -> Mask {
+    pub(super) fn mask(&self, words: &[Word<'_>]) -> Mask {
         let mut mask = Mask(vec![false; words.len()]);
         for start in 0..words.len() {
             for (_, end) in self.at(words, &Mask::default(), start) {
@@ -185,18 +229,17 @@ impl PhraseSet {
 
     fn at<'set>(
         &'set self,
-        words: &'set [Word],
+        words: &'set [Word<'set>],
         masked: &'set Mask,
         start: usize,
     ) -> impl Iterator<Item = (usize, usize)> + 'set {
         words[start]
             .forms()
-            .filter_map(|form| self.by_key.get(&key_of(form)))
-            .flatten()
+            .flat_map(|form| self.by_key.get(key_of(form)))
             .filter_map(move |&index| self.phrases[index].end_from(words, masked, start).map(|end| (index, end)))
     }
 
-    fn inside(&self, word: &Word) -> Option<usize> {
+    fn inside(&self, word: &Word<'_>) -> Option<usize> {
         if word.plain.len() < RUN_TOGETHER_LETTERS_MIN {
             return None;
         }
