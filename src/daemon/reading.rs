@@ -9,31 +9,48 @@ use crate::inference::engine::Job;
 use crate::policy::recent_view::RecentView;
 use crate::policy::ruling::Ruling;
 use crate::policy::{identity, is_evidence, wants_prediction};
-use crate::wire::intake::{self, DeadLetterReason, Intake, IntakeSettings};
+use crate::wire::intake::{self, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
-use super::batch::{Batch, Buffered, Content, Item};
+use super::batch::{Batch, Buffered, Content, Item, Read};
 
-/// Reads one record and takes its digests. `now` stands in where the log gives no append time.
-pub(super) fn read(
+/// Reads one record and takes its digests.
+fn read(record: &RawRecord, settings: &IntakeSettings) -> Read {
+    let content_digest = identity::content_digest(record.value.as_deref());
+    let content = match intake::read(record, settings) {
+        Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
+        Intake::Gone(ticket_id) => Content::Gone(ticket_id),
+        Intake::DeadLetter(reason) => Content::DeadLetter(reason),
+    };
+    let (input_digest, fingerprint) = match &content {
+        Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
+        Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
+    };
+    Read { content, content_digest, input_digest, fingerprint }
+}
+
+/// Reads what waits in the buffer, before its batch is cut: what it turns out to be depends on nothing that could change
+/// until then.
+pub(super) fn read_ahead<'buffer>(waiting: impl Iterator<Item = &'buffer mut Buffered>, settings: &IntakeSettings) {
+    for buffered in waiting {
+        if buffered.read.is_none() {
+            buffered.read = Some(read(&buffered.record, settings));
+        }
+    }
+}
+
+/// A record of a batch that is being cut. `now` stands in where the log gives no append time.
+pub(super) fn item(
     buffered: Buffered,
     settings: &IntakeSettings,
     unwritable: Option<DeadLetterReason>,
     now: UtcMillis,
 ) -> Item {
-    let Buffered { partition, offset, record, received: _ } = buffered;
-    let content_digest = identity::content_digest(record.value.as_deref());
+    let Buffered { partition, offset, record, received: _, read } = buffered;
+    let Read { content, content_digest, input_digest, fingerprint } =
+        read.unwrap_or_else(|| self::read(&record, settings));
     let appended_at = record.timestamp.unwrap_or(now);
-    let content = match intake::read(&record, settings) {
-        Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
-        Intake::Gone(ticket_id) => Content::Gone(ticket_id),
-        Intake::DeadLetter(reason) => Content::DeadLetter(reason),
-    };
     let is_kept = unwritable.is_some() || matches!(content, Content::DeadLetter(_));
     let raw = is_kept.then_some(record);
-    let (input_digest, fingerprint) = match &content {
-        Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
-        Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
-    };
     Item {
         partition,
         offset,

@@ -22,6 +22,7 @@ use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
 use crate::wire::intake::{IntakeSettings, RawRecord};
+use crate::wire::output::OutputRecord;
 
 use super::batch::{Answers, Batch, Buffered, Span};
 use super::halving::Halving;
@@ -37,6 +38,8 @@ const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Wait before an aborted batch is tried again: a broker that refuses at once must not be asked thousands of times a
 /// second; twice as much would be felt at every abort.
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
+/// Fewer waiting records than this are read when their batch is cut: starting a thread for them costs more.
+const READ_AHEAD_MIN: usize = 8;
 /// Events taken from the log before batches are looked at again.
 const EVENTS_PER_STEP_MAX: usize = 2_000;
 
@@ -95,7 +98,6 @@ pub struct Triage<'daemon, L: Log> {
     halving: Halving,
     parked_until: Option<Instant>,
     batch_ids: &'daemon std::sync::atomic::AtomicU64,
-    transactions: u64,
     joined: bool,
     draining: bool,
     last_commit_problem: Option<String>,
@@ -127,7 +129,6 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             halving: Halving::default(),
             parked_until: None,
             batch_ids,
-            transactions: 0,
             joined: false,
             draining: false,
             last_commit_problem: None,
@@ -237,7 +238,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.oldest_pending = record.timestamp;
         }
         self.metrics.records_consumed(1);
-        let buffered = Buffered { partition, offset, record, received: self.log.instant() };
+        let buffered = Buffered { partition, offset, record, received: self.log.instant(), read: None };
         self.buffered_bytes += buffered.bytes();
         self.buffer.push_back(buffered);
         Ok(())
@@ -378,7 +379,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             });
             owned.cut = next;
             let unwritable = self.halving.unwritable_reason(buffered.partition, buffered.offset);
-            items.push(reading::read(buffered, &self.options.intake, unwritable, self.log.now()));
+            items.push(reading::item(buffered, &self.options.intake, unwritable, self.log.now()));
         }
         let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let job = reading::job(id, &ruling, &mut items, &self.in_flight, &self.view);
@@ -442,11 +443,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return Ok(true);
         }
         let batch = self.in_flight.front().expect("looked at above");
-        self.transactions += 1;
-        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, self.transactions);
+        // No number is given twice in the life of a process, so it can stand for the transaction as well.
+        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, batch.id);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
         let started = self.log.instant();
-        let end = self.log.transact(&decided.records, &offsets);
+        let end = self.transact_reading_ahead(&decided.records, &offsets);
         let took = self.log.instant().saturating_duration_since(started);
         for _ in 0..self.log.commits_asked_again() {
             self.metrics.transaction(TransactionResult::Retried, took, self.log.now());
@@ -467,6 +468,25 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 Err(fault)
             }
         }
+    }
+
+    /// While this thread waits for the brokers, a helper reads what the next batch will be cut from. Only that: nobody
+    /// polls between begin and commit, and nothing is decided before the transaction has ended.
+    fn transact_reading_ahead(&mut self, records: &[OutputRecord], offsets: &[(i32, i64)]) -> TransactionEnd {
+        let ahead = self.records_max().min(self.buffer.len());
+        let Self { log, buffer, options, .. } = self;
+        if ahead < READ_AHEAD_MIN {
+            return log.transact(records, offsets);
+        }
+        let intake = &options.intake;
+        std::thread::scope(|scope| {
+            let waiting = buffer.iter_mut().take(ahead);
+            let helper = std::thread::Builder::new().name("reader".into());
+            if let Err(error) = helper.spawn_scoped(scope, move || reading::read_ahead(waiting, intake)) {
+                tracing::debug!(%error, "no thread to read ahead; read later");
+            }
+            log.transact(records, offsets)
+        })
     }
 
     fn is_in_order(&self, batch: &Batch) -> bool {

@@ -32,6 +32,9 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Called while the log blocks, so that the watchdog knows that it is alive.
 pub type Beat = Arc<dyn Fn() + Send + Sync>;
 
+/// Records of the tail that are passed over before tickets are looked for again: a few milliseconds.
+const TAIL_LOOKS_MAX: usize = 1_000;
+
 #[derive(Debug)]
 enum Rebalanced {
     Assigned(Vec<i32>),
@@ -385,7 +388,7 @@ fn note_tail(
             *seen = (*seen).max(remembered.source_offset);
             pending.push_back(LogEvent::Outcome { partition, remembered });
         }
-        Tail::End(_) | Tail::Foreign(_) => {}
+        Tail::Known(_) | Tail::End(_) | Tail::Foreign(_) => {}
         Tail::Unreadable(partition, offset, reason) => {
             unreadable.insert(partition);
             tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
@@ -460,10 +463,14 @@ impl Log for KafkaLog {
             }
             Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
             None => {
-                if let Some(tail) = &mut self.tail
-                    && let Some(found) = tail.next(Duration::ZERO)?
-                {
+                // Our own decisions come back here one for one: passing over many costs less than a round for each.
+                for _ in 0..TAIL_LOOKS_MAX {
+                    let Some(tail) = &mut self.tail else { break };
+                    let Some(found) = tail.next(Duration::ZERO)? else { break };
                     note_tail(found, &mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
+                    if !self.pending.is_empty() {
+                        break;
+                    }
                 }
             }
         }
@@ -472,7 +479,16 @@ impl Log for KafkaLog {
 
     fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
         match self.transact_records(records, next_offsets) {
-            TransactionEnd::Committed => TransactionEnd::Committed,
+            TransactionEnd::Committed => {
+                if let Some(tail) = &mut self.tail {
+                    tail.committed_by_us(records);
+                    for (partition, next) in next_offsets {
+                        let greatest = self.greatest_source_offset.entry(*partition).or_insert(next - 1);
+                        *greatest = (*greatest).max(next - 1);
+                    }
+                }
+                TransactionEnd::Committed
+            }
             TransactionEnd::Aborted(fault) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
             TransactionEnd::Lost(fault) => TransactionEnd::Lost(self.naming_rights(fault, records)),
         }

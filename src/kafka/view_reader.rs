@@ -17,9 +17,11 @@ use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
 use crate::policy::view::WindowState;
 use crate::wire::decision::DecisionRecord;
+use crate::wire::output::OutputRecord;
 
 use super::client::{self, Isolation};
 use super::fault::Fault;
+use super::own::OwnTransactions;
 
 /// Below this many records the start of the window is not searched for: reading them is quicker.
 const BISECT_RECORDS_MIN: i64 = 2_000;
@@ -68,6 +70,7 @@ pub struct ViewReader {
     /// Next offset to read, per partition.
     next: BTreeMap<i32, i64>,
     request_timeout: Duration,
+    own: OwnTransactions,
 }
 
 /// What one look at the tail brought.
@@ -75,6 +78,8 @@ pub struct ViewReader {
 pub enum Tail {
     /// An outcome.
     Outcome(i32, Box<Remembered>),
+    /// An outcome that this session has committed itself: the view has it already.
+    Known(i32),
     /// The end of a partition.
     End(i32),
     /// An outcome of another input topic: its offsets say nothing about ours.
@@ -128,7 +133,13 @@ impl ViewReader {
         assign(&committed, &topic, &next)?;
         committed.set_nonempty_callback(wake);
         let tickets = settings.topics.tickets.clone();
-        Ok(Self { committed, uncommitted, topic, tickets, next, request_timeout: settings.request_timeout })
+        let (request_timeout, own) = (settings.request_timeout, OwnTransactions::default());
+        Ok(Self { committed, uncommitted, topic, tickets, next, request_timeout, own })
+    }
+
+    /// These records of ours are committed: they need not be read when the tail brings them.
+    pub fn committed_by_us(&mut self, records: &[OutputRecord]) {
+        self.own.add(records);
     }
 
     /// The next thing in the tail, waiting at most `timeout`.
@@ -149,6 +160,9 @@ impl ViewReader {
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
                 self.next.insert(partition, offset + 1);
+                if self.own.cover(&message) {
+                    return Ok(Some(Tail::Known(partition)));
+                }
                 let payload = message.payload().unwrap_or_default();
                 let read = DecisionRecord::from_json(payload).map_err(|error| error.to_string()).and_then(|record| {
                     let is_ours = record.source.topic == self.tickets;

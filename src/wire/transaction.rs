@@ -14,7 +14,7 @@ pub struct TransactionHeader {
     pub instance: String,
     /// When that process started (operating time, milliseconds since 1970).
     pub start_ms: i64,
-    /// Number of the transaction within the process, from 1.
+    /// Number of the transaction within the process: ascending from 1, with gaps, and never given twice.
     pub counter: u64,
     /// How many output records the transaction holds, offsets left out.
     pub count: u32,
