@@ -16,12 +16,15 @@ pub(crate) struct Usage {
     pub(crate) peak_mib: f64,
 }
 
+/// The kernel's unit of process times, on every Linux that this runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Nanoseconds that a thread has run.
 fn ran_ns(schedstat: &str) -> Option<u64> {
     schedstat.split(' ').next()?.parse().ok()
 }
 
-/// CPU seconds of each thread, by name; threads of one name are added up.
+/// CPU seconds of each thread that runs now, by name; threads of one name are added up.
 pub(crate) fn threads(pid: u32) -> Result<BTreeMap<String, f64>> {
     let mut threads = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -44,7 +47,11 @@ impl Usage {
             let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|word| word.parse::<f64>().ok());
             kib.unwrap_or_default() / 1024.0
         };
-        let cpu_s = threads(pid)?.values().sum();
+        // Of the whole process: threads that have ended are no longer listed one by one.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|word| word.parse::<f64>().ok()).unwrap_or_default();
+        let cpu_s = (ticks(11) + ticks(12)) / TICKS_PER_SECOND;
         Ok(Self { cpu_s, resident_mib: mib("VmRSS"), peak_mib: mib("VmHWM") })
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod counting;
+mod growth;
 mod halving;
 mod outputs;
 mod reading;

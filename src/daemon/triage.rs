@@ -25,6 +25,7 @@ use crate::wire::intake::{IntakeSettings, RawRecord};
 use crate::wire::output::OutputRecord;
 
 use super::batch::{Answers, Batch, Buffered, Span};
+use super::growth::Growth;
 use super::halving::Halving;
 use super::outputs::{self, Origin};
 use super::{counting, reading};
@@ -40,6 +41,9 @@ const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
 /// Fewer waiting records than this are read when their batch is cut: starting a thread for them costs more.
 const READ_AHEAD_MIN: usize = 8;
+/// A buffer that is full for so long makes fetching pause. A batch that is cut meanwhile makes room, and a pause throws
+/// away what librdkafka has fetched; until then nothing is polled, which a group bears for minutes.
+pub(super) const PAUSE_AFTER: Duration = Duration::from_millis(500);
 /// Events taken from the log before batches are looked at again.
 const EVENTS_PER_STEP_MAX: usize = 2_000;
 
@@ -95,6 +99,9 @@ pub struct Triage<'daemon, L: Log> {
     buffered_bytes: usize,
     in_flight: VecDeque<Batch>,
     fetching: Fetching,
+    /// Since when the buffer has had no room for a record.
+    full_since: Option<Instant>,
+    growth: Growth,
     halving: Halving,
     parked_until: Option<Instant>,
     batch_ids: &'daemon std::sync::atomic::AtomicU64,
@@ -114,6 +121,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         options: TriageOptions,
     ) -> Self {
         let view = RecentView::new(options.view);
+        let growth = Growth::new(options.settings.batch_records_max, options.model_deadline);
         Self {
             log,
             engine,
@@ -126,6 +134,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             buffered_bytes: 0,
             in_flight: VecDeque::new(),
             fetching: Fetching::On,
+            full_since: None,
+            growth,
             halving: Halving::default(),
             parked_until: None,
             batch_ids,
@@ -313,10 +323,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             || self.buffered_bytes >= self.options.settings.buffer_bytes_max
     }
 
-    /// Pauses at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
+    /// Pauses after a time at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
     fn balance_fetching(&mut self) -> Result<(), Fault> {
+        let now = self.log.instant();
+        self.full_since = if self.buffer_is_full() { self.full_since.or(Some(now)) } else { None };
         let settings = &self.options.settings;
-        let wanted = if self.buffer_is_full() {
+        let wanted = if self.full_since.is_some_and(|since| now.saturating_duration_since(since) >= PAUSE_AFTER) {
             Fetching::Paused
         } else if self.buffer.len() <= settings.buffer_records_max / 2
             && self.buffered_bytes <= settings.buffer_bytes_max / 2
@@ -359,7 +371,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     fn records_max(&self) -> usize {
-        self.halving.records_max().unwrap_or(usize::MAX).min(self.options.settings.batch_records_max)
+        self.halving.records_max().unwrap_or(usize::MAX).min(self.growth.records())
     }
 
     fn cut_batch(&mut self) {
@@ -520,6 +532,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         for (partition, remembered) in &decided.entries {
             self.view.apply(*partition, remembered);
         }
+        let answered_after =
+            batch.answered.map_or(Duration::ZERO, |at| at.saturating_duration_since(batch.handed_over));
+        self.growth.committed(batch.items.len(), answered_after);
         let partitions = &self.partitions;
         self.halving.committed(&batch, self.options.settings.batch_records_max, |partition| {
             partitions.get(&partition).map(|owned| owned.committed)
