@@ -130,6 +130,7 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
 fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) -> Result<(), Fault> {
     let waker = options.waker.clone();
     let health = Arc::clone(&options.health);
+    let told = Arc::clone(&options.health);
     let arrived = Arc::new(AtomicBool::new(false));
     let rings = Arc::clone(&arrived);
     let log = KafkaLog::open(SessionOptions {
@@ -146,6 +147,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
             }
         }),
         beat: Arc::new(move || health.kafka_thread_beats()),
+        waiting: Arc::new(move |what| told.brokers_keep_us_waiting(what)),
     })?;
     let timeout_ms = i64::try_from(options.kafka.transaction_timeout.as_millis()).unwrap_or(i64::MAX);
     let mut triage = Triage::new(
@@ -176,6 +178,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
     loop {
         options.health.kafka_thread_beats();
         let progress = triage.step()?;
+        options.health.brokers_answer();
         report(&triage, &options.health);
         if lags_at.elapsed() >= LAG_INTERVAL {
             lags_at = Instant::now();

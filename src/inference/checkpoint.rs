@@ -69,26 +69,33 @@ impl<'files> Checkpoint<'files> {
         self.entries.get(name).map(|(_, entry)| entry.shape.as_slice())
     }
 
-    /// Loads what a model needs, as f32, under the names that its code uses.
+    /// Loads what a model needs, as tensors on a device, under the names that its code uses.
     ///
     /// # Errors
-    /// Every tensor that is missing, misshapen or no float, before any of them is read; then what reading brings.
-    pub fn load(mut self, needed: &[Needed], device: &Device) -> Result<HashMap<String, Tensor>, LoadError> {
-        let mistakes: Vec<String> = needed.iter().filter_map(|needed| self.mistake(needed)).collect();
-        if !mistakes.is_empty() {
-            return Err(LoadError::Tensors { path: self.files.directory().to_owned(), mistakes });
-        }
+    /// As [`Checkpoint::numbers_of`], and whatever the device says.
+    pub fn load(self, needed: &[Needed], device: &Device) -> Result<HashMap<String, Tensor>, LoadError> {
+        let path = self.files.directory().to_owned();
+        let mut numbers = self.numbers_of(needed)?;
         let mut tensors = HashMap::with_capacity(needed.len());
-        for Needed { name, known_as, shape } in needed {
-            let numbers = self.numbers(name)?;
-            let tensor = Tensor::from_vec(numbers, shape.as_slice(), device).map_err(|error| self.failure(&error))?;
+        for Needed { name: _, known_as, shape } in needed {
+            let numbers = numbers.remove(known_as).expect("all that is needed was read");
+            let tensor = Tensor::from_vec(numbers, shape.as_slice(), device)
+                .map_err(|error| LoadError::Weights { path: path.clone(), detail: error.to_string() })?;
             tensors.insert(known_as.clone(), tensor);
         }
         Ok(tensors)
     }
 
-    fn failure(&self, error: &candle_core::Error) -> LoadError {
-        LoadError::Weights { path: self.files.directory().to_owned(), detail: error.to_string() }
+    /// Reads what a model needs, as f32, row after row, under the names that its code uses.
+    ///
+    /// # Errors
+    /// Every tensor that is missing, misshapen or no float, before any of them is read; then what reading brings.
+    pub fn numbers_of(mut self, needed: &[Needed]) -> Result<HashMap<String, Vec<f32>>, LoadError> {
+        let mistakes: Vec<String> = needed.iter().filter_map(|needed| self.mistake(needed)).collect();
+        if !mistakes.is_empty() {
+            return Err(LoadError::Tensors { path: self.files.directory().to_owned(), mistakes });
+        }
+        needed.iter().map(|Needed { name, known_as, shape: _ }| Ok((known_as.clone(), self.numbers(name)?))).collect()
     }
 
     fn mistake(&self, needed: &Needed) -> Option<String> {

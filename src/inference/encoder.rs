@@ -1,9 +1,6 @@
 //! BERT and RoBERTa/XLM-RoBERTa with a severity head and, on the same pooled output, a root-cause head: one forward
-//! pass for both. The layers are candle-transformers'; configuration, names, heads and checks are ours.
-
-use candle_core::{D, DType, Device, Tensor};
-use candle_nn::{Linear, Module, VarBuilder};
-use candle_transformers::models::{bert, xlm_roberta};
+//! pass for both. What a directory must hold is checked here; [`super::packed`] computes on a CPU, [`super::padded`] on a
+//! GPU.
 
 use crate::domain::prediction::TicketFault;
 
@@ -12,16 +9,22 @@ use super::checkpoint::{Checkpoint, Needed};
 use super::classifier::Encoded;
 use super::fault::LoadError;
 use super::files::CONFIG;
+use super::packed::PackedEncoder;
+use super::packed::instructions::InstructionSet;
+use super::padded::PaddedEncoder;
 use super::registry::Parts;
 use super::render::Rendered;
 use super::scorer::{HeadSizes, Scorer, Scores};
-use super::settings::{Activation, EncoderSettings};
+use super::settings::EncoderSettings;
+use super::threads;
 use super::tokens::{TokenLimits, Tokens};
 
 /// The two families of encoders; they differ in positions, names and what stands before the heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Family {
+pub enum Family {
+    /// BERT.
     Bert,
+    /// RoBERTa and XLM-RoBERTa.
     Roberta,
 }
 
@@ -35,7 +38,7 @@ impl Family {
     }
 
     /// Positions that no token can have: RoBERTa counts from the padding id plus one.
-    const fn positions_unused(self, settings: &EncoderSettings) -> usize {
+    pub const fn positions_unused(self, settings: &EncoderSettings) -> usize {
         match self {
             Self::Bert => 0,
             Self::Roberta => settings.padding as usize + 1,
@@ -43,21 +46,15 @@ impl Family {
     }
 }
 
-enum Backbone {
-    Bert(bert::BertModel),
-    Roberta(xlm_roberta::XLMRobertaModel),
+enum Forward {
+    Packed(PackedEncoder),
+    Padded(PaddedEncoder),
 }
 
 /// A loaded encoder.
-pub struct Encoder {
-    backbone: Backbone,
-    /// The layer with tanh that both heads read.
-    pooler: Linear,
-    severity: Option<Linear>,
-    cause: Option<Linear>,
+struct Encoder {
+    forward: Forward,
     tokens: Tokens,
-    padding: u32,
-    device: Device,
 }
 
 /// Loads `BertForSequenceClassification`.
@@ -96,14 +93,20 @@ fn load(parts: &Parts<'_>, family: Family) -> Result<Box<dyn Scorer>, LoadError>
     let checkpoint = Checkpoint::open(parts.files)?;
     refuse_adapters(&checkpoint, parts)?;
     let needed = needed(&checkpoint, family, &settings, parts.heads);
-    let tensors = checkpoint.load(&needed, &parts.device)?;
-    let vb = VarBuilder::from_tensors(tensors, DType::F32, &parts.device);
-    let failure = |error: candle_core::Error| LoadError::Weights {
-        path: parts.files.directory().to_owned(),
-        detail: error.to_string(),
+    let forward = if parts.device.is_cpu() {
+        let workers = threads::workers().map_err(LoadError::Device)?;
+        let tensors = checkpoint.numbers_of(&needed)?;
+        let unused = family.positions_unused(&settings);
+        Forward::Packed(PackedEncoder::new(&settings, unused, tensors, InstructionSet::detect(), workers))
+    } else {
+        let tensors = checkpoint.load(&needed, &parts.device)?;
+        let encoder = PaddedEncoder::new(family, &settings, parts.heads, tensors, &parts.device);
+        Forward::Padded(encoder.map_err(|error| LoadError::Weights {
+            path: parts.files.directory().to_owned(),
+            detail: error.to_string(),
+        })?)
     };
-    let encoder = build(vb, family, &settings, parts, tokens).map_err(failure)?;
-    Ok(Box::new(encoder))
+    Ok(Box::new(Encoder { forward, tokens }))
 }
 
 fn refuse_adapters(checkpoint: &Checkpoint<'_>, parts: &Parts<'_>) -> Result<(), LoadError> {
@@ -172,109 +175,6 @@ fn needed(checkpoint: &Checkpoint<'_>, family: Family, settings: &EncoderSetting
     list
 }
 
-fn build(
-    vb: VarBuilder<'_>,
-    family: Family,
-    settings: &EncoderSettings,
-    parts: &Parts<'_>,
-    tokens: Tokens,
-) -> candle_core::Result<Encoder> {
-    let h = settings.hidden_size;
-    let backbone = match family {
-        Family::Bert => Backbone::Bert(bert::BertModel::load(vb.pp("backbone"), &bert_config(settings))?),
-        Family::Roberta => {
-            Backbone::Roberta(xlm_roberta::XLMRobertaModel::new(&roberta_config(settings), vb.pp("backbone"))?)
-        }
-    };
-    let head = |rows: Option<usize>, name: &str| rows.map(|rows| candle_nn::linear(h, rows, vb.pp(name))).transpose();
-    Ok(Encoder {
-        backbone,
-        pooler: candle_nn::linear(h, h, vb.pp("pooler"))?,
-        severity: head(parts.heads.severity, "severity")?,
-        cause: head(parts.heads.cause, "cause")?,
-        tokens,
-        padding: settings.padding,
-        device: parts.device.clone(),
-    })
-}
-
-fn bert_config(settings: &EncoderSettings) -> bert::Config {
-    bert::Config {
-        vocab_size: settings.vocabulary_size,
-        hidden_size: settings.hidden_size,
-        num_hidden_layers: settings.layers,
-        num_attention_heads: settings.heads,
-        intermediate_size: settings.intermediate_size,
-        hidden_act: match settings.activation {
-            Activation::Gelu => bert::HiddenAct::Gelu,
-            Activation::GeluTanh => bert::HiddenAct::GeluApproximate,
-            Activation::Relu => bert::HiddenAct::Relu,
-        },
-        hidden_dropout_prob: 0.0,
-        max_position_embeddings: settings.positions,
-        type_vocab_size: settings.token_types,
-        initializer_range: 0.02,
-        layer_norm_eps: settings.norm_epsilon,
-        pad_token_id: settings.padding as usize,
-        position_embedding_type: bert::PositionEmbeddingType::Absolute,
-        use_cache: false,
-        classifier_dropout: None,
-        // With a word here candle would try other names when a tensor is missing.
-        model_type: None,
-    }
-}
-
-fn roberta_config(settings: &EncoderSettings) -> xlm_roberta::Config {
-    xlm_roberta::Config {
-        hidden_size: settings.hidden_size,
-        layer_norm_eps: settings.norm_epsilon,
-        attention_probs_dropout_prob: 0.0,
-        hidden_dropout_prob: 0.0,
-        num_attention_heads: settings.heads,
-        position_embedding_type: "absolute".into(),
-        intermediate_size: settings.intermediate_size,
-        hidden_act: match settings.activation {
-            Activation::Gelu => candle_nn::Activation::Gelu,
-            Activation::GeluTanh => candle_nn::Activation::NewGelu,
-            Activation::Relu => candle_nn::Activation::Relu,
-        },
-        num_hidden_layers: settings.layers,
-        vocab_size: settings.vocabulary_size,
-        max_position_embeddings: settings.positions,
-        type_vocab_size: settings.token_types,
-        pad_token_id: settings.padding,
-    }
-}
-
-impl Encoder {
-    fn forward(&self, batch: &[&Encoded]) -> candle_core::Result<Vec<Scores>> {
-        let longest = batch.iter().map(|row| row.ids.len()).max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(batch.len() * longest);
-        let mut mask = Vec::with_capacity(batch.len() * longest);
-        for row in batch {
-            let padding = longest - row.ids.len();
-            ids.extend(row.ids.iter().copied().chain(std::iter::repeat_n(self.padding, padding)));
-            mask.extend(std::iter::repeat_n(1_u32, row.ids.len()).chain(std::iter::repeat_n(0, padding)));
-        }
-        let shape = (batch.len(), longest);
-        let ids = Tensor::from_vec(ids, shape, &self.device)?;
-        let mask = Tensor::from_vec(mask, shape, &self.device)?;
-        let types = ids.zeros_like()?;
-        let hidden = match &self.backbone {
-            Backbone::Bert(model) => model.forward(&ids, &types, Some(&mask))?,
-            Backbone::Roberta(model) => model.forward(&ids, &mask, &types, None, None, None)?,
-        };
-        let first = hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
-        let pooled = self.pooler.forward(&first)?.tanh()?;
-        let rows_of = |head: &Option<Linear>| match head {
-            Some(head) => head.forward(&pooled)?.to_dtype(DType::F32)?.to_vec2::<f32>(),
-            None => Ok(vec![Vec::new(); pooled.dim(D::Minus2)?]),
-        };
-        let rows = rows_of(&self.severity)?.into_iter().zip(rows_of(&self.cause)?);
-        Ok(rows.map(|(severity, cause)| Scores { severity, cause }).collect())
-    }
-}
-
 impl Scorer for Encoder {
     fn encode(&self, text: &Rendered) -> Result<Encoded, TicketFault> {
         self.tokens.encode(text)
@@ -284,7 +184,11 @@ impl Scorer for Encoder {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        self.forward(batch).map_err(|error| error.to_string())
+        let sequences: Vec<&[u32]> = batch.iter().map(|row| row.ids.as_slice()).collect();
+        match &mut self.forward {
+            Forward::Packed(encoder) => encoder.score(&sequences),
+            Forward::Padded(encoder) => encoder.score(&sequences).map_err(|error| error.to_string()),
+        }
     }
 
     fn tokens_max(&self) -> usize {

@@ -17,6 +17,8 @@ pub mod files;
 pub mod header;
 pub mod linear;
 pub mod model;
+pub mod packed;
+pub mod padded;
 pub mod probes;
 pub mod registry;
 pub mod render;

@@ -6,6 +6,9 @@ use rdkafka::ClientConfig;
 
 use crate::config::settings::KafkaSettings;
 
+use super::patience;
+use super::transaction::transaction_max;
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -50,7 +53,9 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     config.set("partition.assignment.strategy", "range");
     config.set("session.timeout.ms", milliseconds(settings.session_timeout));
     config.set("heartbeat.interval.ms", milliseconds(settings.session_timeout / 5));
-    config.set("max.poll.interval.ms", milliseconds(settings.session_timeout.max(Duration::from_secs(300))));
+    // Nothing is polled while a transaction is open or waits for brokers: twice the longest of them is left.
+    let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 2);
+    config.set("max.poll.interval.ms", milliseconds(poll_interval));
     bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config
@@ -62,6 +67,10 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     // Stable over restarts: a new process ends the open transaction of the dead one at once.
     config.set("transactional.id", transactional_id(settings));
     config.set("transaction.timeout.ms", milliseconds(settings.transaction_timeout));
+    // How long one request may go unanswered; librdkafka would wait for the whole transaction, and longer than a beat.
+    let request_max =
+        patience::REQUEST_MAX.min(settings.transaction_timeout.saturating_sub(Duration::from_millis(100)));
+    config.set("socket.timeout.ms", milliseconds(request_max));
     // The results are ready when the transaction begins: waiting for more would only add latency.
     config.set("linger.ms", "0");
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.

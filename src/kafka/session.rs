@@ -11,7 +11,6 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
-use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
 
 use crate::clock::Clock;
@@ -24,6 +23,7 @@ use super::client;
 use super::fault;
 use super::fault::{AbortCause, Fault};
 use super::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
+use super::patience::{Patience, Signs};
 use super::transaction::{DeliveryContext, Open, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
 
@@ -31,6 +31,8 @@ use super::view_reader::{Tail, ViewReader};
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Called while the log blocks, so that the watchdog knows that it is alive.
 pub type Beat = Arc<dyn Fn() + Send + Sync>;
+/// Called when brokers keep the log waiting, with what it waits for.
+pub type Waiting = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Records of the tail that are passed over before tickets are looked for again: a few milliseconds.
 const TAIL_LOOKS_MAX: usize = 1_000;
@@ -107,6 +109,19 @@ pub struct SessionOptions {
     pub wake: Wake,
     /// Called while the session blocks.
     pub beat: Beat,
+    /// Called when brokers keep it waiting.
+    pub waiting: Waiting,
+}
+
+impl SessionOptions {
+    fn signs(&self) -> Signs<'_> {
+        Signs { beat: &*self.beat, waiting: &*self.waiting }
+    }
+
+    /// The wait for one answer.
+    fn patience(&self) -> Patience<'_> {
+        Patience::new(self.signs(), self.kafka.request_timeout)
+    }
 }
 
 /// The log on a real Kafka.
@@ -134,13 +149,13 @@ impl KafkaLog {
         let producer: TransactionalProducer = client::transactional_producer(settings)
             .create_with_context(DeliveryContext::default())
             .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
-        init_transactions(&producer, settings, &options.beat)?;
+        init_transactions(&producer, settings, &options.patience())?;
         let tail = if settings.is_mock {
             None
         } else {
             let wake = Arc::clone(&options.wake);
             let now = options.clock.operating_now();
-            Some(ViewReader::open(settings, &options.triage, now, &*options.beat, move || wake())?)
+            Some(ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
         let mut config = client::ticket_consumer(settings);
@@ -222,14 +237,15 @@ impl KafkaLog {
             return Ok(BTreeMap::new());
         }
         let topic = &self.options.kafka.topics.tickets;
-        let until = Instant::now() + self.options.kafka.transaction_timeout + self.options.kafka.request_timeout;
-        loop {
-            (self.options.beat)();
+        let longest = self.options.kafka.transaction_timeout + self.options.kafka.request_timeout;
+        let patience = Patience::new(self.options.signs(), longest);
+        let mut what = format!("{topic}: asking for committed offsets");
+        while let Some(slice) = patience.slice() {
             let mut list = TopicPartitionList::new();
             for partition in partitions {
                 list.add_partition(topic, *partition);
             }
-            match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
+            match self.consumer.committed_offsets(list, slice) {
                 Ok(offsets) => {
                     return Ok(offsets
                         .elements()
@@ -247,17 +263,22 @@ impl KafkaLog {
                         })
                         .collect());
                 }
-                Err(error) if Instant::now() < until => tracing::warn!(%error, "committed offsets are not stable yet"),
-                Err(error) => return Err(Fault::Fatal(format!("{topic}: asking for committed offsets: {error}"))),
+                Err(error) => {
+                    tracing::warn!(%error, "committed offsets are not stable yet");
+                    what = format!("{topic}: asking for committed offsets: {error}");
+                    patience.refused(&what);
+                }
             }
         }
+        Err(Fault::Fatal(what))
     }
 
     fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
         let topic = &self.options.kafka.topics.tickets;
-        self.consumer
-            .fetch_watermarks(topic, partition, self.options.kafka.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))
+        self.options.patience().ask(
+            || format!("{topic}[{partition}]: asking for its ends"),
+            |slice| self.consumer.fetch_watermarks(topic, partition, slice),
+        )
     }
 
     /// Where to read from, and how many records are lost before that.
@@ -291,7 +312,7 @@ impl KafkaLog {
         let Some(tail) = &mut self.tail else { return Ok(BTreeMap::new()) };
         let (pending, greatest, unreadable) =
             (&mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
-        tail.catch_up(partitions, self.options.triage.view_rebuild_deadline, &*self.options.beat, |found| {
+        tail.catch_up(partitions, self.options.triage.view_rebuild_deadline, self.options.signs(), |found| {
             note_tail(found, pending, greatest, unreadable);
         })
     }
@@ -325,7 +346,7 @@ impl KafkaLog {
                 return TransactionEnd::Lost(Fault::Fatal(format!("offset {next} of partition {partition}: {error}")));
             }
         }
-        let mut open = match Open::begin(&self.producer, settings.transaction_timeout) {
+        let mut open = match Open::begin(&self.producer, settings.transaction_timeout, self.options.signs()) {
             Ok(open) => open,
             Err(fault) => return TransactionEnd::Lost(fault),
         };
@@ -396,11 +417,15 @@ fn note_tail(
     }
 }
 
-fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings, beat: &Beat) -> Result<(), Fault> {
-    let until = Instant::now() + settings.request_timeout;
-    loop {
-        beat();
-        match producer.init_transactions(Duration::from_secs(5)) {
+/// Resumable: a call that has timed out goes on in the background.
+fn init_transactions(
+    producer: &TransactionalProducer,
+    settings: &KafkaSettings,
+    patience: &Patience<'_>,
+) -> Result<(), Fault> {
+    let mut what = "init_transactions".to_owned();
+    while let Some(slice) = patience.slice() {
+        match producer.init_transactions(slice) {
             Ok(()) => return Ok(()),
             Err(error) if fault::is_authorisation(&error) => {
                 return Err(Fault::Refused(format!(
@@ -409,19 +434,21 @@ fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings,
                 )));
             }
             Err(error) => match Fault::of("init_transactions", &error) {
-                Fault::Retry(what) if Instant::now() < until => tracing::warn!(what, "waiting for the brokers"),
-                Fault::Retry(what) => {
-                    return Err(Fault::Fatal(format!(
-                        "{what}: no answer from {} within {} s",
-                        settings.brokers,
-                        settings.request_timeout.as_secs()
-                    )));
+                Fault::Retry(why) => {
+                    tracing::warn!(what = why, "waiting for the brokers");
+                    patience.refused(&why);
+                    what = why;
                 }
                 Fault::Abort { what, cause } => return Err(Fault::Fatal(format!("{what} ({})", cause.as_str()))),
                 fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
             },
         }
     }
+    Err(Fault::Fatal(format!(
+        "{what}: no answer from {} within {} s",
+        settings.brokers,
+        settings.request_timeout.as_secs()
+    )))
 }
 
 impl Log for KafkaLog {
@@ -510,9 +537,9 @@ impl Log for KafkaLog {
             LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Outcome { .. } => true,
         });
         let result = self
-            .consumer
-            .seek_partitions(list, Timeout::After(self.options.kafka.request_timeout))
-            .map_err(|error| Fault::Fatal(format!("{topic}: seek: {error}")))?;
+            .options
+            .patience()
+            .ask(|| format!("{topic}: seek"), |slice| self.consumer.seek_partitions(list.clone(), slice))?;
         for element in result.elements() {
             if let Err(error) = element.error() {
                 return Err(Fault::Fatal(format!("{topic}[{}]: seek: {error}", element.partition())));

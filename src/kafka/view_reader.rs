@@ -22,6 +22,7 @@ use crate::wire::output::OutputRecord;
 use super::client::{self, Isolation};
 use super::fault::Fault;
 use super::own::OwnTransactions;
+use super::patience::{Patience, Signs};
 
 /// Below this many records the start of the window is not searched for: reading them is quicker.
 const BISECT_RECORDS_MIN: i64 = 2_000;
@@ -93,19 +94,18 @@ impl ViewReader {
     ///
     /// # Errors
     /// Brokers that do not answer, or a missing topic.
-    pub fn open(
+    pub(super) fn open(
         settings: &KafkaSettings,
         triage: &TriageSettings,
         now: UtcMillis,
-        beat: &dyn Fn(),
+        signs: Signs<'_>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Fault> {
         let mut committed = open_reader(settings, Isolation::Committed)?;
         let uncommitted = open_reader(settings, Isolation::Uncommitted)?;
         let topic = settings.topics.decisions.clone();
-        let metadata = committed
-            .fetch_metadata(Some(&topic), settings.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{topic}: asking for metadata: {error}")))?;
+        let metadata = Patience::new(signs, settings.request_timeout)
+            .ask(|| format!("{topic}: asking for metadata"), |slice| committed.fetch_metadata(Some(&topic), slice))?;
         let partitions: Vec<i32> = metadata
             .topics()
             .iter()
@@ -122,10 +122,8 @@ impl ViewReader {
         let since = now.plus_ms(window_ms.saturating_neg());
         let mut next = BTreeMap::new();
         for partition in partitions {
-            beat();
-            let (low, high) = uncommitted
-                .fetch_watermarks(&topic, partition, settings.request_timeout)
-                .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))?;
+            let patience = Patience::new(signs, settings.request_timeout);
+            let (low, high) = ends(&uncommitted, &topic, partition, &patience)?;
             let start = low.max(high.saturating_sub(records_max));
             let start = window_start(&committed, &topic, partition, start..high, since)?;
             next.insert(partition, start);
@@ -181,11 +179,11 @@ impl ViewReader {
     ///
     /// # Errors
     /// A fatal error of the client.
-    pub fn catch_up(
+    pub(super) fn catch_up(
         &mut self,
         partitions: &[i32],
         deadline: Duration,
-        beat: &dyn Fn(),
+        signs: Signs<'_>,
         mut sink: impl FnMut(Tail),
     ) -> Result<BTreeMap<i32, WindowState>, Fault> {
         let until = Instant::now() + deadline;
@@ -195,11 +193,11 @@ impl ViewReader {
                 // The topic has grown since the tail was opened: opened anew, it has the partition.
                 return Err(Fault::Fatal(format!("{}[{partition}]: a new partition", self.topic)));
             }
-            let (_, end) = self.ends(&self.uncommitted, *partition)?;
+            let (_, end) = self.ends(&self.uncommitted, *partition, signs)?;
             waiting.insert(*partition, Wait::Stable { end });
         }
         while !waiting.is_empty() && Instant::now() < until {
-            beat();
+            (signs.beat)();
             let unstable: Vec<(i32, i64)> = waiting
                 .iter()
                 .filter_map(|(partition, wait)| match wait {
@@ -208,19 +206,20 @@ impl ViewReader {
                 })
                 .collect();
             for (partition, end) in unstable {
-                let (_, stable) = self.ends(&self.committed, partition)?;
+                let (_, stable) = self.ends(&self.committed, partition, signs)?;
                 if stable >= end {
                     // Sent back to its own position, so that the end is met anew and not remembered from before.
                     let mut position = TopicPartitionList::new();
                     add(&mut position, &self.topic, partition, self.next.get(&partition).copied().unwrap_or_default())?;
-                    self.committed
-                        .seek_partitions(position, self.request_timeout)
-                        .map_err(|error| Fault::Fatal(format!("{}[{partition}]: seek: {error}", self.topic)))?;
+                    Patience::new(signs, self.request_timeout).ask(
+                        || format!("{}[{partition}]: seek", self.topic),
+                        |slice| self.committed.seek_partitions(position.clone(), slice),
+                    )?;
                     waiting.insert(partition, Wait::End);
                 }
             }
             while let Some(tail) = self.next(Duration::from_millis(50))? {
-                beat();
+                (signs.beat)();
                 if let Tail::End(partition) = tail {
                     if waiting.get(&partition) == Some(&Wait::End) {
                         waiting.remove(&partition);
@@ -238,11 +237,16 @@ impl ViewReader {
         Ok(partitions.iter().map(|partition| (*partition, state(partition))).collect())
     }
 
-    fn ends(&self, reader: &Reader, partition: i32) -> Result<(i64, i64), Fault> {
-        reader
-            .fetch_watermarks(&self.topic, partition, self.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{}[{partition}]: asking for its ends: {error}", self.topic)))
+    fn ends(&self, reader: &Reader, partition: i32, signs: Signs<'_>) -> Result<(i64, i64), Fault> {
+        ends(reader, &self.topic, partition, &Patience::new(signs, self.request_timeout))
     }
+}
+
+fn ends(reader: &Reader, topic: &str, partition: i32, patience: &Patience<'_>) -> Result<(i64, i64), Fault> {
+    patience.ask(
+        || format!("{topic}[{partition}]: asking for its ends"),
+        |slice| reader.fetch_watermarks(topic, partition, slice),
+    )
 }
 
 /// How far the proof of a partition has come.

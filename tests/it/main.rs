@@ -7,6 +7,7 @@ mod faults;
 mod kafka;
 mod live_queries;
 mod metrics;
+mod outages;
 mod promtool;
 mod pure;
 mod readme;
