@@ -25,7 +25,8 @@ pub struct HexDigest(pub Digest);
 
 impl Serialize for HexDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        let digits = self.0.hexadecimal();
+        serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 

@@ -178,14 +178,25 @@ pub(super) const fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// A byte of ASCII that stands for itself: most texts hold nothing else, and need no look at each character.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
 /// Control characters, line ends included, become spaces.
 pub(super) fn one_line(text: &str) -> String {
+    if text.bytes().all(is_plain) {
+        return text.trim().to_owned();
+    }
     let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     line.trim().to_owned()
 }
 
 /// Line ends become `\n`; other control characters, NUL first of all, become spaces.
 fn many_lines(text: &str) -> String {
+    if text.bytes().all(|byte| is_plain(byte) || byte == b'\n' || byte == b'\t') {
+        return text.trim().to_owned();
+    }
     let mut lines = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
