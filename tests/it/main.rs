@@ -8,6 +8,8 @@ mod kafka;
 mod live_queries;
 mod metrics;
 mod promtool;
+mod properties;
 mod pure;
 mod readme;
+mod seeds;
 mod skipped;
