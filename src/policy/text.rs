@@ -63,6 +63,17 @@ pub fn folded(text: &str) -> String {
     collapsed(lower.nfkc())
 }
 
+/// Where a text must end so that it unfolds to at most `bytes_max` bytes: NFKC turns one Arabic ligature of three bytes into
+/// eighteen letters, so a bound of the text alone is none of what is searched, digested and rendered.
+pub fn end_unfolded(text: &str, bytes_max: usize) -> usize {
+    let mut unfolded = 0;
+    let is_over = |(_, character): &(usize, char)| {
+        unicode_normalization::char::decompose_compatible(*character, |part| unfolded += part.len_utf8());
+        unfolded > bytes_max
+    };
+    text.char_indices().find(is_over).map_or(text.len(), |(at, _)| at)
+}
+
 fn collapsed(characters: impl Iterator<Item = char>) -> String {
     let mut text = String::new();
     let mut is_space_due = false;
@@ -130,6 +141,15 @@ mod tests {
     fn white_space_and_control_characters_collapse_to_one_space() {
         assert_eq!(normalised("  a\u{0}\r\n\t b\u{a0}\u{3000}c  "), "a b c");
         assert_eq!(normalised(" \n "), "");
+    }
+
+    #[test]
+    fn a_text_ends_before_it_unfolds_to_more_than_its_bound() {
+        assert_eq!(end_unfolded("abc", 3), 3);
+        assert_eq!(end_unfolded("abcd", 3), 3);
+        assert_eq!(end_unfolded("ﬁﬁ", 3), "ﬁ".len());
+        assert_eq!(end_unfolded("\u{fdfa}", 32), 0);
+        assert_eq!(end_unfolded("\u{fdfa}", 33), 3);
     }
 
     proptest::proptest! {
