@@ -29,6 +29,14 @@ fn common(settings: &KafkaSettings) -> ClientConfig {
     config
 }
 
+/// Bounds what librdkafka holds for us, and what a pause throws away.
+fn bound_prefetch(config: &mut ClientConfig) {
+    config.set("queued.max.messages.kbytes", "16384");
+    // Once over that bound, librdkafka waits this long before it fetches again. Its default of a second would make the
+    // bound one of speed: 16 MiB a second, however quickly they are taken.
+    config.set("fetch.queue.backoff.ms", "5");
+}
+
 /// The consumer of the input topic.
 pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     let mut config = common(settings);
@@ -52,8 +60,7 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     // Nothing is polled while a transaction is open or waits for brokers: twice the longest of them is left.
     let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 2);
     config.set("max.poll.interval.ms", milliseconds(poll_interval));
-    // Bounds what librdkafka holds for us, and what a pause throws away.
-    config.set("queued.max.messages.kbytes", "16384");
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config
 }
@@ -76,7 +83,7 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     config.set("linger.ms", "0");
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.
     config.set("partitioner", "murmur2_random");
-    config.set("compression.type", "zstd");
+    config.set("compression.type", settings.compression.as_str());
     config
 }
 
@@ -88,7 +95,7 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
     config.set("auto.offset.reset", "earliest");
-    config.set("queued.max.messages.kbytes", "16384");
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config.set(
         "isolation.level",

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod fault;
 pub mod log;
+mod own;
 pub mod patience;
 pub mod scan;
 pub mod session;

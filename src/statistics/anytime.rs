@@ -4,8 +4,8 @@
 //! the bound is the end of what is not excluded. The probability that the true share is ever outside is at most α on each
 //! side.
 
-use super::binomial::rising_root;
 use super::e_process::ln_evidence;
+use super::root::rising_root;
 use super::tally::{ErrorLimit, Tally};
 
 /// The lower bound at level 1 − α: `1 − sup{e : E_e(n, F) < 1/α}`; 0 without a verdict or without a right one.

@@ -7,6 +7,8 @@
 //! probabilities", 2000: relative error near 1e-14 for any counts, where differences of ln Γ lose digits. Tails add points
 //! from the largest down, on the side that holds less; all terms are positive, so that no digit is lost even at 1e-300.
 
+use super::root::rising_root;
+
 /// How small a term, against the sum so far, ends a sum.
 const NEGLIGIBLE: f64 = 1e-17;
 
@@ -100,19 +102,6 @@ pub fn quantile(trials: u64, rate: f64, level: f64) -> u64 {
 pub fn rate_of_upper_tail(trials: u64, successes: u64, level: f64) -> f64 {
     assert!((1..=trials).contains(&successes) && level > 0.0 && level < 1.0, "{successes} of {trials} at {level}");
     rising_root(|rate| upper_tail(trials, successes, rate) - level, 0.0, 1.0)
-}
-
-/// Where a rising function crosses zero between `low` and `high`, to the last bit that bisection can tell.
-pub(super) fn rising_root(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
-    // From an interval of length 1, 1,100 halvings reach the smallest number there is; most calls end after 60.
-    for _ in 0..1_100 {
-        let middle = f64::midpoint(low, high);
-        if middle <= low || middle >= high {
-            break;
-        }
-        if function(middle) < 0.0 { low = middle } else { high = middle }
-    }
-    f64::midpoint(low, high)
 }
 
 /// `ln Σ_{j ≥ k} P[Bin(n, p) = j]`, each term from the one before it. For k above the mean, where terms fall.

@@ -4,7 +4,9 @@
 //! or a whole group of near-identical ones. For two models on the same tickets the measure is their difference on the
 //! drawn units, which keeps the pairs together.
 
+use super::confusion::Confusion;
 use super::random::SeededRandom;
+use super::swap_test::Answered;
 use super::wilson::Interval;
 
 /// Draws behind an interval: its ends then move by about a fiftieth of its width from seed to seed.
@@ -41,6 +43,28 @@ pub fn percentile_interval(
     values.sort_by(f64::total_cmp);
     let outside = (1.0 - level) / 2.0;
     Some(Interval { low: quantile_of(&values, outside), high: quantile_of(&values, 1.0 - outside) })
+}
+
+/// The interval of second − first of a measure of two models on the same tickets: the paired bootstrap.
+///
+/// Each unit is a group of near-identical tickets, or a single one. `None` as in [`percentile_interval`].
+///
+/// Contract: each class is below `classes`; 0 < level < 1.
+pub fn paired_difference(
+    units: &[Vec<Answered>],
+    classes: usize,
+    level: f64,
+    measure: impl Fn(&Confusion) -> Option<f64>,
+    random: &mut SeededRandom,
+) -> Option<Interval> {
+    percentile_interval(units.len(), level, random, |drawn| {
+        let (mut first, mut second) = (Confusion::new(classes), Confusion::new(classes));
+        for ticket in drawn.iter().flat_map(|&unit| &units[unit]) {
+            first.add(ticket.truth, ticket.first);
+            second.add(ticket.truth, ticket.second);
+        }
+        Some(measure(&second)? - measure(&first)?)
+    })
 }
 
 /// The quantile of sorted values, linear between them: position `(n−1)·level` from 0, as numpy's default.
@@ -85,6 +109,30 @@ mod tests {
         let difference: Vec<f64> = first.iter().zip(second).map(|(a, b)| a - b).collect();
         let found = percentile_interval(3, 0.95, &mut SeededRandom::new(2), mean_of(&difference)).expect("units");
         assert_eq!(found, Interval { low: 1.0, high: 1.0 });
+    }
+
+    #[test]
+    fn a_paired_difference_is_tighter_than_two_separate_intervals_and_looser_for_groups() {
+        // Of 300 tickets the second model repairs 30 and breaks 6; both are wrong on 30.
+        let answered = |truth, first, second| Answered { truth, first, second };
+        let tickets: Vec<Answered> = (0..300_usize)
+            .map(|ticket| match ticket % 50 {
+                0..5 => answered(ticket % 4, (ticket + 1) % 4, ticket % 4),
+                5 => answered(ticket % 4, ticket % 4, (ticket + 1) % 4),
+                6..11 => answered(ticket % 4, (ticket + 1) % 4, (ticket + 1) % 4),
+                _ => answered(ticket % 4, ticket % 4, ticket % 4),
+            })
+            .collect();
+        let single: Vec<Vec<Answered>> = tickets.iter().map(|&ticket| vec![ticket]).collect();
+        // The same tickets, five near-identical ones to a group.
+        let grouped: Vec<Vec<Answered>> = tickets.chunks(5).map(<[Answered]>::to_vec).collect();
+        let find = |units: &[Vec<Answered>]| {
+            paired_difference(units, 4, 0.95, Confusion::macro_f1, &mut SeededRandom::new(4)).expect("defined")
+        };
+        let (single, grouped) = (find(&single), find(&grouped));
+        assert!(single.low > 0.0 && single.low < 0.08 && 0.08 < single.high && single.high < 0.16, "{single:?}");
+        assert!(grouped.high - grouped.low > single.high - single.low, "{grouped:?}");
+        assert_eq!(paired_difference(&[], 4, 0.95, Confusion::macro_f1, &mut SeededRandom::new(4)), None);
     }
 
     #[test]

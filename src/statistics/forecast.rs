@@ -3,10 +3,11 @@
 //! "310 counted, 2 wrong, 180 to go, about 8 days." Two answers to how many: if nothing more is wrong, and if the error
 //! stays as it was.
 
-use super::binomial::{rate_of_upper_tail, rising_root};
+use super::binomial::rate_of_upper_tail;
 use super::e_process::ln_evidence;
 use super::gamma::poisson_tail;
 use super::level::Level;
+use super::root::rising_root;
 use super::tally::{ErrorLimit, Tally};
 
 /// A forecast beyond this many counted verdicts is "never": at 20,000 tickets a day it is a month of all of them.

@@ -11,6 +11,9 @@ pub const REST_WEIGHT: f64 = 0.5;
 pub const CONFIGURED_WEIGHT: f64 = 0.5;
 /// The weight of each other threshold of the grid, and of one that was configured after its attempt had opened.
 pub const OTHER_WEIGHT: f64 = 0.1;
+/// Thresholds that a grid may have beside the configured one: with more, the weights would add up to more than 1, and the
+/// promise would be broken.
+pub const OTHERS_MAX: u32 = 5;
 /// The probability of ever promoting wrongly that is shared.
 pub const ALPHA: f64 = 0.05;
 
@@ -128,8 +131,7 @@ mod tests {
         for slices in 1..=64 {
             let weights = slice_weights(slices);
             let v: f64 = weights.rest + weights.other.map_or(0.0, |other| other * f64::from(slices - 1));
-            // The default grid: the configured threshold and five others.
-            let w = CONFIGURED_WEIGHT + 5.0 * OTHER_WEIGHT;
+            let w = CONFIGURED_WEIGHT + f64::from(OTHERS_MAX) * OTHER_WEIGHT;
             assert!(v <= 1.0 + 1e-12 && w <= 1.0 + 1e-12);
             let spent: f64 = (1..=60).map(|attempt| level(v.min(1.0), w.min(1.0), attempt).alpha()).sum();
             assert!(spent <= 2.0 * ALPHA + 1e-12);

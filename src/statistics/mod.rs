@@ -15,7 +15,7 @@
 //! | which slices stand out? | `false_discovery` |
 //! | what would others have done? | `mann_whitney` |
 //!
-//! `binomial`, `gamma`, `normal` and `random` are what these stand on.
+//! `binomial`, `gamma`, `normal`, `root` and `random` are what these stand on.
 
 pub mod anytime;
 pub mod binomial;
@@ -35,6 +35,7 @@ pub mod mann_whitney;
 pub mod normal;
 pub mod random;
 pub mod reliability;
+mod root;
 pub mod sample_size;
 pub mod sign_test;
 pub mod swap_test;

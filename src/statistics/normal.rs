@@ -1,7 +1,7 @@
 //! The standard normal distribution.
 
-use super::binomial::rising_root;
 use super::gamma::upper_regularised;
+use super::root::rising_root;
 
 /// `P[Z ≤ z]`, from `P[|Z| ≥ |z|] = Q(½, z²/2)`; full relative precision in the lower tail.
 pub fn cumulative(z: f64) -> f64 {

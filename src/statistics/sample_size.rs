@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_owners_comparisons_need_more_than_a_hundred_tickets() {
-        // Miettinen's normal approximation says 163 and 124; these are exact.
+        // The usual normal approximation (Connor, Biometrics 43, 1987) says 163 and 124; these are exact.
         assert_eq!(tickets_needed(shares(0.04, 0.13)), Some(159));
         assert_eq!(tickets_needed(shares(0.02, 0.11)), Some(114));
     }

@@ -15,7 +15,7 @@ pub struct TransactionHeader {
     /// When the Kafka clients that wrote it were made (operating time, milliseconds since 1970): a process makes new ones
     /// when they are dead.
     pub start_ms: i64,
-    /// Number of the transaction among those of these clients, from 1.
+    /// Number of the transaction among those of these clients: ascending from 1, with gaps, and never given twice.
     pub counter: u64,
     /// How many output records the transaction holds, offsets left out.
     pub count: u32,

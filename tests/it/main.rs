@@ -10,7 +10,9 @@ mod live_queries;
 mod metrics;
 mod outages;
 mod promtool;
+mod properties;
 mod pure;
 mod readme;
+mod seeds;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::checker::{Isolation, Reader};
@@ -98,6 +98,15 @@ impl Broker {
         Writer { producer: config.create().unwrap(), topic: self.topic(name) }
     }
 
+    /// A producer that writes in transactions, and stays.
+    pub(crate) fn transactional_writer(&self, name: &str) -> TransactionalWriter {
+        let mut config = self.config();
+        config.set("transactional.id", format!("{}-desk", self.prefix)).set("partitioner", "murmur2_random");
+        let writer = Writer { producer: config.create().unwrap(), topic: self.topic(name) };
+        writer.producer.init_transactions(TIMEOUT).unwrap();
+        TransactionalWriter { writer }
+    }
+
     /// A consumer of its own, of no group, that says where partitions end.
     pub(crate) fn consumer(&self, isolation: Isolation) -> BaseConsumer {
         let mut config = self.config();
@@ -134,6 +143,43 @@ impl Broker {
         GroupReader { consumer, topic, partitions: i32::try_from(partitions).unwrap() }
     }
 
+    /// Sets the committed offset of our group; `false` while a member is in it.
+    pub(crate) fn try_set_offset(&self, name: &str, partition: i32, offset: i64) -> bool {
+        let mut config = self.config();
+        config.set("group.id", &self.prefix);
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic(name), partition, Offset::Offset(offset)).unwrap();
+        consumer.commit(&list, CommitMode::Sync).is_ok()
+    }
+
+    /// The same for a group that nobody has joined.
+    #[track_caller]
+    pub(crate) fn set_offset(&self, name: &str, partition: i32, offset: i64) {
+        assert!(self.try_set_offset(name, partition, offset), "the offset could not be set");
+    }
+
+    /// Deletes our group with its offsets, as their expiry would; `false` while a member is in it.
+    pub(crate) fn delete_group(&self) -> bool {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let deleted = runtime.block_on(admin.delete_groups(&[&self.prefix], &AdminOptions::new())).unwrap();
+        deleted.iter().all(Result::is_ok)
+    }
+
+    /// Begins a transaction that holds one record of partition 0 of a topic, and leaves it open.
+    pub(crate) fn open_transaction(&self, name: &str) -> OpenTransaction {
+        let mut config = self.config();
+        config.set("transactional.id", format!("{}-other", self.prefix));
+        let producer: ThreadedProducer<DefaultProducerContext> = config.create().unwrap();
+        producer.init_transactions(TIMEOUT).unwrap();
+        producer.begin_transaction().unwrap();
+        let topic = self.topic(name);
+        producer.send(BaseRecord::<str, str>::to(&topic).partition(0).payload("never to be seen")).unwrap();
+        producer.flush(TIMEOUT).unwrap();
+        OpenTransaction(producer)
+    }
+
     /// Deletes the records of a partition below an offset, as retention would.
     pub(crate) fn delete_before(&self, name: &str, partition: i32, offset: i64) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
@@ -152,6 +198,38 @@ impl Broker {
             assert!(Instant::now() < until, "{what}: not within {deadline:?}");
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+}
+
+/// A transaction that nobody has ended.
+pub(crate) struct OpenTransaction(ThreadedProducer<DefaultProducerContext>);
+
+impl OpenTransaction {
+    /// Ends it with nothing.
+    pub(crate) fn abort(self) {
+        self.0.abort_transaction(TIMEOUT).unwrap();
+    }
+}
+
+/// Writes to one topic in transactions, as a desk behind an exactly-once pipeline does: control records and aborted
+/// records take offsets that no reader ever sees.
+pub(crate) struct TransactionalWriter {
+    writer: Writer,
+}
+
+impl TransactionalWriter {
+    /// One transaction of these records.
+    pub(crate) fn write(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.commit_transaction(TIMEOUT).unwrap();
+    }
+
+    /// One that is aborted when all of it is in the log.
+    pub(crate) fn write_in_vain(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.abort_transaction(TIMEOUT).unwrap();
     }
 }
 

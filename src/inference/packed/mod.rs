@@ -19,6 +19,7 @@ mod network;
 mod product;
 mod rows;
 pub mod schedule;
+mod tile;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -42,7 +43,7 @@ pub struct PackedEncoder {
 }
 
 impl PackedEncoder {
-    /// Packs the tensors that `super::encoder` lists, all of them there and of the shapes that the settings imply.
+    /// Packs the tensors that `super::tensors` lists, all of them there and of the shapes that the settings imply.
     /// `positions_unused` are those before the first that a token can have.
     pub fn new(
         settings: &EncoderSettings,
@@ -87,3 +88,6 @@ impl PackedEncoder {
         Ok(scores.into_iter().flat_map(|scores| scores.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ pub(crate) struct Offsets {
     pub(crate) after: BTreeMap<i32, i64>,
 }
 
-/// Who wrote a transaction: instance and start.
+/// Who wrote a transaction: instance, and when its clients were made.
 pub(crate) type Producer = (String, i64);
 
 /// A producer, and the number of one of its transactions.
@@ -72,7 +72,7 @@ pub(crate) struct Leftover {
     pub(crate) counter: u64,
     /// Records of it that reached the log.
     pub(crate) records: usize,
-    /// Whether the same start of the same instance wrote nothing afterwards: it died with this transaction open.
+    /// Whether the same clients of the same instance wrote nothing afterwards: they died with this transaction open.
     pub(crate) is_last: bool,
 }
 

@@ -71,7 +71,7 @@ impl Report {
         self.mistakes.iter().any(|mistake| mistake.kind == kind)
     }
 
-    /// Leftovers that neither a death nor an abort explains: a process that dies leaves at most its last transaction, and
+    /// Leftovers that neither a death nor an abort explains: clients that die leave at most their last transaction, and
     /// every other one must stand in the log of its instance as aborted, which is what `aborts` counts by instance.
     pub(crate) fn unexplained(&self, aborts: &BTreeMap<String, usize>) -> usize {
         let mut by_instance: BTreeMap<&str, usize> = BTreeMap::new();
