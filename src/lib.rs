@@ -11,6 +11,8 @@ pub mod policy;
 
 pub mod clock;
 
+pub mod failpoints;
+
 pub mod wire;
 
 pub mod config;

@@ -25,6 +25,7 @@ pub struct Health {
     models_warm: AtomicBool,
     partitions: AtomicUsize,
     commit_problem: ArcSwapOption<String>,
+    waited_for: ArcSwapOption<String>,
     draining: AtomicBool,
 }
 
@@ -43,6 +44,8 @@ pub enum Reason {
     GroupNotJoined,
     /// The last transaction could not be committed, and why.
     CommitFailing(String),
+    /// The Kafka thread lives and waits for brokers that do not answer, and for what.
+    BrokersAway(String),
     /// The process is stopping.
     Draining,
 }
@@ -59,6 +62,7 @@ impl fmt::Display for Reason {
             Self::GroupNotJoined => formatter
                 .write_str("the consumer group is not joined: are the brokers reachable, is the group allowed?"),
             Self::CommitFailing(why) => write!(formatter, "transactions cannot be committed: {why}"),
+            Self::BrokersAway(what) => write!(formatter, "the brokers keep us waiting: {what}"),
             Self::Draining => formatter.write_str("stopping: batches in flight are finished, no new tickets are taken"),
         }
     }
@@ -77,6 +81,7 @@ impl Health {
             models_warm: AtomicBool::new(false),
             partitions: AtomicUsize::new(NOT_JOINED),
             commit_problem: ArcSwapOption::empty(),
+            waited_for: ArcSwapOption::empty(),
             draining: AtomicBool::new(false),
         }
     }
@@ -117,6 +122,19 @@ impl Health {
     /// A transaction could not be committed, or its topics are not allowed. `why` is shown to operators: no ticket text.
     pub fn commit_failed(&self, why: &str) {
         self.commit_problem.store(Some(Arc::new(why.to_owned())));
+    }
+
+    /// The Kafka thread is inside a call that brokers do not answer. `what` is shown to operators: no ticket text.
+    pub fn brokers_keep_us_waiting(&self, what: &str) {
+        self.waited_for.store(Some(Arc::new(what.to_owned())));
+    }
+
+    /// The Kafka thread has come out of its calls.
+    pub fn brokers_answer(&self) {
+        // Stores only on a change: this is called in every round.
+        if self.waited_for.load().is_some() {
+            self.waited_for.store(None);
+        }
     }
 
     /// The process is stopping.
@@ -163,6 +181,9 @@ impl Health {
         }
         if self.partitions().is_none() {
             reasons.push(Reason::GroupNotJoined);
+        }
+        if let Some(what) = self.waited_for.load_full() {
+            reasons.push(Reason::BrokersAway(what.as_ref().clone()));
         }
         if let Some(why) = self.commit_problem.load_full() {
             reasons.push(Reason::CommitFailing(why.as_ref().clone()));
@@ -242,6 +263,20 @@ mod tests {
         );
         assert_eq!(health.alive(), Ok(()));
         health.commit_succeeded();
+        assert_eq!(health.ready(), Ok(()));
+    }
+
+    #[test]
+    fn brokers_that_do_not_answer_take_readiness_away_and_not_life() {
+        let (clock, health) = started();
+        health.brokers_keep_us_waiting("commit_transaction");
+        for _ in 0..100 {
+            clock.advance_ms(5_000);
+            health.kafka_thread_beats();
+        }
+        assert_eq!(health.alive(), Ok(()));
+        assert_eq!(health.ready(), Err(vec![Reason::BrokersAway("commit_transaction".into())]));
+        health.brokers_answer();
         assert_eq!(health.ready(), Ok(()));
     }
 

@@ -52,7 +52,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let (metrics, health) = Service::prepare(&loaded.settings, &clock);
+    let (metrics, health) = Service::prepare(&clock);
     let server = runtime
         .block_on(Server::bind(loaded.settings.admin.listen, Arc::clone(&metrics), Arc::clone(&health)))
         .map_err(Failure::configuration)?;

@@ -18,13 +18,15 @@ use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
 use crate::inference::model::{LoadOptions, Strictness, load};
+use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
 use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
-/// Silence of the Kafka thread beyond its longest blocking call that still counts as life.
-const STALL_MARGIN: Duration = Duration::from_secs(15);
+/// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
+/// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.
+const STALLED_AFTER: Duration = SILENCE_MAX.saturating_mul(3);
 
 /// Every forward pass computes in this type, whatever the weights are stored in.
 const COMPUTED_IN: &str = "f32";
@@ -109,9 +111,8 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
 
 impl Service {
     /// Metrics and health of a service that is about to start.
-    pub fn prepare(settings: &Settings, clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
-        let longest = settings.kafka.transaction_timeout.max(settings.kafka.request_timeout) + STALL_MARGIN;
-        let stalled_after_ms = i64::try_from(longest.as_millis()).unwrap_or(i64::MAX);
+    pub fn prepare(clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
+        let stalled_after_ms = i64::try_from(STALLED_AFTER.as_millis()).unwrap_or(i64::MAX);
         (Arc::new(Metrics::new()), Arc::new(Health::new(clock.clone(), stalled_after_ms)))
     }
 

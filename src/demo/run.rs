@@ -194,7 +194,7 @@ impl Demo {
         let clock = Clock::Real;
         let models = load_models(settings).map_err(DemoError::Start)?;
         drop(bundle);
-        let shared = Service::prepare(settings, &clock);
+        let shared = Service::prepare(&clock);
         let service = Service::start(settings, models, Surroundings::Demo, &clock, shared).map_err(DemoError::Start)?;
         Ok((service, cast))
     }

@@ -6,6 +6,9 @@ use rdkafka::ClientConfig;
 
 use crate::config::settings::KafkaSettings;
 
+use super::patience;
+use super::transaction::transaction_max;
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -20,6 +23,14 @@ fn common(settings: &KafkaSettings) -> ClientConfig {
         config.set(name, &value.0);
     }
     config
+}
+
+/// Bounds what librdkafka holds for us, and what a pause throws away.
+fn bound_prefetch(config: &mut ClientConfig) {
+    config.set("queued.max.messages.kbytes", "16384");
+    // Once over that bound, librdkafka waits this long before it fetches again. Its default of a second would make the
+    // bound one of speed: 16 MiB a second, however quickly they are taken.
+    config.set("fetch.queue.backoff.ms", "5");
 }
 
 /// The consumer of the input topic.
@@ -42,9 +53,10 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     config.set("partition.assignment.strategy", "range");
     config.set("session.timeout.ms", milliseconds(settings.session_timeout));
     config.set("heartbeat.interval.ms", milliseconds(settings.session_timeout / 5));
-    config.set("max.poll.interval.ms", milliseconds(settings.session_timeout.max(Duration::from_secs(300))));
-    // Bounds what librdkafka holds for us, and what a pause throws away.
-    config.set("queued.max.messages.kbytes", "16384");
+    // Nothing is polled while a transaction is open or waits for brokers: twice the longest of them is left.
+    let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 2);
+    config.set("max.poll.interval.ms", milliseconds(poll_interval));
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config
 }
@@ -55,11 +67,15 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     // Stable over restarts: a new process ends the open transaction of the dead one at once.
     config.set("transactional.id", transactional_id(settings));
     config.set("transaction.timeout.ms", milliseconds(settings.transaction_timeout));
+    // How long one request may go unanswered; librdkafka would wait for the whole transaction, and longer than a beat.
+    let request_max =
+        patience::REQUEST_MAX.min(settings.transaction_timeout.saturating_sub(Duration::from_millis(100)));
+    config.set("socket.timeout.ms", milliseconds(request_max));
     // The results are ready when the transaction begins: waiting for more would only add latency.
     config.set("linger.ms", "0");
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.
     config.set("partitioner", "murmur2_random");
-    config.set("compression.type", "zstd");
+    config.set("compression.type", settings.compression.as_str());
     config
 }
 
@@ -71,7 +87,7 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
     config.set("auto.offset.reset", "earliest");
-    config.set("queued.max.messages.kbytes", "16384");
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config.set(
         "isolation.level",

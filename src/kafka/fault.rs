@@ -38,7 +38,7 @@ pub enum Fault {
 pub enum FencedName {
     /// The transactional id: or our own transaction timed out, the two look the same.
     TransactionalId,
-    /// The group instance id: always a second process.
+    /// The group instance id: or a coordinator that died had given us a member id that it could not tell us any more.
     InstanceId,
 }
 
@@ -145,7 +145,22 @@ fn abort_cause(code: RDKafkaErrorCode) -> AbortCause {
             | RDKafkaErrorCode::RebalanceInProgress
             | RDKafkaErrorCode::StaleMemberEpoch
     );
-    let is_unavailable = matches!(
+    match (moved_on, is_unavailable(code)) {
+        (true, _) => AbortCause::Rebalance,
+        (false, true) => AbortCause::Unavailable,
+        (false, false) => AbortCause::Batch,
+    }
+}
+
+/// Whether a question may be answered when it is asked again in a while.
+pub(super) fn may_pass(error: &KafkaError) -> bool {
+    // Of a seek librdkafka gives a name and no code: its own threads do it, and what they fail for is time.
+    matches!(error, KafkaError::Seek(_)) || error.rdkafka_error_code().is_some_and(is_unavailable)
+}
+
+/// The brokers cannot do it just now.
+fn is_unavailable(code: RDKafkaErrorCode) -> bool {
+    matches!(
         code,
         RDKafkaErrorCode::MessageTimedOut
             | RDKafkaErrorCode::OperationTimedOut
@@ -167,10 +182,5 @@ fn abort_cause(code: RDKafkaErrorCode) -> AbortCause {
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition
             | RDKafkaErrorCode::UnknownTopicOrPartition
-    );
-    match (moved_on, is_unavailable) {
-        (true, _) => AbortCause::Rebalance,
-        (false, true) => AbortCause::Unavailable,
-        (false, false) => AbortCause::Batch,
-    }
+    )
 }

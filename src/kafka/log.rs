@@ -36,6 +36,10 @@ pub enum LogEvent {
         /// What to remember of it.
         remembered: Box<Remembered>,
     },
+    /// A partition that was assigned with a part of its window now has all of it.
+    WindowCompleted(i32),
+    /// Whether the partitions of other instances have been read to their ends once: caps and storms count over them.
+    Others(WindowState),
 }
 
 /// A partition that has become ours.

@@ -3,6 +3,8 @@
 pub mod client;
 pub mod fault;
 pub mod log;
+mod own;
+pub mod patience;
 pub mod scan;
 pub mod session;
 pub mod topics;

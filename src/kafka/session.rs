@@ -3,15 +3,15 @@
 //! That thread is the one that calls [`KafkaLog::next_event`]: rebalance callbacks run only inside its polls, and no
 //! transaction is open between two polls, so a revocation can never fall between begin and commit.
 
+mod take_over;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
-use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Message, Offset, Statistics, TopicPartitionList};
 
 use crate::clock::Clock;
@@ -23,14 +23,21 @@ use crate::wire::output::{OutputRecord, OutputTopic};
 use super::client;
 use super::fault;
 use super::fault::{AbortCause, Fault};
-use super::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
+use super::log::{Fetching, Log, LogEvent, TransactionEnd};
+use super::patience::{Patience, Signs};
 use super::transaction::{DeliveryContext, Open, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
+use take_over::TakeOver;
 
 /// Called whenever a queue of the log has become non-empty. Must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Called while the log blocks, so that the watchdog knows that it is alive.
 pub type Beat = Arc<dyn Fn() + Send + Sync>;
+/// Called when brokers keep the log waiting, with what it waits for.
+pub type Waiting = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Records of the tail that are passed over before tickets are looked for again: a few milliseconds.
+const TAIL_LOOKS_MAX: usize = 1_000;
 
 #[derive(Debug)]
 enum Rebalanced {
@@ -104,6 +111,19 @@ pub struct SessionOptions {
     pub wake: Wake,
     /// Called while the session blocks.
     pub beat: Beat,
+    /// Called when brokers keep it waiting.
+    pub waiting: Waiting,
+}
+
+impl SessionOptions {
+    fn signs(&self) -> Signs<'_> {
+        Signs { beat: &*self.beat, waiting: &*self.waiting }
+    }
+
+    /// The wait for one answer.
+    fn patience(&self) -> Patience<'_> {
+        Patience::new(self.signs(), self.kafka.request_timeout)
+    }
 }
 
 /// The log on a real Kafka.
@@ -118,6 +138,11 @@ pub struct KafkaLog {
     greatest_source_offset: BTreeMap<i32, i64>,
     /// Partitions of `decisions` with records that this version cannot read: what they say is missing in the view.
     unreadable: BTreeSet<i32>,
+    taking_over: Option<TakeOver>,
+    /// Partitions that were assigned with a part of their windows, and the positions they were assigned at.
+    late: BTreeMap<i32, i64>,
+    /// What was last said of the partitions of other instances.
+    others: WindowState,
 }
 
 impl KafkaLog {
@@ -131,13 +156,13 @@ impl KafkaLog {
         let producer: TransactionalProducer = client::transactional_producer(settings)
             .create_with_context(DeliveryContext::default())
             .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
-        init_transactions(&producer, settings, &options.beat)?;
+        init_transactions(&producer, settings, &options.patience())?;
         let tail = if settings.is_mock {
             None
         } else {
             let wake = Arc::clone(&options.wake);
             let now = options.clock.operating_now();
-            Some(ViewReader::open(settings, &options.triage, now, &*options.beat, move || wake())?)
+            Some(ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
         let mut config = client::ticket_consumer(settings);
@@ -159,138 +184,100 @@ impl KafkaLog {
             assigned: Vec::new(),
             greatest_source_offset: BTreeMap::new(),
             unreadable: BTreeSet::new(),
+            taking_over: None,
+            late: BTreeMap::new(),
+            others: WindowState::Whole,
         })
     }
 
-    fn take_over(&mut self, partitions: Vec<i32>) -> Result<(), Fault> {
-        let started = Instant::now();
-        let positions = self.committed_positions(&partitions)?;
-        let rebuilding = Instant::now();
-        let windows = self.rebuild(&partitions)?;
-        let rebuild = rebuilding.elapsed();
-        let mut assignments = Vec::with_capacity(partitions.len());
-        for partition in &partitions {
-            let (committed, lost_records) =
-                self.start_position(*partition, positions.get(partition).copied().flatten())?;
-            if let Some(greatest) =
-                self.greatest_source_offset.get(partition).filter(|greatest| **greatest >= committed)
-            {
-                let topics = &self.options.kafka.topics;
-                if positions.get(partition).copied().flatten().is_none() {
-                    let group = &self.options.kafka.group;
-                    return Err(Fault::Refused(format!(
-                        "{}[{partition}]: group {group} has no committed offset, yet {} holds decisions up to offset \
-                         {greatest}: a new group, or its offsets have expired. Reading from the start would decide them \
-                         again. hint: set the offset of the group to {}, or take new output topics",
-                        topics.tickets,
-                        topics.decisions,
-                        greatest + 1
-                    )));
+    /// Says when it has changed whether the partitions of other instances are read.
+    fn tell_of_others(&mut self) {
+        let are_read = self.tail.as_ref().is_none_or(|tail| tail.others_are_read(&self.assigned));
+        let others = if are_read { WindowState::Whole } else { WindowState::Partial };
+        if others != self.others {
+            self.others = others;
+            self.pending.push_back(LogEvent::Others(others));
+        }
+    }
+
+    /// Takes one thing out of the tail; `false` when there was none.
+    fn read_tail(&mut self) -> Result<bool, Fault> {
+        let Some(tail) = &mut self.tail else { return Ok(false) };
+        let Some(found) = tail.next()? else { return Ok(false) };
+        match found {
+            Tail::Outcome { partition, offset, remembered } => {
+                let source_offset = remembered.source_offset;
+                if let Some(committed) = self.late.get(&partition)
+                    && source_offset >= *committed
+                    && tail.is_of_a_previous_owner(partition, offset)
+                {
+                    return Err(self.torn(partition, *committed, source_offset));
                 }
-                return Err(Fault::Refused(format!(
-                    "{}[{partition}]: the group has committed offset {committed}, yet {} holds a committed decision of \
-                     offset {greatest}: a torn transaction, or offsets that were set back by hand. Nothing is read until \
-                     somebody has looked. hint: compare both topics with `noctriage explain`; if the offsets were set \
-                     back on purpose, set them to {}",
-                    topics.tickets,
-                    topics.decisions,
-                    greatest + 1
-                )));
+                let seen = self.greatest_source_offset.entry(partition).or_insert(source_offset);
+                *seen = (*seen).max(source_offset);
+                self.pending.push_back(LogEvent::Outcome { partition, remembered });
             }
-            let window = match windows.get(partition) {
-                Some(WindowState::Partial) => WindowState::Partial,
-                Some(WindowState::Whole) | None if self.unreadable.contains(partition) => WindowState::Partial,
-                Some(WindowState::Whole) | None => WindowState::Whole,
-            };
-            assignments.push(Assignment { partition: *partition, committed, window, rebuild, lost_records });
-        }
-        tracing::info!(partitions = ?partitions, rebuild_ms = started.elapsed().as_millis(), "partitions assigned");
-        self.assigned = partitions;
-        // librdkafka keeps an application's pause over a rebalance; triage starts with fetching on.
-        self.set_fetching(Fetching::On)?;
-        self.pending.push_back(LogEvent::Assigned(assignments));
-        Ok(())
-    }
-
-    /// Stable committed positions: with `read_committed` the broker answers only when no transaction of the group is
-    /// open, and librdkafka asks again until then.
-    fn committed_positions(&self, partitions: &[i32]) -> Result<BTreeMap<i32, Option<i64>>, Fault> {
-        if self.options.kafka.is_mock || partitions.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let topic = &self.options.kafka.topics.tickets;
-        let until = Instant::now() + self.options.kafka.transaction_timeout + self.options.kafka.request_timeout;
-        loop {
-            (self.options.beat)();
-            let mut list = TopicPartitionList::new();
-            for partition in partitions {
-                list.add_partition(topic, *partition);
-            }
-            match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
-                Ok(offsets) => {
-                    return Ok(offsets
-                        .elements()
-                        .iter()
-                        .map(|element| {
-                            let offset = match element.offset() {
-                                Offset::Offset(offset) => Some(offset),
-                                Offset::Beginning
-                                | Offset::End
-                                | Offset::Stored
-                                | Offset::Invalid
-                                | Offset::OffsetTail(_) => None,
-                            };
-                            (element.partition(), offset)
-                        })
-                        .collect());
+            Tail::End(partition) => {
+                if tail.is_proven(partition) && self.taking_over.is_none() && self.late.remove(&partition).is_some() {
+                    tracing::info!(partition, "the window of the recent view is whole now");
+                    if !self.unreadable.contains(&partition) {
+                        self.pending.push_back(LogEvent::WindowCompleted(partition));
+                    }
                 }
-                Err(error) if Instant::now() < until => tracing::warn!(%error, "committed offsets are not stable yet"),
-                Err(error) => return Err(Fault::Fatal(format!("{topic}: asking for committed offsets: {error}"))),
+                self.tell_of_others();
+            }
+            Tail::Known(_) | Tail::Foreign(_) => {}
+            Tail::Unreadable(partition, offset, reason) => {
+                self.unreadable.insert(partition);
+                tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
             }
         }
+        Ok(true)
     }
 
-    fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
-        let topic = &self.options.kafka.topics.tickets;
-        self.consumer
-            .fetch_watermarks(topic, partition, self.options.kafka.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))
-    }
-
-    /// Where to read from, and how many records are lost before that.
-    fn start_position(&self, partition: i32, committed: Option<i64>) -> Result<(i64, u64), Fault> {
-        let settings = &self.options.kafka;
-        let topic = &settings.topics.tickets;
-        let (low, high) = self.ends(partition)?;
-        match committed {
-            // librdkafka would start again at the beginning, and every record would lie before the expected one.
-            Some(offset) if offset > high => Err(Fault::Refused(format!(
-                "{topic}[{partition}]: the group has read up to offset {offset}, but the log ends at {high}: the topic was \
-                 made anew, or offsets were set by hand. hint: look which records have outcomes, then set the group's \
-                 offset to where reading shall go on, or take a new kafka.group and new output topics"
-            ))),
-            None => Ok((low, 0)),
-            Some(offset) if offset >= low => Ok((offset, 0)),
-            Some(offset) if settings.accept_loss => {
-                tracing::error!(topic, partition, lost = low - offset, "tickets were deleted before they were triaged");
-                Ok((low, u64::try_from(low - offset).unwrap_or_default()))
+    /// Polls the consumer once: rebalances first, then the record that came with them. `false` when there was nothing.
+    fn poll_group(&mut self) -> Result<bool, Fault> {
+        let polled = self.consumer.poll(Duration::ZERO).map(|result| {
+            result.map(|message| LogEvent::Record {
+                partition: message.partition(),
+                offset: message.offset(),
+                record: raw_record(&message),
+            })
+        });
+        // Callbacks ran inside that poll: what they saw comes before the record it returned.
+        while let Some(event) = self.next_rebalance() {
+            match event {
+                Rebalanced::Revoked(partitions) => {
+                    self.assigned.retain(|partition| !partitions.contains(partition));
+                    // Assignments are made anew as a whole.
+                    self.taking_over = None;
+                    self.pending.push_back(LogEvent::Revoked(partitions));
+                }
+                Rebalanced::Assigned(partitions) => self.begin_take_over(partitions)?,
+                Rebalanced::Failed(reason) => tracing::warn!(reason, "rebalance failed, the group tries again"),
             }
-            Some(offset) => Err(Fault::Refused(format!(
-                "{topic}[{partition}]: the group has read up to offset {offset}, but the log now starts at {low}: \
-                 {} records were deleted before they were triaged. hint: look for them in the ticket system, then start \
-                 once with `--accept-loss`",
-                low - offset
-            ))),
         }
-    }
-
-    fn rebuild(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, WindowState>, Fault> {
-        let Some(tail) = &mut self.tail else { return Ok(BTreeMap::new()) };
-        let (pending, greatest, unreadable) =
-            (&mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
-        tail.catch_up(partitions, self.options.triage.view_rebuild_deadline, &*self.options.beat, |found| {
-            note_tail(found, pending, greatest, unreadable);
-        })
+        match polled {
+            None => return Ok(false),
+            Some(Ok(record)) => match &mut self.taking_over {
+                Some(taking_over) => taking_over.held.push_back(record),
+                None => self.pending.push_back(record),
+            },
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                let topic = &self.options.kafka.topics.tickets;
+                return Err(Fault::of_fatal(code, format!("{topic}: consuming: {code}")));
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
+                let topic = &self.options.kafka.topics.tickets;
+                tracing::error!(topic, "this user may not read the topic. hint: grant Read on it");
+            }
+            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed))) => {
+                let group = &self.options.kafka.group;
+                tracing::error!(group, "this user may not join the group. hint: grant Read on it");
+            }
+            Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
+        }
+        Ok(true)
     }
 
     fn end(open: Open<'_>, fault: Fault) -> TransactionEnd {
@@ -322,7 +309,7 @@ impl KafkaLog {
                 return TransactionEnd::Lost(Fault::Fatal(format!("offset {next} of partition {partition}: {error}")));
             }
         }
-        let mut open = match Open::begin(&self.producer, settings.transaction_timeout) {
+        let mut open = match Open::begin(&self.producer, settings.transaction_timeout, self.options.signs()) {
             Ok(open) => open,
             Err(fault) => return TransactionEnd::Lost(fault),
         };
@@ -373,31 +360,15 @@ fn is_missing_right(fault: &Fault) -> bool {
     }
 }
 
-fn note_tail(
-    found: Tail,
-    pending: &mut VecDeque<LogEvent>,
-    greatest: &mut BTreeMap<i32, i64>,
-    unreadable: &mut BTreeSet<i32>,
-) {
-    match found {
-        Tail::Outcome(partition, remembered) => {
-            let seen = greatest.entry(partition).or_insert(remembered.source_offset);
-            *seen = (*seen).max(remembered.source_offset);
-            pending.push_back(LogEvent::Outcome { partition, remembered });
-        }
-        Tail::End(_) | Tail::Foreign(_) => {}
-        Tail::Unreadable(partition, offset, reason) => {
-            unreadable.insert(partition);
-            tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
-        }
-    }
-}
-
-fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings, beat: &Beat) -> Result<(), Fault> {
-    let until = Instant::now() + settings.request_timeout;
-    loop {
-        beat();
-        match producer.init_transactions(Duration::from_secs(5)) {
+/// Resumable: a call that has timed out goes on in the background.
+fn init_transactions(
+    producer: &TransactionalProducer,
+    settings: &KafkaSettings,
+    patience: &Patience<'_>,
+) -> Result<(), Fault> {
+    let mut what = "init_transactions".to_owned();
+    while let Some(slice) = patience.slice() {
+        match producer.init_transactions(slice) {
             Ok(()) => return Ok(()),
             Err(error) if fault::is_authorisation(&error) => {
                 return Err(Fault::Refused(format!(
@@ -406,19 +377,21 @@ fn init_transactions(producer: &TransactionalProducer, settings: &KafkaSettings,
                 )));
             }
             Err(error) => match Fault::of("init_transactions", &error) {
-                Fault::Retry(what) if Instant::now() < until => tracing::warn!(what, "waiting for the brokers"),
-                Fault::Retry(what) => {
-                    return Err(Fault::Fatal(format!(
-                        "{what}: no answer from {} within {} s",
-                        settings.brokers,
-                        settings.request_timeout.as_secs()
-                    )));
+                Fault::Retry(why) => {
+                    tracing::warn!(what = why, "waiting for the brokers");
+                    patience.refused(&why);
+                    what = why;
                 }
                 Fault::Abort { what, cause } => return Err(Fault::Fatal(format!("{what} ({})", cause.as_str()))),
                 fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
             },
         }
     }
+    Err(Fault::Fatal(format!(
+        "{what}: no answer from {} within {} s",
+        settings.brokers,
+        settings.request_timeout.as_secs()
+    )))
 }
 
 impl Log for KafkaLog {
@@ -426,53 +399,35 @@ impl Log for KafkaLog {
         if let Some(event) = self.pending.pop_front() {
             return Ok(Some(event));
         }
-        let polled = self.consumer.poll(Duration::ZERO).map(|result| {
-            result.map(|message| LogEvent::Record {
-                partition: message.partition(),
-                offset: message.offset(),
-                record: raw_record(&message),
-            })
-        });
-        // Callbacks ran inside that poll: what they saw comes before the record it returned.
-        while let Some(event) = self.next_rebalance() {
-            match event {
-                Rebalanced::Revoked(partitions) => {
-                    self.assigned.retain(|partition| !partitions.contains(partition));
-                    self.pending.push_back(LogEvent::Revoked(partitions));
+        if self.taking_over.is_none() && !self.poll_group()? && self.taking_over.is_none() {
+            if let Some(tail) = &mut self.tail {
+                tail.look(self.options.signs())?;
+            }
+            // Our own decisions come back here one for one: passing over many costs less than a round for each.
+            for _ in 0..TAIL_LOOKS_MAX {
+                if !self.read_tail()? || !self.pending.is_empty() {
+                    break;
                 }
-                Rebalanced::Assigned(partitions) => self.take_over(partitions)?,
-                Rebalanced::Failed(reason) => tracing::warn!(reason, "rebalance failed, the group tries again"),
             }
         }
-        match polled {
-            Some(Ok(record)) => self.pending.push_back(record),
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                let topic = &self.options.kafka.topics.tickets;
-                return Err(Fault::of_fatal(code, format!("{topic}: consuming: {code}")));
-            }
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::TopicAuthorizationFailed))) => {
-                let topic = &self.options.kafka.topics.tickets;
-                tracing::error!(topic, "this user may not read the topic. hint: grant Read on it");
-            }
-            Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::GroupAuthorizationFailed))) => {
-                let group = &self.options.kafka.group;
-                tracing::error!(group, "this user may not join the group. hint: grant Read on it");
-            }
-            Some(Err(error)) => tracing::warn!(%error, "kafka consumer"),
-            None => {
-                if let Some(tail) = &mut self.tail
-                    && let Some(found) = tail.next(Duration::ZERO)?
-                {
-                    note_tail(found, &mut self.pending, &mut self.greatest_source_offset, &mut self.unreadable);
-                }
-            }
+        if self.taking_over.is_some() {
+            self.go_on_taking_over()?;
         }
         Ok(self.pending.pop_front())
     }
 
     fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
         match self.transact_records(records, next_offsets) {
-            TransactionEnd::Committed => TransactionEnd::Committed,
+            TransactionEnd::Committed => {
+                if let Some(tail) = &mut self.tail {
+                    tail.committed_by_us(records);
+                    for (partition, next) in next_offsets {
+                        let greatest = self.greatest_source_offset.entry(*partition).or_insert(next - 1);
+                        *greatest = (*greatest).max(next - 1);
+                    }
+                }
+                TransactionEnd::Committed
+            }
             TransactionEnd::Aborted(fault) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
             TransactionEnd::Lost(fault) => TransactionEnd::Lost(self.naming_rights(fault, records)),
         }
@@ -491,12 +446,16 @@ impl Log for KafkaLog {
         // librdkafka drops what it fetched before the seek; what we have taken out of it already we must drop ourselves.
         self.pending.retain(|event| match event {
             LogEvent::Record { partition, .. } => !positions.iter().any(|(sought, _)| sought == partition),
-            LogEvent::Assigned(_) | LogEvent::Revoked(_) | LogEvent::Outcome { .. } => true,
+            LogEvent::Assigned(_)
+            | LogEvent::Revoked(_)
+            | LogEvent::Outcome { .. }
+            | LogEvent::WindowCompleted(_)
+            | LogEvent::Others(_) => true,
         });
         let result = self
-            .consumer
-            .seek_partitions(list, Timeout::After(self.options.kafka.request_timeout))
-            .map_err(|error| Fault::Fatal(format!("{topic}: seek: {error}")))?;
+            .options
+            .patience()
+            .ask(|| format!("{topic}: seek"), |slice| self.consumer.seek_partitions(list.clone(), slice))?;
         for element in result.elements() {
             if let Err(error) = element.error() {
                 return Err(Fault::Fatal(format!("{topic}[{}]: seek: {error}", element.partition())));

@@ -1,6 +1,11 @@
 //! A transaction as a typestate: open → prepared → ended. Each step consumes the one before.
 //!
-//! It is begun only when all results are ready, so it lives for milliseconds.
+//! It is begun only when all results are ready, so it lives for milliseconds; while brokers are away it waits, in slices,
+//! for the transaction timeout and a little longer, and is lost after that.
+//!
+//! The consumer is not polled meanwhile. A poll may run a rebalance callback, and a partition must not go between begin
+//! and commit. Nor need it be: librdkafka's own thread sends the heartbeats, and the poll interval is longer than any
+//! transaction (`client.rs`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,9 +17,12 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Message, TopicPartitionList};
 
+use crate::config::settings::KafkaSettings;
+use crate::failpoints;
 use crate::wire::output::OutputRecord;
 
-use super::fault::{AbortCause, Fault};
+use super::fault::{AbortCause, Fault, FencedName};
+use super::patience::{Patience, Signs};
 
 /// Counts what the broker has acknowledged, and keeps the first refusal.
 #[derive(Debug, Default)]
@@ -84,21 +92,39 @@ impl rdkafka::producer::ProducerContext for DeliveryContext {
 
 pub(super) type TransactionalProducer = ThreadedProducer<DeliveryContext>;
 
+/// How much longer than its timeout a transaction is asked about. Brokers look for transactions that have timed out every
+/// 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`): after that a broker that is there has ended it,
+/// and no answer will be a commit. Half of it would give up what a returning broker is about to answer.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// Longest that a transaction may keep the Kafka thread, from begin to the last answer waited for.
+pub(super) fn transaction_max(settings: &KafkaSettings) -> Duration {
+    settings.transaction_timeout + MARGIN
+}
+
 /// Records can be sent.
 pub(super) struct Open<'producer> {
     producer: &'producer TransactionalProducer,
-    deadline: Instant,
+    signs: Signs<'producer>,
+    /// When the broker may end it by itself.
+    timeout_at: Instant,
     sent: u64,
 }
 
 /// Everything is acknowledged and the offsets are in: it can be committed.
 pub(super) struct Prepared<'producer> {
     producer: &'producer TransactionalProducer,
+    signs: Signs<'producer>,
+    timeout_at: Instant,
 }
 
 impl<'producer> Open<'producer> {
     /// Begins. A hidden fatal error would make `begin_transaction` hang, so it is looked for first.
-    pub(super) fn begin(producer: &'producer TransactionalProducer, timeout: Duration) -> Result<Self, Fault> {
+    pub(super) fn begin(
+        producer: &'producer TransactionalProducer,
+        timeout: Duration,
+        signs: Signs<'producer>,
+    ) -> Result<Self, Fault> {
         if let Some((code, reason)) = producer.client().fatal_error() {
             return Err(Fault::of_fatal(code, format!("before begin_transaction: {code}: {reason}")));
         }
@@ -106,7 +132,7 @@ impl<'producer> Open<'producer> {
         fail::fail_point!("before_begin");
         producer.begin_transaction().map_err(|error| Fault::of("begin_transaction", &error))?;
         fail::fail_point!("after_begin");
-        Ok(Self { producer, deadline: Instant::now() + timeout, sent: 0 })
+        Ok(Self { producer, signs, timeout_at: Instant::now() + timeout, sent: 0 })
     }
 
     /// Hands one record to librdkafka; a full queue is waited for.
@@ -127,7 +153,7 @@ impl<'producer> Open<'producer> {
             match self.producer.send(message) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    if Instant::now() >= self.deadline {
+                    if self.patience().slice().is_none() {
                         return Err(Fault::Abort {
                             what: format!("{topic}: librdkafka's queue stayed full for the whole transaction"),
                             cause: AbortCause::Unavailable,
@@ -142,6 +168,8 @@ impl<'producer> Open<'producer> {
         self.sent += 1;
         if self.sent == 1 {
             fail::fail_point!("after_first_send");
+        } else {
+            fail::fail_point!("mid_batch");
         }
         Ok(())
     }
@@ -152,33 +180,59 @@ impl<'producer> Open<'producer> {
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<Prepared<'producer>, (Self, Fault)> {
-        while self.producer.in_flight_count() > 0 {
-            if Instant::now() >= self.deadline {
-                let what = "records were not acknowledged within the transaction timeout".to_owned();
-                return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable }));
+        let unacknowledged = "records are not acknowledged by the brokers";
+        let is_acknowledged = self
+            .patience()
+            .wait_until(unacknowledged, Duration::from_micros(300), || self.producer.in_flight_count() == 0);
+        if !is_acknowledged {
+            let what = "records were not acknowledged within the transaction timeout".to_owned();
+            return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable }));
+        }
+        if failpoints::fires("transaction_off") {
+            let split =
+                self.producer.commit_transaction(Timeout::Never).and_then(|()| self.producer.begin_transaction());
+            if let Err(error) = split {
+                return Err((self, Fault::of("failpoint transaction_off", &error)));
             }
-            std::thread::sleep(Duration::from_micros(300));
         }
         fail::fail_point!("all_acknowledged");
+        if failpoints::fires("abort_before_offsets") {
+            return Err((self, Fault::Abort { what: "failpoint".into(), cause: AbortCause::Batch }));
+        }
         if let Some(error) = self.producer.context().deliveries.first_error() {
             let fault = self.cause_of(&error, offsets, group);
             return Err((self, fault));
         }
-        loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            match self.producer.send_offsets_to_transaction(offsets, group, Timeout::After(left)) {
-                Ok(()) => break,
+        if let Err(fault) = self.add_offsets(offsets, group) {
+            return Err((self, fault));
+        }
+        fail::fail_point!("after_offsets");
+        if failpoints::fires("abort_after_offsets") {
+            return Err((self, Fault::Abort { what: "failpoint".into(), cause: AbortCause::Batch }));
+        }
+        Ok(Prepared { producer: self.producer, signs: self.signs, timeout_at: self.timeout_at })
+    }
+
+    /// Not resumable, but repeatable with the same offsets and the same group metadata. It looks at its timeout only when
+    /// a request has come back, and a `TxnOffsetCommit` that fails after it asks for an abort.
+    fn add_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> Result<(), Fault> {
+        let patience = self.patience();
+        let mut what = "send_offsets_to_transaction: no time was left".to_owned();
+        while let Some(slice) = patience.slice() {
+            match self.producer.send_offsets_to_transaction(offsets, group, Timeout::After(slice)) {
+                Ok(()) => return Ok(()),
                 Err(error) => match Fault::of("send_offsets_to_transaction", &error) {
-                    Fault::Retry(_) if !left.is_zero() => {}
-                    Fault::Retry(what) => return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable })),
+                    Fault::Retry(why) => {
+                        patience.refused(&why);
+                        what = why;
+                    }
                     fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
-                        return Err((self, fault));
+                        return Err(fault);
                     }
                 },
             }
         }
-        fail::fail_point!("after_offsets");
-        Ok(Prepared { producer: self.producer })
+        Err(Fault::Abort { what, cause: AbortCause::Unavailable })
     }
 
     /// Why a record was not delivered. Where librdkafka has purged it, the transaction had failed before, and only the
@@ -186,12 +240,8 @@ impl<'producer> Open<'producer> {
     fn cause_of(&self, error: &KafkaError, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> Fault {
         let is_purged =
             matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
-        let left = Timeout::After(self.deadline.saturating_duration_since(Instant::now()));
-        if is_purged && let Err(why) = self.producer.send_offsets_to_transaction(offsets, group, left) {
-            return match Fault::of("delivery", &why) {
-                Fault::Retry(what) => Fault::Abort { what, cause: AbortCause::Unavailable },
-                fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => fault,
-            };
+        if is_purged && let Err(why) = self.add_offsets(offsets, group) {
+            return why;
         }
         Fault::of("delivery", error)
     }
@@ -201,60 +251,101 @@ impl<'producer> Open<'producer> {
         // Aborting while the first produce request is in flight makes the end overtake the beginning, which is fatal
         // (librdkafka#4849): wait for one acknowledgement or a refusal.
         let deliveries = &self.producer.context().deliveries;
-        while self.sent > 0
-            && deliveries.acknowledged() == 0
-            && deliveries.first_error().is_none()
-            && self.producer.in_flight_count() > 0
-            && Instant::now() < self.deadline
-        {
-            std::thread::sleep(Duration::from_micros(300));
+        let is_safe = self.patience().wait_until("no record is acknowledged", Duration::from_micros(300), || {
+            self.sent == 0
+                || deliveries.acknowledged() > 0
+                || deliveries.first_error().is_some()
+                || self.producer.in_flight_count() == 0
+        });
+        if !is_safe {
+            tracing::warn!("aborting although nothing was acknowledged within the transaction timeout");
         }
-        abort(self.producer, self.deadline)
+        abort(self.producer, self.signs, self.timeout_at)
+    }
+
+    fn patience(&self) -> Patience<'producer> {
+        Patience::until(self.signs, self.timeout_at)
     }
 }
 
 impl Prepared<'_> {
-    /// Commits. A retriable error means that the outcome is not known yet: the same call is made again until the
-    /// broker answers. `Timeout::Never`: other values risk a client that disagrees with the broker about its state.
-    /// While the brokers are away it does not return, and the watchdog is the outer deadline: a start after that finds
-    /// the log as it is.
+    /// Commits. A retriable error means that the outcome is not known yet: the same call is made again, and never an
+    /// abort, until the broker answers or would long have ended the transaction by itself.
+    ///
+    /// librdkafka's header asks for a timeout of -1, under which the call does not return while brokers are away. Its
+    /// source (2.12, `rdkafka_txnmgr.c`) says what a slice risks. The request runs on in the background, its result is
+    /// kept for the next call, and success is told only by that call's last step: that much is resumable. Only the first
+    /// step, which does nothing but set a state on librdkafka's main thread, is not. Were that thread held up for longer
+    /// than a slice, later calls could take the late answer for their own and fail with a wrong state, which we take for
+    /// fatal; or, three times in a row, for a success, after which `begin_transaction` fails with the wrong state. Both
+    /// end in new clients, which read the committed position from the broker: nothing is lost or doubled.
     pub(super) fn commit(self) -> Result<(), Fault> {
         fail::fail_point!("before_commit");
-        loop {
-            match self.producer.commit_transaction(Timeout::Never) {
+        let patience = Patience::until(self.signs, self.timeout_at + MARGIN);
+        let mut what = "commit_transaction".to_owned();
+        while let Some(slice) = patience.slice() {
+            let error = match self.producer.commit_transaction(Timeout::After(slice)) {
                 Ok(()) => {
                     fail::fail_point!("after_commit");
                     return Ok(());
                 }
-                Err(error) => match Fault::of("commit_transaction", &error) {
-                    Fault::Retry(what) => {
-                        tracing::warn!(what, "commit not answered yet, asking again");
-                        self.producer.context().asked_again.fetch_add(1, Ordering::Relaxed);
-                        std::thread::sleep(Duration::from_millis(100));
-                    }
-                    Fault::Abort { what, cause } => {
-                        let deadline = Instant::now() + Duration::from_secs(30);
-                        abort(self.producer, deadline)?;
-                        return Err(Fault::Abort { what, cause });
-                    }
-                    fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
-                },
+                Err(error) => error,
+            };
+            match Fault::of("commit_transaction", &error) {
+                Fault::Retry(why) => {
+                    tracing::warn!(what = why, "commit not answered yet, asking again");
+                    self.producer.context().asked_again.fetch_add(1, Ordering::Relaxed);
+                    patience.refused(&why);
+                    what = why;
+                }
+                Fault::Abort { what, cause } => {
+                    abort(self.producer, self.signs, self.timeout_at)?;
+                    return Err(Fault::Abort { what, cause });
+                }
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
+                    return Err(explained(fault, self.timeout_at));
+                }
             }
         }
+        Err(Fault::Fatal(format!(
+            "{what}: no broker has answered for {} s longer than the transaction may last; the log says how it ended",
+            MARGIN.as_secs()
+        )))
     }
 }
 
-fn abort(producer: &TransactionalProducer, deadline: Instant) -> Result<(), Fault> {
-    loop {
-        match producer.abort_transaction(Timeout::Never) {
+/// A transaction that has outlived its timeout is ended by the broker, and looks fenced: no second process is at work.
+fn explained(fault: Fault, timeout_at: Instant) -> Fault {
+    match fault {
+        Fault::Fenced { what, name: FencedName::TransactionalId } if Instant::now() >= timeout_at => {
+            Fault::Fatal(format!("{what}: the transaction was open for longer than kafka.transaction_timeout_ms"))
+        }
+        fault
+        @ (Fault::Retry(_) | Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => fault,
+    }
+}
+
+/// In slices as well: an abort that has timed out goes on in the background, and the next call resumes it.
+fn abort(producer: &TransactionalProducer, signs: Signs<'_>, timeout_at: Instant) -> Result<(), Fault> {
+    fail::fail_point!("before_abort");
+    let patience = Patience::until(signs, timeout_at + MARGIN);
+    let mut what = "abort_transaction: no time was left".to_owned();
+    while let Some(slice) = patience.slice() {
+        match producer.abort_transaction(Timeout::After(slice)) {
             Ok(()) => return Ok(()),
             Err(error) => match Fault::of("abort_transaction", &error) {
-                Fault::Retry(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
-                Fault::Retry(what) | Fault::Abort { what, .. } => return Err(Fault::Fatal(what)),
-                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
+                Fault::Retry(why) => {
+                    patience.refused(&why);
+                    what = why;
+                }
+                Fault::Abort { what, .. } => return Err(Fault::Fatal(what)),
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
+                    return Err(explained(fault, timeout_at));
+                }
             },
         }
     }
+    Err(Fault::Fatal(what))
 }
 
 /// Key, value, headers and time of a message, copied out of librdkafka.

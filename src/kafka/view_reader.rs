@@ -4,8 +4,11 @@
 //! proved in this order: the group's committed position is *stable* (the broker answers only when no transaction of
 //! the group is open); the log's uncommitted end is taken; the last stable offset reaches it; the reader, sent back to
 //! its own position, meets the end of the partition.
+//!
+//! Partitions that were taken over are read alone until then. What the others say counts for caps and storms, and is read
+//! afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -15,16 +18,17 @@ use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
-use crate::policy::view::WindowState;
-use crate::wire::decision::DecisionRecord;
+use crate::wire::output::OutputRecord;
+use crate::wire::remembered::read_back;
 
 use super::client::{self, Isolation};
 use super::fault::Fault;
+use super::own::OwnTransactions;
+use super::patience::{Patience, Signs};
 
-/// Below this many records the start of the window is not searched for: reading them is quicker.
-const BISECT_RECORDS_MIN: i64 = 2_000;
-/// One look at one offset while searching.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
+/// such partition; twice as often would be felt by nobody.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A consumer context that only logs.
 #[derive(Debug, Default)]
@@ -67,14 +71,31 @@ pub struct ViewReader {
     tickets: String,
     /// Next offset to read, per partition.
     next: BTreeMap<i32, i64>,
+    /// Partitions taken over of which not everything is known yet. While there are any, no other is read.
+    unproven: BTreeMap<i32, Proof>,
+    /// Ends of the log when partitions were taken over.
+    ends_before: BTreeMap<i32, i64>,
+    /// Partitions whose end was not met since the tail was opened.
+    unread: BTreeSet<i32>,
+    looked_at: Option<Instant>,
     request_timeout: Duration,
+    own: OwnTransactions,
 }
 
 /// What one look at the tail brought.
 #[derive(Debug)]
 pub enum Tail {
     /// An outcome.
-    Outcome(i32, Box<Remembered>),
+    Outcome {
+        /// Partition.
+        partition: i32,
+        /// Where the decision lies.
+        offset: i64,
+        /// What to remember of it.
+        remembered: Box<Remembered>,
+    },
+    /// An outcome that this session has committed itself: the view has it already.
+    Known(i32),
     /// The end of a partition.
     End(i32),
     /// An outcome of another input topic: its offsets say nothing about ours.
@@ -83,25 +104,34 @@ pub enum Tail {
     Unreadable(i32, i64, String),
 }
 
+/// How far the proof has come that everything the previous owner decided is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// The last stable offset has to reach this end, taken when the partition was taken over.
+    Stable(i64),
+    /// The reader has to meet the end of the partition.
+    End,
+}
+
 impl ViewReader {
     /// Opens the tail of every partition at the start of its window.
     ///
     /// # Errors
     /// Brokers that do not answer, or a missing topic.
-    pub fn open(
+    pub(super) fn open(
         settings: &KafkaSettings,
         triage: &TriageSettings,
         now: UtcMillis,
-        beat: &dyn Fn(),
+        signs: Signs<'_>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Fault> {
         let mut committed = open_reader(settings, Isolation::Committed)?;
         let uncommitted = open_reader(settings, Isolation::Uncommitted)?;
         let topic = settings.topics.decisions.clone();
-        let metadata = committed
-            .fetch_metadata(Some(&topic), settings.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{topic}: asking for metadata: {error}")))?;
-        let partitions: Vec<i32> = metadata
+        let patience = || Patience::new(signs, settings.request_timeout);
+        let metadata = patience()
+            .ask(|| format!("{topic}: asking for metadata"), |slice| committed.fetch_metadata(Some(&topic), slice))?;
+        let partitions: BTreeSet<i32> = metadata
             .topics()
             .iter()
             .filter(|found| found.name() == topic && found.error().is_none())
@@ -114,29 +144,58 @@ impl ViewReader {
         }
         let window_ms = i64::try_from(triage.view_window.as_millis()).unwrap_or(i64::MAX);
         let records_max = i64::try_from(triage.view_records_max).unwrap_or(i64::MAX);
-        let since = now.plus_ms(window_ms.saturating_neg());
         let mut next = BTreeMap::new();
-        for partition in partitions {
-            beat();
-            let (low, high) = uncommitted
-                .fetch_watermarks(&topic, partition, settings.request_timeout)
-                .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: asking for its ends: {error}")))?;
-            let start = low.max(high.saturating_sub(records_max));
-            let start = window_start(&committed, &topic, partition, start..high, since)?;
-            next.insert(partition, start);
+        for partition in &partitions {
+            let (low, high) = ends(&uncommitted, &topic, *partition, &patience())?;
+            next.insert(*partition, low.max(high.saturating_sub(records_max))..high);
         }
-        assign(&committed, &topic, &next)?;
+        // Uncommitted: what lies in an open transaction is part of the window once that is committed.
+        let since = now.plus_ms(window_ms.saturating_neg());
+        let by_time = offsets_at(&uncommitted, &topic, &partitions, since, &patience())?;
+        let next: BTreeMap<i32, i64> = next
+            .into_iter()
+            .map(|(partition, range)| {
+                let start = by_time.get(&partition).copied().flatten().unwrap_or(range.end);
+                (partition, start.max(range.start))
+            })
+            .collect();
+        let list = list_of(&topic, next.iter().map(|(partition, offset)| (*partition, *offset)))?;
+        committed.assign(&list).map_err(|error| Fault::Fatal(format!("{topic}: assign: {error}")))?;
         committed.set_nonempty_callback(wake);
-        let tickets = settings.topics.tickets.clone();
-        Ok(Self { committed, uncommitted, topic, tickets, next, request_timeout: settings.request_timeout })
+        Ok(Self {
+            committed,
+            uncommitted,
+            topic,
+            tickets: settings.topics.tickets.clone(),
+            next,
+            unproven: BTreeMap::new(),
+            ends_before: BTreeMap::new(),
+            unread: partitions,
+            looked_at: None,
+            request_timeout: settings.request_timeout,
+            own: OwnTransactions::default(),
+        })
     }
 
-    /// The next thing in the tail, waiting at most `timeout`.
+    /// These records of ours are committed: they need not be read when the tail brings them.
+    pub(super) fn committed_by_us(&mut self, records: &[OutputRecord]) {
+        self.own.add(records);
+    }
+
+    /// The next thing in the tail, without waiting.
     ///
     /// # Errors
     /// A fatal error of the client.
-    pub fn next(&mut self, timeout: Duration) -> Result<Option<Tail>, Fault> {
-        match self.committed.poll(timeout) {
+    pub(super) fn next(&mut self) -> Result<Option<Tail>, Fault> {
+        let found = self.read()?;
+        if let Some(Tail::End(partition)) = found {
+            self.met_end(partition)?;
+        }
+        Ok(found)
+    }
+
+    fn read(&mut self) -> Result<Option<Tail>, Fault> {
+        match self.committed.poll(Duration::ZERO) {
             None => Ok(None),
             Some(Err(KafkaError::PartitionEOF(partition))) => Ok(Some(Tail::End(partition))),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
@@ -149,141 +208,163 @@ impl ViewReader {
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
                 self.next.insert(partition, offset + 1);
+                if self.own.cover(&message) {
+                    return Ok(Some(Tail::Known(partition)));
+                }
                 let payload = message.payload().unwrap_or_default();
-                let read = DecisionRecord::from_json(payload).map_err(|error| error.to_string()).and_then(|record| {
-                    let is_ours = record.source.topic == self.tickets;
-                    record.remembered().map(|remembered| (is_ours, remembered)).map_err(|error| error.to_string())
-                });
-                Ok(Some(match read {
-                    Ok((true, remembered)) => Tail::Outcome(partition, Box::new(remembered)),
-                    Ok((false, _)) => Tail::Foreign(partition),
-                    Err(reason) => Tail::Unreadable(partition, offset, reason),
+                Ok(Some(match read_back(payload) {
+                    Ok(read) if read.topic == self.tickets => {
+                        Tail::Outcome { partition, offset, remembered: Box::new(read.remembered) }
+                    }
+                    Ok(_) => Tail::Foreign(partition),
+                    Err(reason) => Tail::Unreadable(partition, offset, reason.to_string()),
                 }))
             }
         }
     }
 
-    /// Reads until everything that could be committed by a previous owner is read, at most until the deadline.
+    /// From here on these partitions, all that are ours, are read before any other, until everything that a previous
+    /// owner may have committed is known: [`Self::is_proven`].
     ///
     /// # Errors
-    /// A fatal error of the client.
-    pub fn catch_up(
-        &mut self,
-        partitions: &[i32],
-        deadline: Duration,
-        beat: &dyn Fn(),
-        mut sink: impl FnMut(Tail),
-    ) -> Result<BTreeMap<i32, WindowState>, Fault> {
-        let until = Instant::now() + deadline;
-        let mut waiting: BTreeMap<i32, Wait> = BTreeMap::new();
+    /// Brokers that do not answer, or a fatal error of the client.
+    pub(super) fn take_over(&mut self, partitions: &[i32], signs: Signs<'_>) -> Result<(), Fault> {
+        self.unproven.clear();
+        self.looked_at = None;
         for partition in partitions {
             if !self.next.contains_key(partition) {
                 // The topic has grown since the tail was opened: opened anew, it has the partition.
                 return Err(Fault::Fatal(format!("{}[{partition}]: a new partition", self.topic)));
             }
-            let (_, end) = self.ends(&self.uncommitted, *partition)?;
-            waiting.insert(*partition, Wait::Stable { end });
+            let (_, end) = ends(&self.uncommitted, &self.topic, *partition, &self.patience(signs))?;
+            self.unproven.insert(*partition, Proof::Stable(end));
+            self.ends_before.insert(*partition, end);
         }
-        while !waiting.is_empty() && Instant::now() < until {
-            beat();
-            let unstable: Vec<(i32, i64)> = waiting
-                .iter()
-                .filter_map(|(partition, wait)| match wait {
-                    Wait::Stable { end } => Some((*partition, *end)),
-                    Wait::End => None,
-                })
-                .collect();
-            for (partition, end) in unstable {
-                let (_, stable) = self.ends(&self.committed, partition)?;
-                if stable >= end {
-                    // Sent back to its own position, so that the end is met anew and not remembered from before.
-                    let mut position = TopicPartitionList::new();
-                    add(&mut position, &self.topic, partition, self.next.get(&partition).copied().unwrap_or_default())?;
-                    self.committed
-                        .seek_partitions(position, self.request_timeout)
-                        .map_err(|error| Fault::Fatal(format!("{}[{partition}]: seek: {error}", self.topic)))?;
-                    waiting.insert(partition, Wait::End);
-                }
-            }
-            while let Some(tail) = self.next(Duration::from_millis(50))? {
-                beat();
-                if let Tail::End(partition) = tail {
-                    if waiting.get(&partition) == Some(&Wait::End) {
-                        waiting.remove(&partition);
-                    }
-                    break;
-                }
-                sink(tail);
-                if Instant::now() >= until {
-                    break;
-                }
+        self.read_in_order()
+    }
+
+    /// Whether everything is known that a previous owner has decided of this partition.
+    pub(super) fn is_proven(&self, partition: i32) -> bool {
+        !self.unproven.contains_key(&partition)
+    }
+
+    /// Whether this decision lay in the log, committed or not, when its partition was taken over.
+    pub(super) fn is_of_a_previous_owner(&self, partition: i32, offset: i64) -> bool {
+        self.ends_before.get(&partition).is_some_and(|end| offset < *end)
+    }
+
+    /// Whether there is nothing left to prove.
+    pub(super) fn is_all_proven(&self) -> bool {
+        self.unproven.is_empty()
+    }
+
+    /// Whether every partition but these has been read to its end once.
+    pub(super) fn others_are_read(&self, owned: &[i32]) -> bool {
+        self.unread.iter().all(|partition| owned.contains(partition))
+    }
+
+    /// Looks, not too often, whether the last stable offset has reached the ends that were taken.
+    ///
+    /// # Errors
+    /// Brokers that do not answer, or a fatal error of the client.
+    pub(super) fn look(&mut self, signs: Signs<'_>) -> Result<(), Fault> {
+        if self.looked_at.is_some_and(|at| at.elapsed() < BETWEEN_LOOKS) {
+            return Ok(());
+        }
+        let mut stable = Vec::new();
+        for (partition, proof) in &self.unproven {
+            let Proof::Stable(end) = proof else { continue };
+            let (_, last_stable) = ends(&self.committed, &self.topic, *partition, &self.patience(signs))?;
+            if last_stable >= *end {
+                stable.push((*partition, self.next.get(partition).copied().unwrap_or_default()));
             }
         }
-        let state =
-            |partition: &i32| if waiting.contains_key(partition) { WindowState::Partial } else { WindowState::Whole };
-        Ok(partitions.iter().map(|partition| (*partition, state(partition))).collect())
+        if !stable.is_empty() {
+            // Sent back to their own positions, so that their ends are met anew and not remembered from before.
+            let list = list_of(&self.topic, stable.iter().copied())?;
+            let result = self
+                .patience(signs)
+                .ask(|| format!("{}: seek", self.topic), |slice| self.committed.seek_partitions(list.clone(), slice))?;
+            check_elements(&self.topic, "seek", &result)?;
+            self.unproven.extend(stable.iter().map(|(partition, _)| (*partition, Proof::End)));
+        }
+        self.looked_at = Some(Instant::now());
+        Ok(())
     }
 
-    fn ends(&self, reader: &Reader, partition: i32) -> Result<(i64, i64), Fault> {
-        reader
-            .fetch_watermarks(&self.topic, partition, self.request_timeout)
-            .map_err(|error| Fault::Fatal(format!("{}[{partition}]: asking for its ends: {error}", self.topic)))
+    fn met_end(&mut self, partition: i32) -> Result<(), Fault> {
+        self.unread.remove(&partition);
+        if self.unproven.get(&partition) == Some(&Proof::End) {
+            self.unproven.remove(&partition);
+            if self.unproven.is_empty() {
+                return self.read_in_order();
+            }
+        }
+        Ok(())
+    }
+
+    /// What is unproven is read alone; where nothing is, everything is read.
+    fn read_in_order(&self) -> Result<(), Fault> {
+        let is_first = |partition: &i32| self.unproven.is_empty() || self.unproven.contains_key(partition);
+        let mut first = TopicPartitionList::new();
+        let mut later = TopicPartitionList::new();
+        for partition in self.next.keys() {
+            let list = if is_first(partition) { &mut first } else { &mut later };
+            list.add_partition(&self.topic, *partition);
+        }
+        self.committed
+            .pause(&later)
+            .and_then(|()| self.committed.resume(&first))
+            .map_err(|error| Fault::Fatal(format!("{}: pause or resume: {error}", self.topic)))
+    }
+
+    fn patience<'thread>(&self, signs: Signs<'thread>) -> Patience<'thread> {
+        Patience::new(signs, self.request_timeout)
     }
 }
 
-/// How far the proof of a partition has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    /// Until the last stable offset reaches the end that was taken.
-    Stable { end: i64 },
-    /// Until the reader meets the end.
-    End,
+fn ends(reader: &Reader, topic: &str, partition: i32, patience: &Patience<'_>) -> Result<(i64, i64), Fault> {
+    patience.ask(
+        || format!("{topic}[{partition}]: asking for its ends"),
+        |slice| reader.fetch_watermarks(topic, partition, slice),
+    )
 }
 
-fn assign(reader: &Reader, topic: &str, positions: &BTreeMap<i32, i64>) -> Result<(), Fault> {
-    let mut list = TopicPartitionList::new();
-    for (partition, offset) in positions {
-        add(&mut list, topic, *partition, *offset)?;
-    }
-    reader.assign(&list).map_err(|error| Fault::Fatal(format!("{topic}: assign: {error}")))
-}
-
-fn add(list: &mut TopicPartitionList, topic: &str, partition: i32, offset: i64) -> Result<(), Fault> {
-    list.add_partition_offset(topic, partition, Offset::Offset(offset))
-        .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: offset {offset}: {error}")))
-}
-
-/// Finds the first offset of the window by halving on record times; close enough is `BISECT_RECORDS_MIN` too early.
-fn window_start(
+/// Offset of the first record at or after an instant, per partition; `None` where there is none.
+fn offsets_at(
     reader: &Reader,
     topic: &str,
-    partition: i32,
-    range: std::ops::Range<i64>,
-    since: UtcMillis,
-) -> Result<i64, Fault> {
-    let (mut early, mut late) = (range.start, range.end);
-    while late - early > BISECT_RECORDS_MIN {
-        let middle = early + (late - early) / 2;
-        match time_at(reader, topic, partition, middle)? {
-            Some(time) if time < since => early = middle,
-            Some(_) | None => late = middle,
-        }
-    }
-    Ok(early)
+    partitions: &BTreeSet<i32>,
+    at: UtcMillis,
+    patience: &Patience<'_>,
+) -> Result<BTreeMap<i32, Option<i64>>, Fault> {
+    let list = list_of(topic, partitions.iter().map(|partition| (*partition, at.0.max(0))))?;
+    let found = patience.ask(
+        || format!("{topic}: asking for the start of the window"),
+        |slice| reader.offsets_for_times(list.clone(), slice),
+    )?;
+    check_elements(topic, "asking for the start of the window", &found)?;
+    let offset = |offset| match offset {
+        Offset::Offset(offset) => Some(offset),
+        Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
+    };
+    Ok(found.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect())
 }
 
-/// Time of the first record at or after an offset; `None` when there is none.
-fn time_at(reader: &Reader, topic: &str, partition: i32, offset: i64) -> Result<Option<UtcMillis>, Fault> {
-    assign(reader, topic, &BTreeMap::from([(partition, offset)]))?;
-    let until = Instant::now() + PROBE_TIMEOUT;
-    while Instant::now() < until {
-        match reader.poll(Duration::from_millis(100)) {
-            None => {}
-            Some(Ok(message)) => return Ok(message.timestamp().to_millis().map(UtcMillis)),
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-            Some(Err(error)) => return Err(Fault::Fatal(format!("{topic}[{partition}]@{offset}: {error}"))),
+fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<(), Fault> {
+    for element in list.elements() {
+        if let Err(error) = element.error() {
+            return Err(Fault::Fatal(format!("{topic}[{}]: {what}: {error}", element.partition())));
         }
     }
-    // A start that is too early costs time, one that is too late costs memory of what was done: be early.
-    Ok(Some(UtcMillis(i64::MIN)))
+    Ok(())
+}
+
+fn list_of(topic: &str, offsets: impl Iterator<Item = (i32, i64)>) -> Result<TopicPartitionList, Fault> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: offset {offset}: {error}")))?;
+    }
+    Ok(list)
 }

@@ -1,7 +1,9 @@
 //! Which of two is right more often, on the same tickets: only tickets on which exactly one is right can tell.
 //!
 //! Fixed sample sizes: McNemar's mid-p test and the exact one-sided sign test. Looked at again and again: the
-//! anytime-valid evidence `log10_evidence`.
+//! anytime-valid evidence `ln_evidence`.
+
+use super::binomial::{ln_lower_tail, ln_point, lower_tail, point, upper_tail};
 
 /// Tickets on which exactly one of two is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -28,77 +30,38 @@ impl Discordant {
         if total == 0 {
             return 1.0;
         }
-        let at = point(total, smaller);
+        let at = point(total, smaller, 0.5);
         if self.first == self.second { 1.0 - 0.5 * at } else { (self.exact_two_sided() - at).clamp(0.0, 1.0) }
     }
 
     /// McNemar's exact two-sided p value: `min(1, 2·P[Bin(n,½) ≤ k])`.
     pub fn exact_two_sided(self) -> f64 {
-        (2.0 * lower_tail(self.total(), self.first.min(self.second))).min(1.0)
+        (2.0 * lower_tail(self.total(), self.first.min(self.second), 0.5)).min(1.0)
     }
 
     /// One-sided exact sign test: the probability of so many wins of the second, or more, if both were equally good:
     /// `P[Bin(n,½) ≥ second]`. Small: the second is better. For a sample size fixed in advance.
     pub fn second_is_better_p(self) -> f64 {
-        // P[X ≥ second] = P[X ≤ first] because the halves are symmetric.
-        lower_tail(self.total(), self.first)
+        upper_tail(self.total(), self.second, 0.5)
     }
 
-    /// Anytime-valid evidence, as log10, that the second wins more than half of the discordant tickets: it may be
-    /// looked at after every ticket; reject "not better" at level α once it is at least log10(1/α).
+    /// Anytime-valid evidence, as natural logarithm, that the second wins more than half of the discordant tickets: it may
+    /// be looked at after every ticket; reject "not better" at level α once it is at least ln(1/α).
     ///
     /// `E = 2^(n+1) · B(c+1, b+1) · (1 − I_½(c+1, b+1))` with c wins of the second and b of the first: the uniform
-    /// mixture over (½, 1] against ½. The incomplete beta is a binomial tail: `1 − I_½(c+1, b+1) = P[Bin(n+1,½) ≤ c]`.
+    /// mixture over (½, 1] against ½. By the binomial identities of the two beta functions this is
+    /// `2 · P[Bin(n+1,½) ≤ c] / ((n+1) · P[Bin(n,½) = c])`.
+    pub fn ln_evidence(self) -> f64 {
+        let total = self.total();
+        std::f64::consts::LN_2 + ln_lower_tail(total + 1, self.second, 0.5)
+            - ((total + 1) as f64).ln()
+            - ln_point(total, self.second, 0.5)
+    }
+
+    /// [`Discordant::ln_evidence`] as log10.
     pub fn log10_evidence(self) -> f64 {
-        let (wins, losses) = (self.second as f64, self.first as f64);
-        let log_beta = ln_gamma(wins + 1.0) + ln_gamma(losses + 1.0) - ln_gamma(wins + losses + 2.0);
-        let log_tail = lower_tail(self.total() + 1, self.second).ln();
-        ((wins + losses + 1.0) * std::f64::consts::LN_2 + log_beta + log_tail) / std::f64::consts::LN_10
+        self.ln_evidence() / std::f64::consts::LN_10
     }
-}
-
-/// `P[Bin(n, ½) = k]`.
-fn point(trials: u64, successes: u64) -> f64 {
-    let (n, k) = (trials as f64, successes as f64);
-    (ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0) - n * std::f64::consts::LN_2).exp()
-}
-
-/// `P[Bin(n, ½) ≤ k]`, summed from the largest term down, on whichever side of the middle is shorter.
-fn lower_tail(trials: u64, successes: u64) -> f64 {
-    if successes >= trials {
-        return 1.0;
-    }
-    if 2 * successes >= trials {
-        return 1.0 - lower_tail(trials, trials - successes - 1);
-    }
-    let mut term = point(trials, successes);
-    let mut sum = term;
-    for k in (0..successes).rev() {
-        // C(n,k) = C(n,k+1) · (k+1)/(n−k)
-        term *= (k + 1) as f64 / (trials - k) as f64;
-        sum += term;
-        if term < sum * 1e-17 {
-            break;
-        }
-    }
-    sum.min(1.0)
-}
-
-/// ln Γ(x) for x ≥ 1: Stirling's series after the argument is moved above 10; error below 1e-13.
-fn ln_gamma(x: f64) -> f64 {
-    debug_assert!(x >= 1.0, "counts plus one");
-    let (mut argument, mut product) = (x, 1.0);
-    while argument < 10.0 {
-        product *= argument;
-        argument += 1.0;
-    }
-    let inverse = 1.0 / argument;
-    let square = inverse * inverse;
-    // Bernoulli numbers over 2k(2k−1): 1/12, 1/360, 1/1260, 1/1680, 1/1188 (Abramowitz and Stegun 6.1.41).
-    let series = inverse
-        * (1.0 / 12.0
-            - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square * (1.0 / 1188.0)))));
-    (argument - 0.5) * argument.ln() - argument + 0.5 * (2.0 * std::f64::consts::PI).ln() + series - product.ln()
 }
 
 #[cfg(test)]

@@ -12,19 +12,27 @@ use crate::domain::digest::Digest;
 use crate::domain::probability::Probability;
 use crate::domain::time::UtcMillis;
 
+/// A text where it stands, copied only where it holds escapes. `Cow` by itself always copies.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'text>(#[serde(borrow)] Cow<'text, str>);
+    Text::deserialize(deserializer).map(|text| text.0)
+}
+
 /// A digest: 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HexDigest(pub Digest);
 
 impl Serialize for HexDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        let digits = self.0.hexadecimal();
+        serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 
 impl<'de> Deserialize<'de> for HexDigest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let text = text(deserializer)?;
         Digest::parse(&text).map(Self).ok_or_else(|| D::Error::custom("a digest has 64 hexadecimal digits"))
     }
 }
@@ -64,7 +72,7 @@ impl Serialize for Instant {
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let text = text(deserializer)?;
         let instant: Timestamp = text.parse().map_err(|_| D::Error::custom("an instant is written as RFC 3339"))?;
         Ok(Self(UtcMillis(instant.as_millisecond())))
     }
@@ -132,7 +140,10 @@ impl BoundedBytes {
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Utf8(text) => Some(text.clone().into_bytes()),
-            Self::Hex(digits) if digits.len().is_multiple_of(2) && digits.is_ascii() => {
+            // `from_str_radix` alone would take a sign for a digit.
+            Self::Hex(digits)
+                if digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
                 let pairs = digits.as_bytes().chunks_exact(2);
                 pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
             }
@@ -153,6 +164,13 @@ mod tests {
         }
         assert_eq!(BoundedBytes::new("aé".as_bytes(), 2), (BoundedBytes::Utf8("a".into()), true));
         assert_eq!(BoundedBytes::new(b"\xff\xfe\xfd", 5), (BoundedBytes::Hex("fffe".into()), true));
+    }
+
+    #[test]
+    fn what_is_no_digit_is_no_byte() {
+        for odd in ["f", "+f", "-1", "0x", "é", "zz"] {
+            assert_eq!(BoundedBytes::Hex(odd.to_owned()).bytes(), None, "{odd}");
+        }
     }
 
     #[test]

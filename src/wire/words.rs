@@ -1,9 +1,9 @@
 //! Closed words in records: an enum of ours is written as its word and read back as nothing else.
 
-use std::borrow::Cow;
-
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::prediction::{ModelRole, Purpose};
@@ -44,7 +44,7 @@ impl<T: ClosedWord> Serialize for Word<T> {
 
 impl<'de, T: ClosedWord> Deserialize<'de> for Word<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = Cow::<'de, str>::deserialize(deserializer)?;
+        let word = super::values::text(deserializer)?;
         let unknown = || D::Error::custom(format!("`{}` is no {}", word.chars().take(32).collect::<String>(), T::NAME));
         T::from_word(&word).map(Self).ok_or_else(unknown)
     }

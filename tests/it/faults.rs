@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use noctriage::admin::health::Health;
 use noctriage::clock::Clock;
 use noctriage::config::settings::{KafkaSettings, TriageSettings};
 use noctriage::config::{Sources, load};
@@ -22,31 +23,29 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 const ASSIGNMENT_MAX: Duration = Duration::from_secs(20);
 
 /// A mock broker of its own, and a log on it that owns the one partition of its input.
-struct Site {
-    log: KafkaLog,
+pub(crate) struct Site {
+    pub(crate) log: KafkaLog,
     // Dropped after the log.
-    cluster: MockCluster<'static, DefaultProducerContext>,
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Site {
     fn open() -> Self {
+        Self::open_with(Duration::from_secs(30), Health::new(Clock::Real, i64::MAX).into())
+    }
+
+    /// With a transaction timeout, and a health that hears the log's signs of life.
+    pub(crate) fn open_with(transaction_timeout: Duration, health: Arc<Health>) -> Self {
         let cluster = MockCluster::new(1).unwrap();
-        let (kafka, triage) = settings(&cluster);
-        let names = &kafka.topics;
+        let options = options(&cluster, transaction_timeout, health);
+        let names = &options.kafka.topics;
         for topic in
             [&names.tickets, &names.decisions, &names.suggestions, &names.commands, &names.review, &names.dead_letters]
         {
             cluster.create_topic(topic, 1, 1).unwrap();
         }
         let tickets = names.tickets.clone();
-        let log = KafkaLog::open(SessionOptions {
-            kafka,
-            triage,
-            clock: Clock::Real,
-            wake: Arc::new(|| {}),
-            beat: Arc::new(|| {}),
-        })
-        .unwrap();
+        let log = KafkaLog::open(options).unwrap();
         let desk: ThreadedProducer<DefaultProducerContext> =
             ClientConfig::new().set("bootstrap.servers", cluster.bootstrap_servers()).create().unwrap();
         desk.send(BaseRecord::<str, str>::to(&tickets).partition(0).key("T-1").payload("{}")).unwrap();
@@ -56,7 +55,7 @@ impl Site {
         site
     }
 
-    fn wait_for_a_record(&mut self) {
+    pub(crate) fn wait_for_a_record(&mut self) {
         let until = Instant::now() + ASSIGNMENT_MAX;
         while Instant::now() < until {
             match self.log.next_event().unwrap() {
@@ -68,25 +67,12 @@ impl Site {
         panic!("the mock broker delivered no record within {ASSIGNMENT_MAX:?}");
     }
 
-    fn inject(&self, request: RDKafkaApiKey, error: RDKafkaRespErr, times: usize) {
+    pub(crate) fn inject(&self, request: RDKafkaApiKey, error: RDKafkaRespErr, times: usize) {
         self.cluster.request_errors(request, &vec![error; times]);
     }
 
-    /// One transaction of three records, as triage writes them.
     fn transact(&mut self) -> TransactionEnd {
-        let record = |topic, partition| OutputRecord {
-            topic,
-            partition,
-            key: Some(b"T-1".to_vec()),
-            payload: b"{}".to_vec(),
-            headers: vec![("transaction".to_owned(), b"noc-a;1;1;3".to_vec())],
-        };
-        let records = [
-            record(OutputTopic::Decisions, Some(0)),
-            record(OutputTopic::Suggestions, None),
-            record(OutputTopic::Review, None),
-        ];
-        self.log.transact(&records, &[(0, 1)])
+        transact(&mut self.log)
     }
 
     #[track_caller]
@@ -97,6 +83,41 @@ impl Site {
         // Aborted means that the same clients go on.
         let ends: Vec<TransactionEnd> = (0..tries_max).map(|_| self.transact()).collect();
         assert_eq!(ends.last(), Some(&TransactionEnd::Committed), "{ends:?}");
+    }
+}
+
+/// One transaction of three records, as triage writes them.
+pub(crate) fn transact(log: &mut KafkaLog) -> TransactionEnd {
+    let record = |topic, partition| OutputRecord {
+        topic,
+        partition,
+        key: Some(b"T-1".to_vec()),
+        payload: b"{}".to_vec(),
+        headers: vec![("transaction".to_owned(), b"noc-a;1;1;3".to_vec())],
+    };
+    let records = [
+        record(OutputTopic::Decisions, Some(0)),
+        record(OutputTopic::Suggestions, None),
+        record(OutputTopic::Review, None),
+    ];
+    log.transact(&records, &[(0, 1)])
+}
+
+/// What a log on this mock broker is opened with.
+pub(crate) fn options(
+    cluster: &MockCluster<'static, DefaultProducerContext>,
+    transaction_timeout: Duration,
+    health: Arc<Health>,
+) -> SessionOptions {
+    let (kafka, triage) = settings(cluster);
+    let beating = Arc::clone(&health);
+    SessionOptions {
+        kafka: KafkaSettings { transaction_timeout, ..kafka },
+        triage,
+        clock: Clock::Real,
+        wake: Arc::new(|| {}),
+        beat: Arc::new(move || beating.kafka_thread_beats()),
+        waiting: Arc::new(move |what| health.brokers_keep_us_waiting(what)),
     }
 }
 
@@ -170,6 +191,8 @@ fn a_producer_that_is_fenced_needs_new_clients_and_is_told_apart() {
 fn errors_that_pass_are_waited_for_and_the_transaction_commits() {
     let passing = [
         (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 2),
+        // librdkafka's own code: the mock broker closes the connection.
+        (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT, 2),
         (RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, 3),
         (RDKafkaApiKey::AddOffsetsToTxn, RDKafkaRespErr::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, 3),
         (RDKafkaApiKey::EndTxn, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, 3),

@@ -10,6 +10,7 @@ use crate::policy::recent_view::Remembered;
 use crate::policy::view::WindowState;
 use crate::wire::decision::DecisionRecord;
 use crate::wire::output::OutputRecord;
+use crate::wire::remembered::read_back;
 
 use super::broker::{Shared, Stored};
 
@@ -162,7 +163,10 @@ impl MemoryLog {
 
 /// What a reader of `decisions` remembers of a record.
 pub(super) fn remembered(record: &OutputRecord) -> Remembered {
-    DecisionRecord::from_json(&record.payload).unwrap().remembered().unwrap()
+    let whole = DecisionRecord::from_json(&record.payload).unwrap().remembered().unwrap();
+    let read_back = read_back(&record.payload).unwrap().remembered;
+    assert_eq!(read_back, whole, "what the tail reads is what was about to be committed");
+    read_back
 }
 
 impl Log for MemoryLog {

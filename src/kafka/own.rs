@@ -1,0 +1,81 @@
+//! Which records of the tail are our own: what this session has committed is in the view already, and need not be read
+//! again. Under load that is every record of the tail.
+
+use rdkafka::Message;
+use rdkafka::message::Headers as _;
+
+use crate::wire::output::OutputRecord;
+use crate::wire::transaction::{TRANSACTION_HEADER, TransactionHeader};
+
+/// The transactions that this session has committed.
+#[derive(Debug, Default)]
+pub(super) struct OwnTransactions {
+    /// How the header of each begins: instance and start of this process.
+    prefix: String,
+    /// Numbers of the first and the last; the process gives none of them twice. Readers of committed records never see
+    /// one in between that was aborted, and one of unknown outcome ends the session.
+    committed: Option<(u64, u64)>,
+}
+
+impl OwnTransactions {
+    /// A transaction has committed, and the view gets what it decided before the tail is looked at again.
+    pub(super) fn add(&mut self, records: &[OutputRecord]) {
+        let Some(header) = records.first().and_then(|record| TransactionHeader::of_record(&record.headers)) else {
+            return;
+        };
+        let TransactionHeader { instance, start_ms, counter, count: _ } = header;
+        if self.committed.is_none() {
+            self.prefix = format!("{instance};{start_ms};");
+        }
+        self.committed = Some((self.committed.map_or(counter, |(first, _)| first), counter));
+    }
+
+    /// Whether a record of the tail is one of them.
+    pub(super) fn cover(&self, message: &impl Message) -> bool {
+        let Some(headers) = message.headers() else { return false };
+        let header = headers.iter().find(|header| header.key == TRANSACTION_HEADER);
+        header.and_then(|header| header.value).is_some_and(|value| self.cover_header(value))
+    }
+
+    fn cover_header(&self, value: &[u8]) -> bool {
+        let counter =
+            value.strip_prefix(self.prefix.as_bytes()).and_then(|rest| rest.split(|byte| *byte == b';').next());
+        let counter =
+            counter.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
+        match (self.committed, counter) {
+            (Some((first, last)), Some(counter)) => (first..=last).contains(&counter),
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::output::{OutputTopic, stamp_transaction};
+
+    fn committed(own: &mut OwnTransactions, start_ms: i64, counter: u64) {
+        let mut records = [OutputRecord {
+            topic: OutputTopic::Decisions,
+            partition: Some(0),
+            key: None,
+            payload: Vec::new(),
+            headers: Vec::new(),
+        }];
+        stamp_transaction(&mut records, "noc-a", start_ms, counter);
+        own.add(&records);
+    }
+
+    #[test]
+    fn what_this_session_has_committed_is_known_and_nothing_else() {
+        let mut own = OwnTransactions::default();
+        assert!(!own.cover_header(b"noc-a;7;3;1"));
+        committed(&mut own, 7, 3);
+        committed(&mut own, 7, 5);
+        assert!(own.cover_header(b"noc-a;7;3;1") && own.cover_header(b"noc-a;7;5;200"));
+        // An earlier session of this process, one not heard of, another start, another instance, no header at all.
+        for other in ["noc-a;7;2;1", "noc-a;7;6;1", "noc-a;8;3;1", "noc-b;7;3;1", "noc-a;7;", ""] {
+            assert!(!own.cover_header(other.as_bytes()), "{other}");
+        }
+    }
+}

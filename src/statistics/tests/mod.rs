@@ -1,0 +1,4 @@
+//! Tests that need more than one file of the module.
+
+mod crossing;
+mod reference;
