@@ -4,7 +4,7 @@
 //! outcome are on each record. The parts that the daemon claims must add up to what lies between: that is checked for
 //! every record, and a mistake fails the bench.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -181,7 +181,7 @@ fn read_outcomes(broker: &Broker, topic: &str, count: usize) -> Result<Receiver<
     reader.assign(&list)?;
     let (sender, receiver) = sync_channel(count);
     std::thread::spawn(move || {
-        let mut found = BTreeMap::new();
+        let mut found = BTreeSet::new();
         while found.len() < count {
             let Some(message) = reader.poll(Duration::from_millis(100)) else { continue };
             let seen = message.map_err(anyhow::Error::from).and_then(|message| {
@@ -191,7 +191,7 @@ fn read_outcomes(broker: &Broker, topic: &str, count: usize) -> Result<Receiver<
             });
             match seen {
                 Ok((source, seen)) => {
-                    found.insert((source.partition, source.offset), ());
+                    found.insert((source.partition, source.offset));
                     if sender.send(seen).is_err() {
                         return;
                     }

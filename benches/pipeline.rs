@@ -220,11 +220,11 @@ impl Bench {
             }
             std::thread::sleep(LOOK);
         };
-        let began = Instant::now();
+        let started = Instant::now();
         let (cpu, broker_cpu) = (Usage::of(running.pid())?.cpu_s, self.broker_cpu_s());
         let threads_before = threads(running.pid())?;
-        let (mut last, mut at, mut used, mut broker_used) = (begin, began, cpu, broker_cpu);
-        while last < backlog && began.elapsed().as_secs_f64() < self.options.seconds {
+        let (mut last, mut at, mut used, mut broker_used) = (begin, started, cpu, broker_cpu);
+        while last < backlog && started.elapsed().as_secs_f64() < self.options.seconds {
             std::thread::sleep(LOOK);
             running.check()?;
             let records = progress.records()?;
@@ -242,7 +242,7 @@ impl Bench {
             }
         }
         Ok(Round {
-            per_second: done / at.duration_since(began).as_secs_f64(),
+            per_second: done / at.duration_since(started).as_secs_f64(),
             cpu_us: (used - cpu) * 1e6 / done,
             broker_cpu_us: (broker_used - broker_cpu) * 1e6 / done,
             peak_mib: Usage::of(running.pid())?.peak_mib,

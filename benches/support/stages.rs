@@ -135,8 +135,8 @@ pub(crate) fn run(drawn: f64) -> Result<()> {
     for (name, took) in &stages.0 {
         println!("| {name} | {:.1} us |", took.as_secs_f64() * 1e6 / TICKETS as f64);
     }
-    let guards = stages.0.iter().filter(|(name, _)| name.starts_with("guards"));
-    let sum: Duration = stages.0.iter().map(|(_, took)| *took).sum::<Duration>() - guards.map(|(_, took)| *took).sum();
+    // The guards are a part of another stage, timed once more by themselves.
+    let sum: Duration = stages.0.iter().filter(|(name, _)| !name.starts_with("guards")).map(|(_, took)| *took).sum();
     println!("| all | {:.1} us |", sum.as_secs_f64() * 1e6 / TICKETS as f64);
     Ok(())
 }

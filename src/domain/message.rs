@@ -20,7 +20,7 @@ pub fn in_line(text: &str, chars_max: usize) -> String {
 
 /// In its own lines, each of them bounded, and not too many.
 pub fn in_lines(text: &str) -> String {
-    let lines = text.trim().split('\n').take(LINES_MAX).map(|line| in_line(line.trim_end(), LINE_CHARS_MAX));
+    let lines = text.trim().lines().take(LINES_MAX).map(|line| in_line(line.trim_end(), LINE_CHARS_MAX));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -96,10 +96,14 @@ impl Guards {
         let told = Text::all(told(ticket));
         let named = Text::all(named(ticket));
         let mut words: Vec<Word<'_>> = Vec::with_capacity(WORDS_USUAL);
-        told.iter().for_each(|text| add_words(&text.bare, &mut words));
+        for text in &told {
+            add_words(&text.bare, &mut words);
+        }
         let harmless = self.harmless.mask(&words);
         let danger = self.danger.first_match(&words, &harmless);
-        named.iter().for_each(|text| add_words(&text.bare, &mut words));
+        for text in &named {
+            add_words(&text.bare, &mut words);
+        }
         let machine = self.machine.first_match(&words, &Mask::default()).or_else(|| {
             let hidden = told.iter().chain(&named).find_map(|text| hidden::hidden_text(text.whole, &text.bare));
             hidden.map(Arc::from)

@@ -20,19 +20,22 @@ pub(crate) struct Daemon {
     failpoints: Option<String>,
 }
 
-/// How long the brokers wait for an instance that is silent.
+/// How long the brokers wait for an instance that is silent. The names are those of the keys.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the configuration's keys")]
 pub(crate) struct Timers {
-    pub(crate) session_ms: u32,
-    pub(crate) transaction_ms: u32,
-    pub(crate) request_ms: u32,
+    pub(crate) session_timeout_ms: u32,
+    pub(crate) transaction_timeout_ms: u32,
+    pub(crate) request_timeout_ms: u32,
 }
 
 impl Timers {
     /// Patient enough for a machine that does other things as well.
-    pub(crate) const USUAL: Self = Self { session_ms: 6_000, transaction_ms: 10_000, request_ms: 10_000 };
+    pub(crate) const USUAL: Self =
+        Self { session_timeout_ms: 6_000, transaction_timeout_ms: 10_000, request_timeout_ms: 10_000 };
     /// As short as they go, so that a run with thirty deaths is short.
-    pub(crate) const SHORT: Self = Self { session_ms: 2_000, transaction_ms: 3_000, request_ms: 10_000 };
+    pub(crate) const SHORT: Self =
+        Self { session_timeout_ms: 2_000, transaction_timeout_ms: 3_000, request_timeout_ms: 10_000 };
 }
 
 /// The bundled model where it is, so that tests run what users run.
@@ -85,7 +88,7 @@ impl Daemon {
             Card::Production => (production_copy("v1", directory.path()), model("tfidf")),
             Card::ZeroCost => (PathBuf::from("zero-cost"), PathBuf::from("zero-cost")),
         };
-        let Timers { session_ms, transaction_ms, request_ms } = timers;
+        let Timers { session_timeout_ms, transaction_timeout_ms, request_timeout_ms } = timers;
         let port = free_port();
         let key = directory.path().join("draw.key");
         fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
@@ -96,8 +99,8 @@ impl Daemon {
         let text = format!(
             "draw_key_file = \"draw.key\"\n\
              [kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance_id = \"{instance}\"\n\
-             session_timeout_ms = {session_ms}\ntransaction_timeout_ms = {transaction_ms}\n\
-             request_timeout_ms = {request_ms}\n\
+             session_timeout_ms = {session_timeout_ms}\ntransaction_timeout_ms = {transaction_timeout_ms}\n\
+             request_timeout_ms = {request_timeout_ms}\n\
              [kafka.topics]\n{topics}\
              [kafka.create]\nreplication = 1\npartitions = 2\n\
              [admin]\nlisten = \"127.0.0.1:{port}\"\n\

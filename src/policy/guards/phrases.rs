@@ -160,8 +160,8 @@ impl ByStart {
         let (mut long, mut short) = (long.iter().copied().peekable(), short.iter().copied().peekable());
         std::iter::from_fn(move || match (long.peek(), short.peek()) {
             (Some(one), Some(other)) if one <= other => long.next(),
-            (Some(_), Some(_)) | (None, Some(_)) => short.next(),
-            (Some(_), None) | (None, None) => long.next(),
+            (Some(_) | None, Some(_)) => short.next(),
+            (Some(_) | None, None) => long.next(),
         })
     }
 }

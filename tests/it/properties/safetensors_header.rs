@@ -16,10 +16,10 @@ pub fn check(input: &[u8]) {
             let data = data_bytes(header);
             check_header(header, (8 + header.len() as u64).saturating_add(data));
         }
-        [b'#', a, b, c, d, e, f, g, h, header @ ..] => {
-            check_header(header, u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
-        }
-        [_, file @ ..] => check_file(file),
+        [first, rest @ ..] => match (first, rest.split_first_chunk::<8>()) {
+            (b'#', Some((length, header))) => check_header(header, u64::from_le_bytes(*length)),
+            _ => check_file(rest),
+        },
         [] => {}
     }
 }

@@ -67,7 +67,7 @@ fn a_broker_that_hangs_or_is_killed_loses_and_doubles_nothing() {
     }
     let (own, brokers) = OwnBroker::start();
     let broker = Broker { brokers, prefix: format!("broker-away-{}", std::process::id()) };
-    let timers = Timers { session_ms: 6_000, transaction_ms: 8_000, request_ms: 5_000 };
+    let timers = Timers { session_timeout_ms: 6_000, transaction_timeout_ms: 8_000, request_timeout_ms: 5_000 };
     let mut run = Run::prepare("broker away", broker, &["one", "two"], 4, (Card::ZeroCost, timers));
     run.daemons.iter_mut().for_each(crate::support::daemon::Daemon::start);
     run.feed(500);

@@ -79,9 +79,9 @@ fn deaths(run: &mut Run, random: &mut fastrand::Rng) {
             ended.is_some() || run.daemons[victim].partitions().is_some_and(|count| count > 0)
         });
         if number % 2 == 0 {
-            run.feed(TICKETS_A_DEATH)
+            run.feed(TICKETS_A_DEATH);
         } else {
-            run.feed_in_transactions(TICKETS_A_DEATH)
+            run.feed_in_transactions(TICKETS_A_DEATH);
         }
         if point == "during_drain" {
             run.daemons[victim].signal("TERM");
