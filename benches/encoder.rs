@@ -170,7 +170,7 @@ fn weights(path: Option<&Path>, settings: &EncoderSettings) -> Result<Weights> {
     for one in needed {
         let is_norm = one.known_as.ends_with("LayerNorm.weight");
         let mut number = || f32::from(u8::from(is_norm)) + (random.f32() - 0.5) * 0.2;
-        let numbers: Vec<f32> = (0..one.shape.iter().product()).map(|_| number()).collect();
+        let numbers: Vec<f32> = (0..one.shape.iter().product::<usize>()).map(|_| number()).collect();
         files.push((one.name, one.shape.clone(), numbers.iter().flat_map(|number| number.to_le_bytes()).collect()));
         weights.insert(one.known_as, (one.shape, numbers));
     }

@@ -174,7 +174,7 @@ mod tests {
         let (mut numbers, mut tensors) = (HashMap::new(), HashMap::new());
         for one in needed(family, "", settings, HEADS) {
             let middle = if one.known_as.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
-            let count = one.shape.iter().product();
+            let count: usize = one.shape.iter().product();
             let of_one: Vec<f32> = (0..count).map(|_| middle + (random.f32() - 0.5) * 0.6).collect();
             let tensor = Tensor::from_vec(of_one.clone(), one.shape, &Device::Cpu).expect("a tensor");
             tensors.insert(one.known_as.clone(), tensor);
