@@ -162,7 +162,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
-                // Of these clients, not of the process: their transactions are counted from 1 again.
+                // Of these clients, not of the process: a checker tells by it what each of them has written.
                 start_ms: options.clock.operating_now().0,
                 lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
             },

@@ -466,7 +466,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return Ok(true);
         }
         let batch = self.in_flight.front().expect("looked at above");
-        // No number is given twice in the life of a process, so it can stand for the transaction as well.
+        // No batch has the number of another, so it stands for the transaction as well.
         let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, batch.id);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
         let started = self.log.instant();

@@ -10,11 +10,13 @@ use crate::wire::transaction::{TRANSACTION_HEADER, TransactionHeader};
 /// The transactions that this session has committed.
 #[derive(Debug, Default)]
 pub(super) struct OwnTransactions {
-    /// How the header of each begins: instance and start of this process.
+    /// How the header of each begins: instance, and start of these clients.
     prefix: String,
-    /// Numbers of the first and the last; the process gives none of them twice. Readers of committed records never see
+    /// Numbers of the first and the last; none is given twice. Readers of committed records never see
     /// one in between that was aborted, and one of unknown outcome ends the session.
     committed: Option<(u64, u64)>,
+    /// Whether the view needs the tail to bring them all the same.
+    are_wanted: bool,
 }
 
 impl OwnTransactions {
@@ -30,7 +32,13 @@ impl OwnTransactions {
         self.committed = Some((self.committed.map_or(counter, |(first, _)| first), counter));
     }
 
-    /// Whether a record of the tail is one of them.
+    /// A window is not whole: own outcomes are kept beside it until the tail has come by, and it must bring them in
+    /// order with those of others. From here on nothing is passed over.
+    pub(super) fn want_all(&mut self) {
+        self.are_wanted = true;
+    }
+
+    /// Whether a record of the tail is one of them, and can be passed over.
     pub(super) fn cover(&self, message: &impl Message) -> bool {
         let Some(headers) = message.headers() else { return false };
         let header = headers.iter().find(|header| header.key == TRANSACTION_HEADER);
@@ -43,7 +51,7 @@ impl OwnTransactions {
         let counter =
             counter.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
         match (self.committed, counter) {
-            (Some((first, last)), Some(counter)) => (first..=last).contains(&counter),
+            (Some((first, last)), Some(counter)) => !self.are_wanted && (first..=last).contains(&counter),
             (None, _) | (_, None) => false,
         }
     }
@@ -67,13 +75,22 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_window_that_is_not_whole_nothing_is_passed_over() {
+        let mut own = OwnTransactions::default();
+        committed(&mut own, 7, 3);
+        own.want_all();
+        committed(&mut own, 7, 4);
+        assert!(!own.cover_header(b"noc-a;7;3;1") && !own.cover_header(b"noc-a;7;4;1"));
+    }
+
+    #[test]
     fn what_this_session_has_committed_is_known_and_nothing_else() {
         let mut own = OwnTransactions::default();
         assert!(!own.cover_header(b"noc-a;7;3;1"));
         committed(&mut own, 7, 3);
         committed(&mut own, 7, 5);
         assert!(own.cover_header(b"noc-a;7;3;1") && own.cover_header(b"noc-a;7;5;200"));
-        // An earlier session of this process, one not heard of, another start, another instance, no header at all.
+        // One before the first, one not heard of, the clients of another start, another instance, no header at all.
         for other in ["noc-a;7;2;1", "noc-a;7;6;1", "noc-a;8;3;1", "noc-b;7;3;1", "noc-a;7;", ""] {
             assert!(!own.cover_header(other.as_bytes()), "{other}");
         }

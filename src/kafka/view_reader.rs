@@ -182,6 +182,11 @@ impl ViewReader {
         self.own.add(records);
     }
 
+    /// A window is not whole: the tail brings our own decisions as well from here on.
+    pub(super) fn want_our_own(&mut self) {
+        self.own.want_all();
+    }
+
     /// The next thing in the tail, without waiting.
     ///
     /// # Errors

@@ -102,6 +102,11 @@ impl KafkaLog {
             };
             assignments.push(Assignment { partition: *partition, committed, window, rebuild, lost_records });
         }
+        if assignments.iter().any(|assignment| assignment.window == WindowState::Partial)
+            && let Some(tail) = &mut self.tail
+        {
+            tail.want_our_own();
+        }
         tracing::info!(partitions = ?partitions, late = ?self.late.keys(), rebuild_ms = rebuild.as_millis(), "partitions assigned");
         // librdkafka keeps an application's pause over a rebalance; triage starts with fetching on.
         self.set_fetching(Fetching::On)?;
