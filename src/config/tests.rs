@@ -407,14 +407,6 @@ fn mistakes_are_told_in_a_few_lines_however_long_the_file_is() {
 }
 
 #[test]
-fn tables_inside_tables_are_read_or_refused_without_a_word_about_the_stack() {
-    let keys = ["a"; 78].join(".");
-    let inside = format!("{}1{}", format!("{{{keys} = ").repeat(76), "}".repeat(76));
-    let text = format!("[{keys}]\n{keys} = {inside}\n");
-    assert!(Site::new(&text).mistakes()[0].contains("noctriage.toml"));
-}
-
-#[test]
 fn a_taxonomy_without_end_is_not_read() {
     let mistakes = Site::new(&format!("taxonomy_file = \"/dev/zero\"\n{MODEL}")).mistakes();
     assert!(mistakes[0].contains("taxonomy_file: /dev/zero: is not a file"), "{mistakes:?}");

@@ -427,13 +427,6 @@ mod tests {
     }
 
     #[test]
-    fn tables_inside_tables_are_read_without_a_word_about_the_stack() {
-        let keys = ["a"; 78].join(".");
-        let inside = format!("{}1{}", format!("{{{keys} = ").repeat(76), "}".repeat(76));
-        assert!(Card::parse(&format!("[{keys}]\n{keys} = {inside}\n")).is_err());
-    }
-
-    #[test]
     fn a_card_without_any_head_is_refused() {
         check_mistakes(
             "name = \"a\"\nversion = \"1\"\npurpose = \"demo\"\ntext = \"{title}\"",

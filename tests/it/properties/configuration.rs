@@ -81,7 +81,9 @@ fn check_mistakes(mistakes: &ConfigErrors, folder: &Path) {
         match &mistake.origin {
             // Only a default that another key makes wrong, which the key then says.
             Origin::Default | Origin::CommandLine => assert!(!mistake.key.is_empty(), "{sentence}"),
-            Origin::Environment(variable) => assert!(variable.starts_with("NOCTRIAGE__"), "{sentence}"),
+            Origin::Environment(variable) => {
+                assert!(variable.to_uppercase().starts_with("NOCTRIAGE__"), "{sentence}");
+            }
             Origin::File(file) => assert!(file.starts_with(folder) || file.is_absolute(), "{sentence}"),
         }
     }
