@@ -86,10 +86,10 @@ impl Proxy {
     pub(crate) fn start(port: u16, target: u16, seed: u64) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
-        let (weather, seen) = watch::channel(Weather::Clear);
+        let (weather, forecast) = watch::channel(Weather::Clear);
         let counts = Arc::new(Counts::default());
         let target = SocketAddr::from(([127, 0, 0, 1], target));
-        runtime.spawn(accept(listener, target, seen, Arc::clone(&counts), seed));
+        runtime.spawn(accept(listener, target, forecast, Arc::clone(&counts), seed));
         Ok(Self { weather, counts, _runtime: runtime })
     }
 
