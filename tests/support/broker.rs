@@ -138,8 +138,7 @@ impl Broker {
         config.set("group.id", group).set("reconnect.backoff.max.ms", "500");
         let consumer: BaseConsumer = config.create().unwrap();
         let topic = self.topic("tickets");
-        let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).unwrap();
-        let partitions = metadata.topics()[0].partitions().len();
+        let partitions = partitions(&consumer, &topic).len();
         GroupReader { consumer, topic, partitions: i32::try_from(partitions).unwrap() }
     }
 
@@ -295,5 +294,20 @@ impl Writer {
             }
         }
         producer.flush(TIMEOUT).unwrap();
+    }
+}
+
+/// Partitions of a topic. One that was made a moment ago may not be known to the broker that is asked yet.
+#[track_caller]
+pub(crate) fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+    let until = Instant::now() + TIMEOUT;
+    loop {
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        if !partitions.is_empty() {
+            return partitions.iter().map(rdkafka::metadata::MetadataPartition::id).collect();
+        }
+        assert!(Instant::now() < until, "{topic} does not exist");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -1,7 +1,7 @@
 //! The forward pass of BERT, RoBERTa and XLM-RoBERTa on a CPU, our own: the rows of all sequences one after the other, no
 //! padding computed, weights packed once, scratch kept, every instruction set that the machine has.
 //!
-//! From below: [`vector`] is what a kernel may ask, `x86` answers with AVX2 and AVX-512 (the only unsafe code here),
+//! From below: `vector` is what a kernel may ask, `x86` answers with AVX2 and AVX-512 (the only unsafe code here),
 //! [`instructions`] chooses; `functions`, `product`, `rows` and `attention` are kernels; [`schedule`] cuts a batch and
 //! shares it out to threads; `network` is the model; [`PackedEncoder`] runs it. Absent on purpose: training, dropout,
 //! masks, anything but f32. candle's forward is the reference of the tests, and what runs on a GPU.

@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Headers as _;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use crate::support::broker::{Broker, Record, TIMEOUT};
+use crate::support::broker::{Broker, Record, TIMEOUT, partitions};
 
 /// What a reader is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,9 @@ impl Reader {
         let mut next = BTreeMap::new();
         for name in topics {
             let topic = broker.topic(name);
-            let metadata = consumer.fetch_metadata(Some(&topic), TIMEOUT).unwrap();
-            let partitions = metadata.topics()[0].partitions();
-            assert!(!partitions.is_empty(), "{topic} does not exist");
-            next.extend(partitions.iter().map(|partition| ((topic.clone(), partition.id()), 0)));
+            for partition in partitions(&consumer, &topic) {
+                next.insert((topic.clone(), partition), 0);
+            }
             names.insert(topic, (*name).to_owned());
         }
         Self { consumer, names, next }
