@@ -21,7 +21,7 @@ done
 built=$(cargo bench --locked --bench encoder --no-run --message-format=json |
   "$python" -c 'import json, sys
 lines = [json.loads(line) for line in sys.stdin]
-print([line["executable"] for line in lines if line.get("executable")][-1])')
+print([line["executable"] for line in lines if line.get("executable") and line["target"]["kind"] == ["bench"]][-1])')
 [ -z "$build_only" ] || { echo "$built"; exit 0; }
 
 work=$(mktemp -d)
