@@ -49,6 +49,22 @@ pub(crate) struct SiteShape {
     pub(crate) triage: &'static str,
 }
 
+impl SiteShape {
+    /// Two instances with the timeouts of the product, and the classifier that costs nothing.
+    pub(crate) fn usual(name: &'static str, cluster: ClusterShape) -> Self {
+        Self {
+            name,
+            cluster,
+            instances: 2,
+            partitions: 6,
+            session_timeout_ms: 15_000,
+            transaction_timeout_ms: 30_000,
+            model: Model::ZeroCost,
+            triage: "",
+        }
+    }
+}
+
 /// The model of the instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Model {

@@ -1,4 +1,4 @@
-//! Which records of the tail are our own: what this session has committed is in the view already, and need not be read
+//! Which records of the tail are our own: what our Kafka clients have committed is in the view already, and need not be read
 //! again. Under load that is every record of the tail.
 
 use rdkafka::Message;
@@ -7,7 +7,7 @@ use rdkafka::message::Headers as _;
 use crate::wire::output::OutputRecord;
 use crate::wire::transaction::{TRANSACTION_HEADER, TransactionHeader};
 
-/// The transactions that this session has committed.
+/// The transactions that our Kafka clients have committed, since they were made.
 #[derive(Debug, Default)]
 pub(super) struct OwnTransactions {
     /// How the header of each begins: instance, and start of these clients.

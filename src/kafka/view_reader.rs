@@ -94,7 +94,7 @@ pub enum Tail {
         /// What to remember of it.
         remembered: Box<Remembered>,
     },
-    /// An outcome that this session has committed itself: the view has it already.
+    /// An outcome that our own Kafka clients have committed: the view has it already.
     Known(i32),
     /// The end of a partition.
     End(i32),

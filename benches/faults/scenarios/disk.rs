@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::ClusterShape;
 use crate::scenarios::frozen::RECOVERY_MAX;
-use crate::site::{Asked, Model, Site, SiteShape};
+use crate::site::{Asked, Site, SiteShape};
 use crate::table::Row;
 
 const DISK_MIB: u64 = 384;
@@ -33,16 +33,10 @@ pub(crate) fn full(asked: Asked) -> Row {
         disk.place.join("log").display(),
         folder.path().join("kafka/metadata").display()
     );
-    let shape = SiteShape {
-        name: "full-disk",
-        cluster: ClusterShape { nodes: 1, port: asked.port, properties, ..ClusterShape::default() },
-        instances: 2,
-        partitions: 6,
-        session_timeout_ms: 15_000,
-        transaction_timeout_ms: 30_000,
-        model: Model::ZeroCost,
-        triage: "",
-    };
+    let shape = SiteShape::usual(
+        "full-disk",
+        ClusterShape { nodes: 1, port: asked.port, properties, ..ClusterShape::default() },
+    );
     let mut site = Site::open(asked, &shape, folder);
     site.feed(RATE, usize::MAX);
     let mut luck = fastrand::Rng::with_seed(asked.seed);

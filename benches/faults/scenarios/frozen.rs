@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::cluster::ClusterShape;
-use crate::site::{Asked, Model, Site, SiteShape};
+use crate::site::{Asked, Site, SiteShape};
 use crate::table::Row;
 
 /// How long. The defaults are 15 s of session and 30 s of transaction.
@@ -27,16 +27,7 @@ pub(crate) fn one_of_three(asked: Asked) -> Row {
 }
 
 fn frozen(asked: Asked, name: &'static str, nodes: usize) -> Row {
-    let shape = SiteShape {
-        name,
-        cluster: ClusterShape { nodes, port: asked.port, ..ClusterShape::default() },
-        instances: 2,
-        partitions: 6,
-        session_timeout_ms: 15_000,
-        transaction_timeout_ms: 30_000,
-        model: Model::ZeroCost,
-        triage: "",
-    };
+    let shape = SiteShape::usual(name, ClusterShape { nodes, port: asked.port, ..ClusterShape::default() });
     let mut site = Site::open(asked, &shape, tempfile::tempdir().unwrap());
     site.feed(RATE, usize::MAX);
     let mut luck = fastrand::Rng::with_seed(asked.seed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cluster::ClusterShape;
 use crate::scenarios::frozen::{FROZEN, RECOVERY_MAX};
-use crate::site::{Asked, Model, Site, SiteShape};
+use crate::site::{Asked, Site, SiteShape};
 use crate::support::proxy::{Direction, END_TXN, Proxy, TXN_OFFSET_COMMIT, Weather};
 use crate::table::Row;
 
@@ -53,16 +53,10 @@ pub(crate) fn black_hole(asked: Asked) -> Row {
 /// The proxy's port is the fourth of ours.
 fn site(asked: Asked, name: &'static str) -> (Site, Proxy) {
     let port = asked.port + 3;
-    let shape = SiteShape {
+    let shape = SiteShape::usual(
         name,
-        cluster: ClusterShape { nodes: 1, port: asked.port, behind: Some(port), ..ClusterShape::default() },
-        instances: 2,
-        partitions: 6,
-        session_timeout_ms: 15_000,
-        transaction_timeout_ms: 30_000,
-        model: Model::ZeroCost,
-        triage: "",
-    };
+        ClusterShape { nodes: 1, port: asked.port, behind: Some(port), ..ClusterShape::default() },
+    );
     let mut proxy = None;
     let mut site = Site::open_behind(asked, &shape, tempfile::tempdir().unwrap(), |target| {
         proxy = Some(Proxy::start(port, target, asked.seed).unwrap());
