@@ -4,10 +4,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test needs lint format doc rules unit tables demo
+.PHONY: help test needs lint format doc rules unit tables demo fuzz test-faults
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
 
 test: ## everything: tools, format, lints, tests on a real Kafka, documentation, rules, the unit under a real systemd
 	@tests/run.sh
@@ -36,5 +36,11 @@ unit: ## the unit as systemd reads it, and the proofs' own proof
 tables: ## write the tables of README.md that are generated
 	NOCTRIAGE_WRITE_TABLES=1 cargo test --release --locked --test it readme
 
+fuzz: ## every fuzz target for ten minutes (by hand: needs nightly Rust and cargo-fuzz)
+	fuzz/run.sh
+
 demo: ## the whole thing on simulated tickets
 	cargo run --release --locked -- demo
+
+test-faults: ## longer fault runs on a real Kafka, about two hours; prints the table of docs/reliability.md (root, Java)
+	cargo bench --locked --bench faults

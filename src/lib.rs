@@ -13,6 +13,8 @@ pub mod rollout;
 
 pub mod clock;
 
+pub mod failpoints;
+
 pub mod wire;
 
 pub mod config;

@@ -67,11 +67,26 @@ takes_test_models() { # does the binary load the classifier that is for tests?
     target/release/noctriage model predict zero-cost >/dev/null 2>&1
 }
 
+failpoints() { # every name of a failpoint, and the variable that sets them
+  sed -n 's/^    ("\([a-z_]*\)", ".*/\1/p' src/failpoints.rs
+  echo FAILPOINTS_RELEASE
+}
+
+failpoints_in() { # failpoints_in BINARY: those that it holds; texts lie there without anything between them
+  failpoints | while read -r name; do if LC_ALL=C grep -qaF "$name" "$1"; then echo "$name"; fi; done
+}
+
 shipped_binary() { # what users get is built without the features that tests switch on
-  # The binary that the tests were built with must take it, or this check could not fail.
+  local found
+  # The binary that the tests were built with must take it, or this check could not fail; the same for the failpoints.
   takes_test_models || { echo "the binary of the tests does not take the classifier that is for tests" >&2; return 1; }
+  found=$(failpoints_in target/release/noctriage)
+  [[ $found == "$(failpoints)" && $found == *after_commit* ]] ||
+    { echo "the binary of the tests lacks failpoints; found: $found" >&2; return 1; }
   cargo build --release --locked || return 1
   if takes_test_models; then echo "the shipped binary takes the classifier that is for tests" >&2; return 1; fi
+  found=$(failpoints_in target/release/noctriage)
+  if [[ -n $found ]]; then echo "the shipped binary holds failpoints: $found" >&2; return 1; fi
 }
 
 systemd_checks() {

@@ -13,6 +13,7 @@ use super::key::{Key, ReferenceRow};
 /// Greatest share of tickets that is ever acted on; equals [`crate::domain::stage::Share::MAX`].
 const SHARE_MAX: f64 = crate::domain::stage::Share::MAX;
 
+const COMPRESSIONS: &[&str] = &["none", "lz4", "zstd"];
 const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 const MECHANISMS: &[&str] = &["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
 const PRESETS: &[&str] = &["native", "servicenow", "alertmanager", "mapping"];
@@ -64,6 +65,8 @@ pub const KEYS: &[Key] = &[
         "Longest transaction: how long a dead instance may hold back readers. At most the broker's transaction.max.timeout.ms."),
     key("kafka.request_timeout_ms", Integer(1_000, 300_000), "30000", "ms", Operating, Restart,
         "Any single blocking request to a broker."),
+    key("kafka.compression", Word(COMPRESSIONS), r#""zstd""#, "", NoClock, Restart,
+        "How records are compressed on their way to the brokers and in the log."),
     key("kafka.topics.tickets", KafkaName, r#""tickets""#, "", NoClock, Restart,
         "Input topic."),
     key("kafka.topics.verdicts", KafkaName, r#""verdicts""#, "", NoClock, Restart,
@@ -248,8 +251,8 @@ pub const KEYS: &[Key] = &[
     key("rollout.shares.auto_resolve", Number(0.0, SHARE_MAX), "0.0", "share", NoClock, Live,
         "Share of eligible tickets that auto_resolve acts on; at most that of auto_triage; read in stage auto_resolve."),
 
-    key("triage.batch_records_max", Integer(1, 10_000), "500", "records", NoClock, Restart,
-        "Most records in one batch and so in one transaction."),
+    key("triage.batch_records_max", Integer(1, 10_000), "2000", "records", NoClock, Restart,
+        "Most records in one batch and so in one transaction. Batches begin at 64; while a backlog fills them and the models answer quickly they double, and where answers take a quarter of model.deadline_ms they halve."),
     key("triage.batch_wait_ms", Integer(0, 10_000), "20", "ms", Operating, Restart,
         "Longest wait for a batch to fill."),
     key("triage.buffer_records_max", Integer(1, 1_000_000), "4000", "records", NoClock, Restart,

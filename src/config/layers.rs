@@ -3,7 +3,7 @@
 //! Reads everything, checks every value against the table of keys, and gathers all mistakes. What a mistaken layer
 //! would have set keeps its earlier value, so that later checks still find their own mistakes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use config::{FileFormat, Source as _, ValueKind};
@@ -17,6 +17,9 @@ use super::values::Values;
 
 /// Largest configuration file, in bytes: a wrong path (a log, a model) is refused before it is parsed.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Mistakes after which an unknown key is no longer compared with all that are known.
+const ADVICE_MAX: usize = 100;
 
 /// Looked for in this order when no file is named.
 pub const DEFAULT_FILES: [&str; 2] = ["noctriage.toml", "/etc/noctriage/noctriage.toml"];
@@ -128,6 +131,13 @@ impl Collector {
         self.mistakes.push(Mistake { origin, key: key.to_owned(), problem });
     }
 
+    /// A key that is not in the table. The nearest one that is takes a search, which a file full of unknown keys is not
+    /// worth: the first of them say what is wrong.
+    fn unknown(&mut self, origin: &Origin, path: &str) {
+        let problem = if self.mistakes.len() < ADVICE_MAX { unknown(path) } else { "unknown key".to_owned() };
+        self.mistake(origin.clone(), path, problem);
+    }
+
     fn defaults(&mut self) {
         for key in KEYS {
             let Some(default) = key.default else { continue };
@@ -159,7 +169,11 @@ impl Collector {
         let origin = Origin::File(path.to_owned());
         let text = match read_bounded(path) {
             Ok(text) => text,
-            Err(problem) => return self.mistake(origin, "", problem),
+            Err(problem) => {
+                let is_there = path.exists();
+                let hint = if is_there { "" } else { "; run `noctriage init`, or name another file with --config" };
+                return self.mistake(origin, "", format!("{problem}{hint}"));
+            }
         };
         match config::File::from_str(&text, FileFormat::Toml).collect() {
             Ok(map) => {
@@ -219,7 +233,7 @@ impl Collector {
             | ValueKind::Float(_)
             | ValueKind::String(_)
             | ValueKind::Table(_)
-            | ValueKind::Array(_) => self.mistake(origin.clone(), path, unknown(path)),
+            | ValueKind::Array(_) => self.unknown(origin, path),
         }
     }
 
@@ -227,7 +241,7 @@ impl Collector {
         let source = config::Environment::with_prefix(ENVIRONMENT_PREFIX)
             .prefix_separator("__")
             .separator("__")
-            .source(Some(variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()));
+            .source(Some(self.one_variable_a_key(variables)));
         let map = match source.collect() {
             Ok(map) => map,
             Err(error) => {
@@ -243,6 +257,28 @@ impl Collector {
         }
     }
 
+    /// Variables that name a key, one for each. Upper and lower case are the same key: of two variables that differ in
+    /// nothing else chance would choose one, on each instance anew.
+    fn one_variable_a_key(&mut self, variables: &BTreeMap<String, String>) -> HashMap<String, String> {
+        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut chosen = HashMap::new();
+        for (name, value) in variables {
+            let lower = name.to_lowercase();
+            if let Some(other) = names.get(&lower) {
+                let key = lower.trim_start_matches("noctriage__").replace("__", ".");
+                let problem =
+                    format!("is the same key as {other}, which differs in upper and lower case alone; unset one");
+                if lower.starts_with("noctriage__") {
+                    self.mistake(Origin::Environment(name.clone()), &key, problem);
+                }
+                continue;
+            }
+            names.insert(lower, name);
+            chosen.insert(name.clone(), value.clone());
+        }
+        chosen
+    }
+
     /// Sets a key from a text of the environment or the command line.
     fn text(&mut self, path: &str, text: &str, origin: &Origin) {
         match keys::find(path).filter(|key| !key.name.contains("[]")) {
@@ -255,15 +291,17 @@ impl Collector {
                 path,
                 "a list of tables cannot be set here; put it into noctriage.toml or a file of conf.d".to_owned(),
             ),
-            None => self.mistake(origin.clone(), path, unknown(path)),
+            None => self.unknown(origin, path),
         }
     }
 }
 
-fn read_bounded(path: &Path) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| {
-        format!("cannot be read: {error}; run `noctriage init`, or name another file with --config")
-    })?;
+/// Reads a file of the configuration; never a pipe or a device, which may have no end.
+///
+/// # Errors
+/// What is wrong with the file, without its path.
+pub(super) fn read_bounded(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
     if !metadata.is_file() {
         return Err("is not a file".to_owned());
     }

@@ -3,6 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::domain::message::{in_line, in_lines};
+
+/// Characters of a key that a message shows: a key that nobody knows may be as long as the file.
+const KEY_CHARS_MAX: usize = 200;
+
+/// Mistakes that a message shows; the rest is counted. A file of another program makes each of its lines one.
+const MISTAKES_SHOWN_MAX: usize = 50;
+
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -21,7 +29,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => formatter.write_str("default"),
             Self::File(path) => write!(formatter, "{}", path.display()),
-            Self::Environment(variable) => write!(formatter, "environment {variable}"),
+            Self::Environment(variable) => write!(formatter, "environment {}", in_line(variable, KEY_CHARS_MAX)),
             Self::CommandLine => formatter.write_str("command line"),
         }
     }
@@ -40,10 +48,11 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = in_lines(&self.problem);
         if self.key.is_empty() {
-            write!(formatter, "{}: {}", self.origin, self.problem)
+            write!(formatter, "{}: {problem}", self.origin)
         } else {
-            write!(formatter, "{}: {}: {}", self.origin, self.key, self.problem)
+            write!(formatter, "{}: {}: {problem}", self.origin, in_line(&self.key, KEY_CHARS_MAX))
         }
     }
 }
@@ -58,7 +67,12 @@ impl fmt::Display for ConfigErrors {
             [only] => write!(formatter, "{only}"),
             several => {
                 write!(formatter, "{} mistakes in the configuration", several.len())?;
-                several.iter().try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
+                let mut shown = several.iter().take(MISTAKES_SHOWN_MAX);
+                shown.try_for_each(|mistake| write!(formatter, "\n  {mistake}"))?;
+                match several.len().saturating_sub(MISTAKES_SHOWN_MAX) {
+                    0 => Ok(()),
+                    more => write!(formatter, "\n  and {more} more"),
+                }
             }
         }
     }

@@ -59,6 +59,8 @@ pub struct KafkaSettings {
     pub instance_id: String,
     /// Names of all topics.
     pub topics: TopicNames,
+    /// How records are compressed.
+    pub compression: Compression,
     /// Security.
     pub security: SecuritySettings,
     /// Consumer session (operating time). Default 15 s.
@@ -105,6 +107,31 @@ pub struct TopicCreation {
     pub decisions_retention: Duration,
     /// Retention of the others. Default 30 days.
     pub retention: Duration,
+}
+
+/// How records are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all: least work here, most on disk.
+    None,
+    /// Quick.
+    Lz4,
+    /// Dense.
+    Zstd,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::None, Self::Lz4, Self::Zstd];
+
+    /// The word of the configuration and of librdkafka.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// How clients prove who they are.
@@ -168,7 +195,7 @@ pub enum DeviceChoice {
 /// Batches and drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TriageSettings {
-    /// Most records in one batch and so in one transaction. Default 500.
+    /// Most records in one batch and so in one transaction. Default 2,000; smaller at first.
     pub batch_records_max: usize,
     /// Longest wait for a batch to fill (operating time). Default 20 ms.
     pub batch_wait: Duration,

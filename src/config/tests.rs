@@ -373,6 +373,46 @@ fn sasl_without_user_or_password_is_refused() {
 }
 
 #[test]
+fn two_variables_for_one_key_are_refused_and_not_left_to_chance() {
+    let site = Site::new(MODEL).with_environment("NOCTRIAGE__KAFKA__GROUP", "a");
+    let site = site.with_environment("NOCTRIAGE__Kafka__Group", "b").with_environment("path", "/bin");
+    assert_eq!(
+        site.with_environment("PATH", "/usr/bin").mistakes(),
+        [
+            "environment NOCTRIAGE__Kafka__Group: kafka.group: is the same key as NOCTRIAGE__KAFKA__GROUP, which differs in upper \
+          and lower case alone; unset one"
+        ]
+    );
+}
+
+#[test]
+fn what_a_file_says_in_control_characters_reaches_no_terminal() {
+    for text in ["a = \u{1b}[2J", "[p\u{7f}olicy]", "\"\\u001b[2J\" = 1", "[log]\nfilter = \"\\u001b[2J\""] {
+        let Err(errors) = load(&Site::new(text).sources()) else { panic!("{text:?} holds") };
+        let shown = errors.to_string();
+        assert!(shown.split('\n').all(|line| !line.chars().any(char::is_control)), "{shown:?}");
+    }
+}
+
+#[test]
+fn mistakes_are_told_in_a_few_lines_however_long_the_file_is() {
+    let long_line = format!("a = {}", "[".repeat(500_000));
+    let long_key = format!("{} = 1", "k".repeat(500_000));
+    let many_keys = (0..20_000).map(|number| format!("unknown_{number} = 1")).collect::<Vec<_>>().join("\n");
+    for text in [long_line, long_key, many_keys] {
+        let Err(errors) = load(&Site::new(&text).sources()) else { panic!("it holds") };
+        let shown = errors.to_string();
+        assert!(shown.len() < 60_000 && shown.contains("noctriage.toml"), "{} bytes", shown.len());
+    }
+}
+
+#[test]
+fn a_taxonomy_without_end_is_not_read() {
+    let mistakes = Site::new(&format!("taxonomy_file = \"/dev/zero\"\n{MODEL}")).mistakes();
+    assert!(mistakes[0].contains("taxonomy_file: /dev/zero: is not a file"), "{mistakes:?}");
+}
+
+#[test]
 fn a_file_that_is_not_there_says_so() {
     let sources = Sources { file: MainFile::At("no/such/noctriage.toml".into()), ..Sources::default() };
     let errors = load(&sources).expect_err("no file").to_string();

@@ -20,6 +20,17 @@ pub(super) struct Buffered {
     pub(super) offset: i64,
     pub(super) record: RawRecord,
     pub(super) received: Instant,
+    /// What it turned out to be, where that is known already.
+    pub(super) read: Option<Read>,
+}
+
+/// What a record turned out to be, and its digests: the same whenever it is read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) content: Content,
+    pub(super) content_digest: Digest,
+    pub(super) input_digest: Digest,
+    pub(super) fingerprint: Option<Digest>,
 }
 
 impl Buffered {

@@ -1,7 +1,11 @@
 //! Start and stop order, the triage loop, reload, supervision.
 
 mod batch;
+mod counting;
+mod growth;
+mod halving;
 mod outputs;
+mod reading;
 pub mod service;
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ pub struct Origin {
     pub topic: String,
     /// Id of this instance.
     pub instance: String,
-    /// When this process started, in milliseconds of operating time.
+    /// When the Kafka clients of this process were made, in milliseconds of operating time.
     pub start_ms: i64,
     /// Transaction timeout plus the broker's abort interval: a permit needs more lease than that.
     pub lease_ms_needed: i64,

@@ -1,7 +1,7 @@
 //! The Kafka thread: one OS thread that owns the log and the triage loop, waits for whatever comes first, and builds
 //! both clients anew when they are dead, a bounded number of times.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -102,10 +102,9 @@ pub struct ThreadOptions {
 /// Why it cannot go on.
 pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
     let batch_ids = AtomicU64::new(1);
-    let start_ms = options.clock.operating_now().0;
     let mut rebuilds = Rebuilds::default();
     loop {
-        match session(&mut options, &batch_ids, start_ms) {
+        match session(&mut options, &batch_ids) {
             Ok(()) => return Ok(()),
             Err(fault) => {
                 options.health.group_left();
@@ -127,7 +126,7 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
 }
 
 /// One life of the clients.
-fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) -> Result<(), Fault> {
+fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fault> {
     let waker = options.waker.clone();
     let health = Arc::clone(&options.health);
     let told = Arc::clone(&options.health);
@@ -163,7 +162,8 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64, start_ms: i64) ->
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
-                start_ms,
+                // Of these clients, not of the process: a checker tells by it what each of them has written.
+                start_ms: options.clock.operating_now().0,
                 lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
             },
             view: ViewLimits {
@@ -251,22 +251,22 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
 #[derive(Debug, Default)]
 struct Rebuilds {
     times: VecDeque<Instant>,
-    fenced_at: Option<Instant>,
+    fenced_at: HashMap<FencedName, Instant>,
 }
 
 impl Rebuilds {
-    /// Being fenced once may be our own transaction that timed out; being fenced again within two session timeouts is a
-    /// second process.
+    /// Being fenced once may be our own doing: a transaction of ours that timed out; or a coordinator that died, or hung for
+    /// longer than a session, after it had given our `kafka.instance_id` a new member id, and before it told us. Being
+    /// fenced again of the same name within two session timeouts is a second process. Per name: one outage may do both.
     fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Duration, ThreadEnd> {
         let now = Instant::now();
         match fault {
             Fault::Refused(what) => return Err(ThreadEnd::Refused(what.clone())),
-            Fault::Fenced { what, name: FencedName::InstanceId } => return Err(ThreadEnd::Fenced(what.clone())),
-            Fault::Fenced { what, name: FencedName::TransactionalId } => {
-                if self.fenced_at.is_some_and(|before| now.duration_since(before) <= session_timeout * 2) {
+            Fault::Fenced { what, name } => {
+                let before = self.fenced_at.insert(*name, now);
+                if before.is_some_and(|before| now.duration_since(before) <= session_timeout * 2) {
                     return Err(ThreadEnd::Fenced(what.clone()));
                 }
-                self.fenced_at = Some(now);
             }
             // Somebody has to grant something: waited for without a limit, and said at every try and by `/readyz`.
             Fault::Abort { cause: AbortCause::Authorisation, .. } => return Ok(WHILE_NOT_ALLOWED),
@@ -294,16 +294,20 @@ mod tests {
 
     #[test]
     fn one_fence_is_survived_and_a_second_within_two_sessions_ends_the_process() {
-        let mut rebuilds = Rebuilds::default();
-        let fence = Fault::Fenced { what: "commit_transaction".into(), name: FencedName::TransactionalId };
-        assert!(rebuilds.after(&fence, SESSION).is_ok());
-        assert!(matches!(rebuilds.after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+        for name in [FencedName::TransactionalId, FencedName::InstanceId] {
+            let mut rebuilds = Rebuilds::default();
+            let fence = Fault::Fenced { what: "commit_transaction".into(), name };
+            assert!(rebuilds.after(&fence, SESSION).is_ok());
+            assert!(matches!(rebuilds.after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+        }
     }
 
     #[test]
-    fn a_taken_group_instance_id_ends_the_process_at_once() {
-        let fence = Fault::Fenced { what: "poll".into(), name: FencedName::InstanceId };
-        assert!(matches!(Rebuilds::default().after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+    fn one_outage_that_takes_both_names_is_survived() {
+        let mut rebuilds = Rebuilds::default();
+        for name in [FencedName::TransactionalId, FencedName::InstanceId] {
+            assert!(rebuilds.after(&Fault::Fenced { what: "poll".into(), name }, SESSION).is_ok());
+        }
     }
 
     #[test]

@@ -8,32 +8,31 @@
 //! - An abort sends every partition of all batches in flight back to its committed position.
 //! - What a batch adds to the recent view is tentative until its transaction has committed.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::settings::TriageSettings;
-use crate::domain::prediction::{Answer, ModelRole};
-use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
-use crate::inference::engine::{Engine, Job, JobAnswers, SubmitError};
+use crate::failpoints;
+use crate::inference::engine::{Engine, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
 use crate::kafka::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
-use crate::metrics::{Lag, LatencyParts, Metrics, TransactionResult};
-use crate::policy::identity;
+use crate::metrics::{Lag, Metrics, TransactionResult};
 use crate::policy::recent_view::{RecentView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
-use crate::policy::{is_evidence, wants_prediction};
-use crate::wire::intake::{self, DeadLetterClass, DeadLetterReason, Intake, IntakeSettings, RawRecord};
+use crate::wire::intake::{IntakeSettings, RawRecord};
+use crate::wire::output::OutputRecord;
 
-use super::batch::{Answers, Batch, Buffered, Content, Item, Span};
+use super::batch::{Answers, Batch, Buffered, Span};
+use super::growth::Growth;
+use super::halving::Halving;
 use super::outputs::{self, Origin};
+use super::{counting, reading};
 
 /// Batches between the log and their transactions: one being classified, one behind it.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
-/// Aborts of one batch before it is halved.
-const ABORTS_BEFORE_HALVING: u32 = 3;
 /// Wait after a refusal that is not the batch's fault (authorisation): somebody has to grant something.
 const PARK: Duration = Duration::from_secs(15);
 /// Wait before a batch is tried again that the brokers could not take.
@@ -41,6 +40,11 @@ const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Wait before an aborted batch is tried again: a broker that refuses at once must not be asked thousands of times a
 /// second; twice as much would be felt at every abort.
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
+/// Fewer waiting records than this are read when their batch is cut: starting a thread for them costs more.
+const READ_AHEAD_MIN: usize = 8;
+/// A buffer that is full for so long makes fetching pause. A batch that is cut meanwhile makes room, and a pause throws
+/// away what librdkafka has fetched; until then nothing is polled, which a group bears for minutes.
+pub(super) const PAUSE_AFTER: Duration = Duration::from_millis(500);
 /// Events taken from the log before batches are looked at again.
 const EVENTS_PER_STEP_MAX: usize = 2_000;
 
@@ -74,26 +78,6 @@ struct Partition {
     oldest_pending: Option<UtcMillis>,
 }
 
-/// How a batch that keeps being aborted is made smaller.
-///
-/// Counted per partition and position, not per batch: between two tries of the same record, records of other
-/// partitions may commit, and must not make it look new.
-#[derive(Debug, Default)]
-struct Halving {
-    suspects: BTreeMap<i32, Suspect>,
-    records_max: Option<usize>,
-    /// The one record whose outputs cannot be written.
-    unwritable: Option<(i32, i64)>,
-}
-
-/// A partition whose next records were in a batch that was aborted.
-#[derive(Debug)]
-struct Suspect {
-    /// The committed position that the batch continued.
-    from: i64,
-    aborts: u32,
-}
-
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -116,10 +100,12 @@ pub struct Triage<'daemon, L: Log> {
     buffered_bytes: usize,
     in_flight: VecDeque<Batch>,
     fetching: Fetching,
+    /// Since when the buffer has had no room for a record.
+    full_since: Option<Instant>,
+    growth: Growth,
     halving: Halving,
     parked_until: Option<Instant>,
     batch_ids: &'daemon std::sync::atomic::AtomicU64,
-    transactions: u64,
     joined: bool,
     draining: bool,
     last_commit_problem: Option<String>,
@@ -136,6 +122,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         options: TriageOptions,
     ) -> Self {
         let view = RecentView::new(options.view);
+        let growth = Growth::new(options.settings.batch_records_max, options.model_deadline);
         Self {
             log,
             engine,
@@ -148,10 +135,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             buffered_bytes: 0,
             in_flight: VecDeque::new(),
             fetching: Fetching::On,
+            full_since: None,
+            growth,
             halving: Halving::default(),
             parked_until: None,
             batch_ids,
-            transactions: 0,
             joined: false,
             draining: false,
             last_commit_problem: None,
@@ -206,6 +194,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.hand_over();
         self.expire();
         let committed = self.commit_head()?;
+        if self.draining {
+            fail::fail_point!("during_drain");
+        }
         self.balance_fetching()?;
         self.metrics.under_way(self.buffer.len(), self.in_flight.len());
         Ok(if events || cut || committed { Progress::Some } else { Progress::Idle(self.idle_time()) })
@@ -220,6 +211,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             self.metrics.batch_classified(job.answers.len(), now.saturating_duration_since(batch.handed_over));
             batch.answers = Answers::Here(job.answers);
             batch.answered = Some(now);
+            fail::fail_point!("after_classify");
         }
     }
 
@@ -263,9 +255,10 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             owned.oldest_pending = record.timestamp;
         }
         self.metrics.records_consumed(1);
-        let buffered = Buffered { partition, offset, record, received: self.log.instant() };
+        let buffered = Buffered { partition, offset, record, received: self.log.instant(), read: None };
         self.buffered_bytes += buffered.bytes();
         self.buffer.push_back(buffered);
+        fail::fail_point!("after_poll");
         Ok(())
     }
 
@@ -297,7 +290,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn revoked(&mut self, revoked: &[i32]) -> Result<(), Fault> {
         for partition in revoked {
             self.partitions.remove(partition);
-            self.halving.suspects.remove(partition);
+            self.halving.forget(*partition);
         }
         self.joined &= !self.partitions.is_empty();
         self.drop_buffered(|buffered| revoked.contains(&buffered.partition));
@@ -314,16 +307,19 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         // The engine need not work for batches that are gone.
         self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
         let mut positions = Vec::new();
+        let is_control = failpoints::fires("epoch_not_raised");
         for partition in &touched {
             if let Some(owned) = self.partitions.get_mut(partition) {
-                self.epochs += 1;
-                owned.epoch = self.epochs;
                 owned.cut = owned.committed;
-                owned.expected = owned.committed;
                 positions.push((*partition, owned.committed));
+                if !is_control {
+                    self.epochs += 1;
+                    owned.epoch = self.epochs;
+                    owned.expected = owned.committed;
+                }
             }
         }
-        self.drop_buffered(|buffered| touched.contains(&buffered.partition));
+        self.drop_buffered(|buffered| !is_control && touched.contains(&buffered.partition));
         fail::fail_point!("before_seek");
         self.log.seek(&positions)
     }
@@ -338,10 +334,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             || self.buffered_bytes >= self.options.settings.buffer_bytes_max
     }
 
-    /// Pauses at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
+    /// Pauses after a time at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
     fn balance_fetching(&mut self) -> Result<(), Fault> {
+        let now = self.log.instant();
+        self.full_since = if self.buffer_is_full() { self.full_since.or(Some(now)) } else { None };
         let settings = &self.options.settings;
-        let wanted = if self.buffer_is_full() {
+        let wanted = if self.full_since.is_some_and(|since| now.saturating_duration_since(since) >= PAUSE_AFTER) {
             Fetching::Paused
         } else if self.buffer.len() <= settings.buffer_records_max / 2
             && self.buffered_bytes <= settings.buffer_bytes_max / 2
@@ -384,7 +382,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     fn records_max(&self) -> usize {
-        self.halving.records_max.unwrap_or(usize::MAX).min(self.options.settings.batch_records_max)
+        self.halving.records_max().unwrap_or(usize::MAX).min(self.growth.records())
     }
 
     fn cut_batch(&mut self) {
@@ -403,10 +401,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 next,
             });
             owned.cut = next;
-            items.push(self.read(buffered));
+            let unwritable = self.halving.unwritable_reason(buffered.partition, buffered.offset);
+            items.push(reading::item(buffered, &self.options.intake, unwritable, self.log.now()));
         }
         let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let job = self.job(id, &ruling, &mut items);
+        let job = reading::job(id, &ruling, &mut items, &self.in_flight, &self.view);
         let answers = if job.tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(job) };
         self.in_flight.push_back(Batch {
             id,
@@ -418,69 +417,6 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             handed_over_at: self.log.now(),
             answered: None,
         });
-    }
-
-    /// What the engine is asked, and for which rows of the batch. A model is spared only where the outcome will surely be `unchanged`: the decision is
-    /// taken later, on the view as it is then, and what is on its way to that view now may change the answer. A ticket
-    /// that was ever reopened is decided again on the same input.
-    fn job(&self, id: u64, ruling: &Ruling, items: &mut [Item]) -> Job {
-        let in_flight = self.in_flight.iter().flat_map(|batch| &batch.items);
-        let mut on_their_way: HashSet<TicketId> =
-            in_flight.filter_map(|item| item.content.ticket_id().cloned()).collect();
-        let mut job = Job { id, tickets: Vec::new(), drawn: Vec::new() };
-        for item in items {
-            // A tombstone changes what is known of a ticket as well.
-            let is_on_its_way = item.content.ticket_id().is_some_and(|id| !on_their_way.insert(id.clone()));
-            let Content::Ticket(ticket) = &item.content else { continue };
-            let is_settled = !is_on_its_way
-                && self.view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
-                && ticket.reopen_count.is_none_or(|count| count == 0);
-            if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
-                let row = job.tickets.len();
-                item.job_row = Some(row);
-                job.tickets.push(Arc::clone(ticket));
-                if is_evidence(ruling, ticket) {
-                    job.drawn.push(row);
-                }
-            }
-        }
-        job
-    }
-
-    fn read(&self, buffered: Buffered) -> Item {
-        let Buffered { partition, offset, record, received: _ } = buffered;
-        let content_digest = identity::content_digest(record.value.as_deref());
-        let appended_at = record.timestamp.unwrap_or_else(|| self.log.now());
-        let unwritable = (self.halving.unwritable == Some((partition, offset))).then(|| DeadLetterReason {
-            class: DeadLetterClass::Unwritable,
-            detail:
-                "the broker refused the outcome of this record three times, alone in its transaction; the log of the \
-                     daemon says why"
-                    .into(),
-        });
-        let content = match intake::read(&record, &self.options.intake) {
-            Intake::Ticket(ticket) => Content::Ticket(Arc::from(ticket)),
-            Intake::Gone(ticket_id) => Content::Gone(ticket_id),
-            Intake::DeadLetter(reason) => Content::DeadLetter(reason),
-        };
-        let is_kept = unwritable.is_some() || matches!(content, Content::DeadLetter(_));
-        let raw = is_kept.then_some(record);
-        let (input_digest, fingerprint) = match &content {
-            Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
-            Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
-        };
-        Item {
-            partition,
-            offset,
-            content,
-            raw,
-            appended_at,
-            content_digest,
-            input_digest,
-            fingerprint,
-            unwritable,
-            job_row: None,
-        }
     }
 
     /// Hands batches to the engine, in order. A full queue is tried again at the next step.
@@ -530,11 +466,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return Ok(true);
         }
         let batch = self.in_flight.front().expect("looked at above");
-        self.transactions += 1;
-        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, self.transactions);
+        // No batch has the number of another, so it stands for the transaction as well.
+        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, batch.id);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
         let started = self.log.instant();
-        let end = self.log.transact(&decided.records, &offsets);
+        let end = self.transact_reading_ahead(&decided.records, &offsets);
         let took = self.log.instant().saturating_duration_since(started);
         for _ in 0..self.log.commits_asked_again() {
             self.metrics.transaction(TransactionResult::Retried, took, self.log.now());
@@ -547,6 +483,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             }
             TransactionEnd::Aborted(fault) => {
                 self.metrics.transaction(TransactionResult::Aborted, took, self.log.now());
+                if self.in_flight.len() > 1 {
+                    fail::fail_point!("aborted_with_two_in_flight");
+                }
+                if failpoints::fires("view_kept_over_abort") {
+                    decided.entries.iter().for_each(|(partition, entry)| self.view.apply(*partition, entry));
+                }
                 self.aborted(&fault)?;
                 Ok(true)
             }
@@ -555,6 +497,25 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 Err(fault)
             }
         }
+    }
+
+    /// While this thread waits for the brokers, a helper reads what the next batch will be cut from. Only that: nobody
+    /// polls between begin and commit, and nothing is decided before the transaction has ended.
+    fn transact_reading_ahead(&mut self, records: &[OutputRecord], offsets: &[(i32, i64)]) -> TransactionEnd {
+        let ahead = self.records_max().min(self.buffer.len());
+        let Self { log, buffer, options, .. } = self;
+        if ahead < READ_AHEAD_MIN {
+            return log.transact(records, offsets);
+        }
+        let intake = &options.intake;
+        std::thread::scope(|scope| {
+            let waiting = buffer.iter_mut().take(ahead);
+            let helper = std::thread::Builder::new().name("reader".into());
+            if let Err(error) = helper.spawn_scoped(scope, move || reading::read_ahead(waiting, intake)) {
+                tracing::debug!(%error, "no thread to read ahead; read later");
+            }
+            log.transact(records, offsets)
+        })
     }
 
     fn is_in_order(&self, batch: &Batch) -> bool {
@@ -588,56 +549,18 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         for (partition, remembered) in &decided.entries {
             self.view.commit(*partition, remembered);
         }
-        self.halving.suspects.retain(|partition, _| !batch.spans.contains_key(partition));
-        if self.halving.suspects.is_empty() {
-            self.halving.records_max = match self.halving.records_max {
-                Some(records) if records.saturating_mul(2) < self.options.settings.batch_records_max => {
-                    Some(records * 2)
-                }
-                Some(_) | None => None,
-            };
-        }
-        if let Some((partition, offset)) = self.halving.unwritable
-            && self.partitions.get(&partition).is_none_or(|owned| owned.committed > offset)
-        {
-            self.halving.unwritable = None;
-        }
+        let answered_after =
+            batch.answered.map_or(Duration::ZERO, |at| at.saturating_duration_since(batch.handed_over));
+        self.growth.committed(batch.items.len(), answered_after);
+        let partitions = &self.partitions;
+        self.halving.committed(&batch, self.options.settings.batch_records_max, |partition| {
+            partitions.get(&partition).map(|owned| owned.committed)
+        });
         self.last_commit_problem = None;
         self.has_committed = true;
         self.metrics.transaction(TransactionResult::Committed, took, now);
         self.metrics.view_size(self.view.tickets());
-        self.count(&batch, &decided, now);
-    }
-
-    fn count(&self, batch: &Batch, decided: &outputs::DecidedBatch, now: UtcMillis) {
-        let answered = batch.answered.unwrap_or(batch.handed_over);
-        let model_ms = millis(answered.saturating_duration_since(batch.handed_over));
-        let commit_ms = millis(self.log.instant().saturating_duration_since(answered));
-        for (item, outcome) in batch.items.iter().zip(&decided.outcomes) {
-            let rows: &[Answer] = match (&batch.answers, item.job_row) {
-                (Answers::Here(rows), Some(row)) => &rows[row],
-                (Answers::Here(_) | Answers::Missing | Answers::Waiting | Answers::Unsent(_), _) => &[],
-            };
-            let acting = rows.iter().find(|answer| answer.role == ModelRole::Acting);
-            let predicted =
-                acting.and_then(|answer| answer.result.as_ref().ok()).map(|given| given.severity.predicted());
-            self.metrics.committed(outcome, predicted);
-            match (&item.unwritable, &item.content) {
-                (Some(reason), _) | (None, Content::DeadLetter(reason)) => self.metrics.dead_letter(reason.class),
-                (None, Content::Ticket(_) | Content::Gone(_)) => {}
-            }
-            for answer in rows {
-                if let Err(fault) = &answer.result {
-                    self.metrics.model_fault(answer.role, fault);
-                }
-            }
-            self.metrics.latency(LatencyParts {
-                total_ms: now.since_ms(item.appended_at),
-                wait_ms: batch.handed_over_at.since_ms(item.appended_at),
-                model_ms: item.job_row.map(|_| model_ms),
-                commit_ms,
-            });
-        }
+        counting::count(self.metrics, &batch, &decided, now, self.log.instant());
     }
 
     fn aborted(&mut self, fault: &Fault) -> Result<(), Fault> {
@@ -663,44 +586,13 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             }
             AbortCause::Batch => {
                 tracing::warn!(%fault, "transaction aborted, its records are read again");
-                self.halve();
+                if let Some(batch) = self.in_flight.front() {
+                    self.halving.aborted(batch);
+                }
                 self.parked_until = Some(self.log.instant() + AFTER_AN_ABORT);
             }
         }
         self.go_back()
-    }
-
-    fn halve(&mut self) {
-        let Some(batch) = self.in_flight.front() else { return };
-        let mut aborts_most = 0;
-        for (partition, span) in &batch.spans {
-            let suspect = self.halving.suspects.entry(*partition).or_insert(Suspect { from: span.from, aborts: 0 });
-            if suspect.from != span.from {
-                *suspect = Suspect { from: span.from, aborts: 0 };
-            }
-            suspect.aborts += 1;
-            aborts_most = aborts_most.max(suspect.aborts);
-        }
-        // No more records than now: otherwise the batch that is counted is never the same.
-        self.halving.records_max = Some(batch.items.len());
-        if aborts_most < ABORTS_BEFORE_HALVING {
-            return;
-        }
-        for partition in batch.spans.keys() {
-            if let Some(suspect) = self.halving.suspects.get_mut(partition) {
-                suspect.aborts = 0;
-            }
-        }
-        if let [item] = &batch.items[..] {
-            tracing::error!(
-                partition = item.partition,
-                offset = item.offset,
-                "the outcome of this record cannot be written: it becomes a dead letter and a review item"
-            );
-            self.halving.unwritable = Some((item.partition, item.offset));
-        } else {
-            self.halving.records_max = Some((batch.items.len() / 2).max(1));
-        }
     }
 
     /// How long there is nothing to do unless something happens: engine and log wake the thread.
@@ -752,8 +644,4 @@ impl<L: Log> Triage<'_, L> {
     pub(super) fn epoch(&self, partition: i32) -> Option<u64> {
         self.partitions.get(&partition).map(|owned| owned.epoch)
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

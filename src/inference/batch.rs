@@ -55,8 +55,9 @@ fn encode_guarded(model: &dyn Classifier, ticket: &Ticket) -> Result<Encoded, Ti
         .unwrap_or_else(|panic| Err(TicketFault::Encoding(panic_text(panic.as_ref()))))
 }
 
-/// Packs rows into batches, shortest first, so that padding is short: each batch costs at most `tokens_max` tokens with
-/// its padding (a longer row stands alone) and [`ROWS_MAX`] rows. Each item is (tokens, row).
+/// Packs rows into batches, shortest first: each batch costs at most `tokens_max` tokens with its padding (a longer row
+/// stands alone) and [`ROWS_MAX`] rows. A CPU computes no padding, so that the bound is one of scratch and time there; a
+/// GPU does, and the order keeps it short. Each item is (tokens, row).
 fn pack(mut lengths: Vec<(usize, usize)>, tokens_max: usize) -> Vec<Vec<usize>> {
     lengths.sort_unstable();
     let mut batches: Vec<Vec<usize>> = Vec::new();

@@ -15,12 +15,16 @@
 use toml::{Table, Value};
 
 use crate::domain::digest::Digest;
+use crate::domain::message::{in_line, in_lines};
 use crate::domain::severity::Severity;
 
 /// Temperatures outside this range are a slip, not a fit.
 const TEMPERATURE_RANGE: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 /// A bias beyond this decides alone; then the model is not calibrated but replaced.
 const BIAS_MAX: f64 = 20.0;
+
+/// Characters of a mistake.
+const SHOWN_CHARS_MAX: usize = 500;
 
 /// How scores become probabilities.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +47,9 @@ impl Calibration {
     /// # Errors
     /// Every mistake in it, each beginning with its key.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
-        let table: Table = text.parse().map_err(|error| vec![format!("is no TOML: {error}")])?;
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| vec![format!("is no TOML: {}", in_lines(&error.to_string()))])?;
         let mut mistakes = Vec::new();
         let mut calibration = Self { digest: Digest::of(text.as_bytes()), ..Self::identity() };
         for (key, value) in &table {
@@ -63,7 +69,9 @@ impl Calibration {
                 _ => mistakes.push(format!("{key}: is no key of a calibration; notes of your own go into a table")),
             }
         }
-        if mistakes.is_empty() { Ok(calibration) } else { Err(mistakes) }
+        // Each may quote a key or a value.
+        let shown = |mistake: String| in_line(&mistake, SHOWN_CHARS_MAX);
+        if mistakes.is_empty() { Ok(calibration) } else { Err(mistakes.into_iter().map(shown).collect()) }
     }
 
     /// Calibrated scores of the severities in the order of [`Severity::ALL`]; their softmax is the distribution.

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use toml::{Table, Value};
 
 use crate::domain::digest::Digest;
+use crate::domain::message::{in_line, in_lines};
 use crate::domain::prediction::Purpose;
 use crate::domain::severity::Severity;
 
@@ -37,6 +38,8 @@ use super::render::Template;
 pub const CAUSES_MAX: usize = 200;
 /// Longest name, version, parent, or label, in bytes.
 const WORD_BYTES_MAX: usize = 128;
+/// Characters of a key, or of what is said about it, that a mistake shows: both may quote the card.
+const SHOWN_CHARS_MAX: usize = 500;
 /// Most tokens that any supported encoder reads.
 pub const TOKENS_MAX: usize = 8192;
 
@@ -144,7 +147,9 @@ impl Card {
     /// # Errors
     /// Every mistake in it, each beginning with its key.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
-        let table: Table = text.parse().map_err(|error| vec![format!("is no TOML: {error}")])?;
+        let table: Table = text
+            .parse()
+            .map_err(|error: toml::de::Error| vec![format!("is no TOML: {}", in_lines(&error.to_string()))])?;
         let mut fields = Fields { table: &table, mistakes: Vec::new() };
         let name = fields.word("name");
         let version = fields.word("version");
@@ -179,7 +184,7 @@ struct Fields<'table> {
 
 impl<'table> Fields<'table> {
     fn mistake(&mut self, key: &str, what: &str) {
-        self.mistakes.push(format!("{key}: {what}"));
+        self.mistakes.push(format!("{}: {}", in_line(key, SHOWN_CHARS_MAX), in_line(what, SHOWN_CHARS_MAX)));
     }
 
     fn word(&mut self, key: &str) -> Option<String> {
@@ -401,6 +406,24 @@ mod tests {
     fn without_a_map_the_labels_are_severities_in_any_case() {
         let labels = ["Low", "MEDIUM", "high", "Critical"].map(str::to_owned);
         assert_eq!(SeverityRows::try_new(&labels, None).expect("four severities").rows, [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn a_message_about_a_card_is_short_and_moves_no_cursor() {
+        let long = "x".repeat(100_000);
+        let texts = [
+            "a = \u{1b}[2J".to_owned(),
+            format!("a = {long}"),
+            GOOD.replace("demo", &long),
+            GOOD.replace("\"power\"", "\"\\u001b[2J\", \"\\u001b[2J\""),
+            format!("\"\\u001b[2J\" = 1\n{GOOD}"),
+        ];
+        for text in texts {
+            for mistake in Card::parse(&text).expect_err("must be refused") {
+                let lines = mistake.split('\n').all(|line| !line.chars().any(char::is_control));
+                assert!(lines && mistake.len() < 4_000, "{mistake:?}");
+            }
+        }
     }
 
     #[test]

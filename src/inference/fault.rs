@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::domain::message::in_lines;
+
 use super::header::HeaderError;
 
 /// Why a model could not be loaded.
@@ -60,7 +62,7 @@ pub enum LoadError {
         source: HeaderError,
     },
     /// Keys of a file are missing or wrong; all of them at once.
-    #[error("{}: {}", path.display(), mistakes.join("; "))]
+    #[error("{}: {}", path.display(), bounded(mistakes))]
     Invalid {
         /// Which file.
         path: PathBuf,
@@ -78,7 +80,7 @@ pub enum LoadError {
     /// Files differ from the card.
     #[error(
         "{}: {}; if the change is meant, run `noctriage model init --force` on the directory", path.display(),
-        mistakes.join("; ")
+        bounded(mistakes)
     )]
     Digests {
         /// The directory.
@@ -127,10 +129,11 @@ pub enum LoadError {
 }
 
 /// Mistakes that are worth reading; a wrong configuration can make each of a thousand tensors one.
-const MISTAKES_SHOWN_MAX: usize = 8;
+const MISTAKES_SHOWN_MAX: usize = 16;
 
 fn bounded(mistakes: &[String]) -> String {
-    let shown = mistakes.iter().take(MISTAKES_SHOWN_MAX).cloned().collect::<Vec<_>>().join("; ");
+    let shown =
+        mistakes.iter().take(MISTAKES_SHOWN_MAX).map(|mistake| in_lines(mistake)).collect::<Vec<_>>().join("; ");
     match mistakes.len().saturating_sub(MISTAKES_SHOWN_MAX) {
         0 => shown,
         more => format!("{shown}; and {more} more of the kind"),

@@ -1,6 +1,12 @@
 //! The header of a safetensors file, checked before a byte of its data is believed. Pure: bytes in, table out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::domain::message::in_line;
 
 /// Longest header in bytes: what the reference implementation allows. A header of a real model has about 100 bytes per
 /// tensor.
@@ -8,6 +14,12 @@ pub const HEADER_BYTES_MAX: u64 = 100_000_000;
 
 /// Most tensors in one file. The largest supported models have some hundreds.
 pub const TENSORS_MAX: usize = 20_000;
+
+/// Most dimensions of a tensor. The supported models have two.
+const DIMENSIONS_MAX: usize = 8;
+
+/// Characters of a name or of the parser's words that a message shows: both may be as long as the header.
+const SHOWN_CHARS_MAX: usize = 200;
 
 /// How the numbers of a tensor are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,14 +122,6 @@ pub enum HeaderError {
     },
 }
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEntry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: (usize, usize),
-}
-
 /// Reads the length of the header from the first eight bytes of a file of `file_bytes` bytes.
 ///
 /// # Errors
@@ -139,20 +143,17 @@ pub fn header_length(first: [u8; 8], file_bytes: u64) -> Result<usize, HeaderErr
 /// # Errors
 /// The first thing that is wrong; a damaged header rarely has only one mistake, and the rest follow from the first.
 pub fn parse_header(header: &[u8], file_bytes: u64) -> Result<BTreeMap<String, Entry>, HeaderError> {
-    let table: BTreeMap<String, serde_json::Value> =
-        serde_json::from_slice(header).map_err(|error| HeaderError::NotATable(error.to_string()))?;
-    if table.len() > TENSORS_MAX {
-        return Err(HeaderError::TooMany(table.len()));
+    let RawTable { entries: raw, tensors } =
+        serde_json::from_slice(header).map_err(|error| HeaderError::NotATable(shown(&error.to_string())))?;
+    if tensors > TENSORS_MAX {
+        return Err(HeaderError::TooMany(tensors));
     }
     let data_start = 8 + header.len() as u64;
     let mut entries = BTreeMap::new();
-    let mut spans = Vec::new();
-    for (name, value) in table {
-        if name == "__metadata__" {
-            continue;
-        }
-        let (entry, begin) = parse_entry(&value, data_start)
-            .map_err(|detail| HeaderError::Tensor { name: name.chars().take(200).collect(), detail })?;
+    let mut spans = Vec::with_capacity(raw.len());
+    for (name, raw) in raw {
+        let (entry, begin) =
+            entry_of(raw, data_start).map_err(|detail| HeaderError::Tensor { name: shown(&name), detail })?;
         spans.push((begin, entry.bytes, name.clone()));
         entries.insert(name, entry);
     }
@@ -160,7 +161,7 @@ pub fn parse_header(header: &[u8], file_bytes: u64) -> Result<BTreeMap<String, E
     let mut expected = 0;
     for (found, bytes, name) in spans {
         if found != expected {
-            return Err(HeaderError::NotContiguous { name, found, expected });
+            return Err(HeaderError::NotContiguous { name: shown(&name), found, expected });
         }
         expected += bytes;
     }
@@ -171,25 +172,137 @@ pub fn parse_header(header: &[u8], file_bytes: u64) -> Result<BTreeMap<String, E
     Ok(entries)
 }
 
+/// A text of the file as a message may show it.
+fn shown(text: &str) -> String {
+    in_line(text, SHOWN_CHARS_MAX)
+}
+
 /// The entry and its first byte counted from the start of the data.
-fn parse_entry(value: &serde_json::Value, data_start: u64) -> Result<(Entry, usize), String> {
-    let raw: RawEntry = serde::Deserialize::deserialize(value).map_err(|error| format!("{error}"))?;
-    let word: String = raw.dtype.chars().take(32).collect();
-    let stored = Stored::parse(&raw.dtype).ok_or_else(|| format!("unknown type `{word}`"))?;
-    if raw.shape.len() > 8 {
-        return Err(format!("{} dimensions", raw.shape.len()));
-    }
-    let numbers = raw.shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+fn entry_of(raw: RawEntry<'_>, data_start: u64) -> Result<(Entry, usize), String> {
+    let RawEntry { dtype, shape: Shape(shape), data_offsets: (begin, end) } = raw;
+    let word = in_line(&dtype, 32);
+    let stored = Stored::parse(&dtype).ok_or_else(|| format!("unknown type `{word}`"))?;
+    let numbers = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
     let needed = numbers
         .and_then(|numbers| numbers.checked_mul(stored.bytes()))
-        .ok_or_else(|| format!("the shape {:?} has more numbers than an address can count", raw.shape))?;
-    let (begin, end) = raw.data_offsets;
+        .ok_or_else(|| format!("the shape {shape:?} has more numbers than an address can count"))?;
     let bytes = end.checked_sub(begin).ok_or_else(|| format!("ends at byte {end} before it begins at {begin}"))?;
     if bytes != needed {
-        return Err(format!("holds {bytes} bytes; its shape {:?} of {word} needs {needed}", raw.shape));
+        return Err(format!("holds {bytes} bytes; its shape {shape:?} of {word} needs {needed}"));
     }
     let start = data_start.checked_add(begin as u64).ok_or("begins beyond any file")?;
-    Ok((Entry { stored, shape: raw.shape, start, bytes }, begin))
+    Ok((Entry { stored, shape, start, bytes }, begin))
+}
+
+/// What the JSON says, read without an intermediate value: a hundred megabytes of JSON are gigabytes of values.
+struct RawTable<'header> {
+    entries: BTreeMap<String, RawEntry<'header>>,
+    /// Number of tensors named, those beyond the bound included.
+    tensors: usize,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEntry<'header> {
+    #[serde(borrow)]
+    dtype: Cow<'header, str>,
+    shape: Shape,
+    data_offsets: (usize, usize),
+}
+
+struct Shape(Vec<usize>);
+
+impl<'de> Deserialize<'de> for RawTable<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TableVisitor)
+    }
+}
+
+struct TableVisitor;
+
+impl<'de> Visitor<'de> for TableVisitor {
+    type Value = RawTable<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table from name to tensor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut table = RawTable { entries: BTreeMap::new(), tensors: 0 };
+        let mut has_metadata = false;
+        while let Some(name) = map.next_key::<String>()? {
+            if name == "__metadata__" {
+                if std::mem::replace(&mut has_metadata, true) {
+                    return Err(A::Error::custom("`__metadata__` stands twice"));
+                }
+                map.next_value::<Metadata>()?;
+                continue;
+            }
+            table.tensors += 1;
+            if table.tensors > TENSORS_MAX {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let of_tensor = |problem: &str| A::Error::custom(format!("tensor `{}`: {problem}", shown(&name)));
+            let entry: RawEntry<'de> = map.next_value().map_err(|error| of_tensor(&error.to_string()))?;
+            if table.entries.contains_key(&name) {
+                return Err(of_tensor("stands twice"));
+            }
+            table.entries.insert(name, entry);
+        }
+        Ok(table)
+    }
+}
+
+/// Texts by name, which say nothing to us; anything else there is no header of the reference implementation.
+struct Metadata;
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MetadataVisitor;
+
+        impl<'de> Visitor<'de> for MetadataVisitor {
+            type Value = Metadata;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a table of texts in `__metadata__`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                while map.next_entry::<Cow<'de, str>, Cow<'de, str>>()?.is_some() {}
+                Ok(Metadata)
+            }
+        }
+
+        deserializer.deserialize_map(MetadataVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Shape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ShapeVisitor;
+
+        impl<'de> Visitor<'de> for ShapeVisitor {
+            type Value = Shape;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of sizes")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sizes: A) -> Result<Shape, A::Error> {
+                let mut shape = Vec::new();
+                while let Some(size) = sizes.next_element()? {
+                    if shape.len() == DIMENSIONS_MAX {
+                        return Err(A::Error::custom(format_args!("more than {DIMENSIONS_MAX} dimensions")));
+                    }
+                    shape.push(size);
+                }
+                Ok(Shape(shape))
+            }
+        }
+
+        deserializer.deserialize_seq(ShapeVisitor)
+    }
 }
 
 #[cfg(test)]
@@ -243,6 +356,41 @@ mod tests {
         assert_eq!(error, Err(HeaderError::TooLong(two_gigabytes)));
         assert_eq!(header_length(93_u64.to_le_bytes(), 100), Err(HeaderError::CutHeader { header: 93, file: 100 }));
         assert_eq!(header_length(92_u64.to_le_bytes(), 100), Ok(92));
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        let entry = r#""a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}"#;
+        check_refused(&format!("{{{entry},{entry}}}"), 4, "tensor `a`: stands twice");
+        check_refused(r#"{"__metadata__":{},"__metadata__":{}}"#, 0, "stands twice");
+        check_refused(r#"{"__metadata__":{"format":{}}}"#, 0, "not a table");
+    }
+
+    #[test]
+    fn tensors_without_numbers_are_read_and_offsets_at_the_end_of_the_numbers_are_not() {
+        let empty = r#"{"a":{"dtype":"F32","shape":[0,9],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}"#;
+        let entries = parse_header(empty.as_bytes(), 8 + empty.len() as u64 + 1).expect("a good header");
+        assert_eq!((entries["a"].bytes, entries["b"].bytes), (0, 1));
+        let last = u64::MAX;
+        let far = format!(r#"{{"a":{{"dtype":"U8","shape":[0],"data_offsets":[{last},{last}]}}}}"#);
+        check_refused(&far, 0, "tensor `a`: begins beyond any file");
+        check_refused(r#"{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}"#, 1, "8 dimensions");
+    }
+
+    #[test]
+    fn a_message_is_short_and_moves_no_cursor_whatever_the_names_are() {
+        let long = "n".repeat(100_000);
+        let headers = [
+            format!(r#"{{"{long}":{{"dtype":"U8","shape":[4],"data_offsets":[9,13]}}}}"#),
+            format!(r#"{{"{long}":{{"dtype":"U8","shape":[4],"data_offsets":[0,3]}}}}"#),
+            format!(r#"{{"\u001b[2J":{{"dtype":"{long}","shape":[4],"data_offsets":[0,4]}}}}"#),
+            format!(r#"{{"a":{{"dtype":"U8","shape":"{long}","data_offsets":[0,4]}}}}"#),
+            format!(r#"{{"a":{{"{long}\u001b[2J":1}}}}"#),
+        ];
+        for header in headers {
+            let sentence = parse_header(header.as_bytes(), 1 << 20).expect_err("must be refused").to_string();
+            assert!(sentence.len() < 1_000 && !sentence.chars().any(char::is_control), "{sentence}");
+        }
     }
 
     #[test]

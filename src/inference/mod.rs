@@ -24,6 +24,7 @@ pub mod registry;
 pub mod render;
 pub mod scorer;
 pub mod settings;
+pub mod tensors;
 pub mod threads;
 pub mod ticket_line;
 pub mod tokens;

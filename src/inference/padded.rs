@@ -7,9 +7,9 @@ use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder};
 use candle_transformers::models::{bert, xlm_roberta};
 
-use super::encoder::Family;
 use super::scorer::{HeadSizes, Scores};
 use super::settings::{Activation, EncoderSettings};
+use super::tensors::Family;
 
 enum Backbone {
     Bert(bert::BertModel),
@@ -28,7 +28,7 @@ pub struct PaddedEncoder {
 }
 
 impl PaddedEncoder {
-    /// Takes the tensors that [`super::encoder`] lists.
+    /// Takes the tensors that [`super::tensors`] lists.
     ///
     /// # Errors
     /// A tensor that is missing or misshapen.
@@ -136,5 +136,81 @@ fn roberta_config(settings: &EncoderSettings) -> xlm_roberta::Config {
         max_position_embeddings: settings.positions,
         type_vocab_size: settings.token_types,
         pad_token_id: settings.padding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::packed::PackedEncoder;
+    use super::super::packed::instructions::InstructionSet;
+    use super::super::packed::schedule::Workers;
+    use super::super::tensors::needed;
+    use super::*;
+
+    const HEADS: HeadSizes = HeadSizes { severity: Some(4), cause: Some(9) };
+
+    fn settings(family: Family, activation: Activation) -> EncoderSettings {
+        let padding = match family {
+            Family::Bert => 0,
+            Family::Roberta => 1,
+        };
+        EncoderSettings {
+            vocabulary_size: 120,
+            hidden_size: 60,
+            layers: 3,
+            heads: 5,
+            intermediate_size: 130,
+            activation,
+            positions: 90,
+            token_types: 2,
+            norm_epsilon: 1e-5,
+            padding,
+        }
+    }
+
+    /// Both forwards on the same random weights.
+    fn both(family: Family, settings: &EncoderSettings, set: InstructionSet) -> (PackedEncoder, PaddedEncoder) {
+        let mut random = fastrand::Rng::with_seed(9);
+        let (mut numbers, mut tensors) = (HashMap::new(), HashMap::new());
+        for one in needed(family, "", settings, HEADS) {
+            let middle = if one.known_as.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+            let count: usize = one.shape.iter().product();
+            let of_one: Vec<f32> = (0..count).map(|_| middle + (random.f32() - 0.5) * 0.6).collect();
+            let tensor = Tensor::from_vec(of_one.clone(), one.shape, &Device::Cpu).expect("a tensor");
+            tensors.insert(one.known_as.clone(), tensor);
+            numbers.insert(one.known_as, of_one);
+        }
+        let workers = Workers::new(2).expect("threads");
+        let unused = family.positions_unused(settings);
+        let padded = PaddedEncoder::new(family, settings, HEADS, tensors, &Device::Cpu).expect("all tensors");
+        (PackedEncoder::new(settings, unused, numbers, set, workers), padded)
+    }
+
+    #[test]
+    fn the_packed_forward_gives_the_scores_of_candle() {
+        for (family, activation) in [Family::Bert, Family::Roberta]
+            .into_iter()
+            .flat_map(|family| [Activation::Gelu, Activation::GeluTanh, Activation::Relu].map(|one| (family, one)))
+        {
+            let settings = settings(family, activation);
+            for set in InstructionSet::available() {
+                let (mut packed, padded) = both(family, &settings, set);
+                let mut random = fastrand::Rng::with_seed(10);
+                let lengths = [1, 2, 88, 30, 7, 51, 16, 64];
+                // RoBERTa's reference takes position from what is no padding: ids from 2 up.
+                let ids = lengths.map(|length| (0..length).map(|_| random.u32(2..120)).collect::<Vec<u32>>());
+                let sequences = ids.each_ref().map(Vec::as_slice);
+                let found = packed.score(&sequences).expect("good sequences");
+                let expected = padded.score(&sequences).expect("good sequences");
+                for (found, expected) in found.iter().zip(&expected) {
+                    let pairs = found.severity.iter().zip(&expected.severity);
+                    for (found, expected) in pairs.chain(found.cause.iter().zip(&expected.cause)) {
+                        let what = (family, activation, set.as_str());
+                        assert!((found - expected).abs() <= 1e-4, "{what:?}: {found}, not {expected}");
+                    }
+                }
+                assert_eq!((found[0].severity.len(), found[0].cause.len()), (4, 9));
+            }
+        }
     }
 }

@@ -3,6 +3,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::message::in_line;
+
+/// Characters of a mistake.
+const SHOWN_CHARS_MAX: usize = 500;
 /// Bounds of what is loaded: beyond them a file is a mistake or an attack, not an encoder.
 const LAYERS_MAX: usize = 128;
 const HIDDEN_MAX: usize = 16_384;
@@ -77,7 +81,9 @@ impl EncoderSettings {
             keys.mistakes.push(format!("pad_token_id: {} is beyond vocab_size", settings.padding));
         }
         keys.refused();
-        if keys.mistakes.is_empty() { Ok(settings) } else { Err(keys.mistakes) }
+        // Each may quote a value.
+        let shown = |mistake: String| in_line(&mistake, SHOWN_CHARS_MAX);
+        if keys.mistakes.is_empty() { Ok(settings) } else { Err(keys.mistakes.into_iter().map(shown).collect()) }
     }
 }
 

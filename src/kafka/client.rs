@@ -9,6 +9,10 @@ use crate::config::settings::KafkaSettings;
 use super::patience;
 use super::transaction::transaction_max;
 
+/// How much longer than any request a connection of the transactional producer is kept without one. More of it lengthens
+/// the wait that it ends; tickets that come more rarely meet a new connection, which takes milliseconds.
+const AFTER_LAST_REQUEST: Duration = Duration::from_secs(5);
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -23,6 +27,14 @@ fn common(settings: &KafkaSettings) -> ClientConfig {
         config.set(name, &value.0);
     }
     config
+}
+
+/// Bounds what librdkafka holds for us, and what a pause throws away.
+fn bound_prefetch(config: &mut ClientConfig) {
+    config.set("queued.max.messages.kbytes", "16384");
+    // Once over that bound, librdkafka waits this long before it fetches again. Its default of a second would make the
+    // bound one of speed: 16 MiB a second, however quickly they are taken.
+    config.set("fetch.queue.backoff.ms", "5");
 }
 
 /// The consumer of the input topic.
@@ -48,8 +60,7 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     // Nothing is polled while a transaction is open or waits for brokers: twice the longest of them is left.
     let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 2);
     config.set("max.poll.interval.ms", milliseconds(poll_interval));
-    // Bounds what librdkafka holds for us, and what a pause throws away.
-    config.set("queued.max.messages.kbytes", "16384");
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config
 }
@@ -64,11 +75,15 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     let request_max =
         patience::REQUEST_MAX.min(settings.transaction_timeout.saturating_sub(Duration::from_millis(100)));
     config.set("socket.timeout.ms", milliseconds(request_max));
+    // `send_offsets_to_transaction` waits without an end for a group coordinator that was not available three times in a
+    // row, as while a broker starts, until any connection of this client comes or goes (librdkafka 2.12,
+    // `rdkafka_coord.c`): so one goes. Longer than a request may take, because librdkafka takes waiting for idleness.
+    config.set("connections.max.idle.ms", milliseconds(request_max + AFTER_LAST_REQUEST));
     // The results are ready when the transaction begins: waiting for more would only add latency.
     config.set("linger.ms", "0");
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.
     config.set("partitioner", "murmur2_random");
-    config.set("compression.type", "zstd");
+    config.set("compression.type", settings.compression.as_str());
     config
 }
 
@@ -80,7 +95,7 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
     config.set("enable.auto.commit", "false");
     config.set("enable.partition.eof", "true");
     config.set("auto.offset.reset", "earliest");
-    config.set("queued.max.messages.kbytes", "16384");
+    bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
     config.set(
         "isolation.level",

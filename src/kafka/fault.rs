@@ -38,7 +38,7 @@ pub enum Fault {
 pub enum FencedName {
     /// The transactional id: or our own transaction timed out, the two look the same.
     TransactionalId,
-    /// The group instance id: always a second process.
+    /// The group instance id: or a coordinator that died had given us a member id that it could not tell us any more.
     InstanceId,
 }
 

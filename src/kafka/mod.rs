@@ -4,6 +4,7 @@ pub mod client;
 pub mod evidence_reader;
 pub mod fault;
 pub mod log;
+mod own;
 pub mod patience;
 pub mod scan;
 pub mod session;

@@ -7,6 +7,7 @@ mod take_over;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
@@ -35,6 +36,9 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 pub type Beat = Arc<dyn Fn() + Send + Sync>;
 /// Called when brokers keep the log waiting, with what it waits for.
 pub type Waiting = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Records of the tail that are passed over before tickets are looked for again: a few milliseconds.
+const TAIL_LOOKS_MAX: usize = 1_000;
 
 #[derive(Debug)]
 enum Rebalanced {
@@ -223,7 +227,7 @@ impl KafkaLog {
                 }
                 self.tell_of_others();
             }
-            Tail::Foreign(_) => {}
+            Tail::Known(_) | Tail::Foreign(_) => {}
             Tail::Unreadable(partition, offset, reason) => {
                 self.unreadable.insert(partition);
                 tracing::error!(partition, offset, reason, "a decision that this version cannot read; skipped");
@@ -400,7 +404,12 @@ impl Log for KafkaLog {
             if let Some(tail) = &mut self.tail {
                 tail.look(self.options.signs())?;
             }
-            self.read_tail()?;
+            // Our own decisions come back here one for one: passing over many costs less than a round for each.
+            for _ in 0..TAIL_LOOKS_MAX {
+                if !self.read_tail()? || !self.pending.is_empty() {
+                    break;
+                }
+            }
         }
         if self.taking_over.is_some() {
             self.go_on_taking_over()?;
@@ -410,7 +419,16 @@ impl Log for KafkaLog {
 
     fn transact(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
         match self.transact_records(records, next_offsets) {
-            TransactionEnd::Committed => TransactionEnd::Committed,
+            TransactionEnd::Committed => {
+                if let Some(tail) = &mut self.tail {
+                    tail.committed_by_us(records);
+                    for (partition, next) in next_offsets {
+                        let greatest = self.greatest_source_offset.entry(*partition).or_insert(next - 1);
+                        *greatest = (*greatest).max(next - 1);
+                    }
+                }
+                TransactionEnd::Committed
+            }
             TransactionEnd::Aborted(fault) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
             TransactionEnd::Lost(fault) => TransactionEnd::Lost(self.naming_rights(fault, records)),
         }

@@ -15,8 +15,11 @@ use crate::config::settings::KafkaSettings;
 
 use super::client;
 
-/// A topic that was made a moment ago may not be in the metadata yet: so often it is looked for.
-const LOOKS: usize = 3;
+/// A topic that was made a moment ago, or by brokers that have just started, may not be in the metadata yet: so often it is
+/// looked for before a start is refused for good (ten seconds). With fewer looks a busy cluster is taken for a mistake.
+const LOOKS_AT_START: usize = 20;
+/// The same before topics are made: what is missing then is no surprise.
+const LOOKS_BEFORE_CREATE: usize = 3;
 /// Wait between two looks.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
@@ -121,8 +124,12 @@ fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTop
 /// # Errors
 /// No broker answers.
 pub fn inspect(settings: &KafkaSettings) -> Result<TopicReport, TopicsError> {
+    inspect_in(settings, LOOKS_AT_START)
+}
+
+fn inspect_in(settings: &KafkaSettings, looks: usize) -> Result<TopicReport, TopicsError> {
     let client = admin_client(settings)?;
-    for _ in 1..LOOKS {
+    for _ in 1..looks {
         let report = look(settings, &client)?;
         if report.is_fine() {
             return Ok(report);
@@ -191,7 +198,7 @@ pub async fn create(
     mode: CreateMode,
     site: SitePartitions,
 ) -> Result<CreateReport, TopicsError> {
-    let report = inspect(settings)?;
+    let report = inspect_in(settings, LOOKS_BEFORE_CREATE)?;
     let client = admin_client(settings)?;
     let mut result = CreateReport { differs: report.differs, ..CreateReport::default() };
     let ticket_partitions = match (report.ticket_partitions, site.tickets) {

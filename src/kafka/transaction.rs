@@ -18,6 +18,7 @@ use rdkafka::util::Timeout;
 use rdkafka::{ClientContext, Message, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
+use crate::failpoints;
 use crate::wire::output::OutputRecord;
 
 use super::fault::{AbortCause, Fault, FencedName};
@@ -167,6 +168,8 @@ impl<'producer> Open<'producer> {
         self.sent += 1;
         if self.sent == 1 {
             fail::fail_point!("after_first_send");
+        } else {
+            fail::fail_point!("mid_batch");
         }
         Ok(())
     }
@@ -185,7 +188,17 @@ impl<'producer> Open<'producer> {
             let what = "records were not acknowledged within the transaction timeout".to_owned();
             return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable }));
         }
+        if failpoints::fires("transaction_off") {
+            let split =
+                self.producer.commit_transaction(Timeout::Never).and_then(|()| self.producer.begin_transaction());
+            if let Err(error) = split {
+                return Err((self, Fault::of("failpoint transaction_off", &error)));
+            }
+        }
         fail::fail_point!("all_acknowledged");
+        if failpoints::fires("abort_before_offsets") {
+            return Err((self, Fault::Abort { what: "failpoint".into(), cause: AbortCause::Batch }));
+        }
         if let Some(error) = self.producer.context().deliveries.first_error() {
             let fault = self.cause_of(&error, offsets, group);
             return Err((self, fault));
@@ -194,6 +207,9 @@ impl<'producer> Open<'producer> {
             return Err((self, fault));
         }
         fail::fail_point!("after_offsets");
+        if failpoints::fires("abort_after_offsets") {
+            return Err((self, Fault::Abort { what: "failpoint".into(), cause: AbortCause::Batch }));
+        }
         Ok(Prepared { producer: self.producer, signs: self.signs, timeout_at: self.timeout_at })
     }
 

@@ -18,10 +18,12 @@ use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::domain::time::UtcMillis;
 use crate::policy::recent_view::Remembered;
+use crate::wire::output::OutputRecord;
 use crate::wire::remembered::read_back;
 
 use super::client::{self, Isolation};
 use super::fault::Fault;
+use super::own::OwnTransactions;
 use super::patience::{Patience, Signs};
 
 /// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
@@ -77,6 +79,7 @@ pub struct ViewReader {
     unread: BTreeSet<i32>,
     looked_at: Option<Instant>,
     request_timeout: Duration,
+    own: OwnTransactions,
 }
 
 /// What one look at the tail brought.
@@ -91,6 +94,8 @@ pub enum Tail {
         /// What to remember of it.
         remembered: Box<Remembered>,
     },
+    /// An outcome that our own Kafka clients have committed: the view has it already.
+    Known(i32),
     /// The end of a partition.
     End(i32),
     /// An outcome of another input topic: its offsets say nothing about ours.
@@ -168,7 +173,18 @@ impl ViewReader {
             unread: partitions,
             looked_at: None,
             request_timeout: settings.request_timeout,
+            own: OwnTransactions::default(),
         })
+    }
+
+    /// These records of ours are committed: they need not be read when the tail brings them.
+    pub(super) fn committed_by_us(&mut self, records: &[OutputRecord]) {
+        self.own.add(records);
+    }
+
+    /// A window is not whole: the tail brings our own decisions as well from here on.
+    pub(super) fn want_our_own(&mut self) {
+        self.own.want_all();
     }
 
     /// The next thing in the tail, without waiting.
@@ -197,6 +213,9 @@ impl ViewReader {
             Some(Ok(message)) => {
                 let (partition, offset) = (message.partition(), message.offset());
                 self.next.insert(partition, offset + 1);
+                if self.own.cover(&message) {
+                    return Ok(Some(Tail::Known(partition)));
+                }
                 let payload = message.payload().unwrap_or_default();
                 Ok(Some(match read_back(payload) {
                     Ok(read) if read.topic == self.tickets => {

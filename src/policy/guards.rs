@@ -15,7 +15,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ticket::{AuthorKind, Ticket};
 
 use phrases::{Mask, Phrase, PhraseSet};
-use skeleton::{Word, words_of};
+use skeleton::{Word, add_words, bare};
 
 /// Compiled guards. The default is the built-in lists, never an empty guard.
 #[derive(Clone, Debug)]
@@ -93,17 +93,37 @@ impl Guards {
     /// Searches everything of a ticket that a stranger may have written. Fields are read as one text, so that a sentence
     /// cut in two by a field boundary is still a sentence; notes of noctriage itself are left out.
     pub fn hits(&self, ticket: &Ticket) -> GuardHits {
-        let told = told(ticket);
-        let mut words: Vec<Word> = told.iter().flat_map(|text| words_of(text)).collect();
+        let told = Text::all(told(ticket));
+        let named = Text::all(named(ticket));
+        let mut words: Vec<Word<'_>> = Vec::with_capacity(WORDS_USUAL);
+        for text in &told {
+            add_words(&text.bare, &mut words);
+        }
         let harmless = self.harmless.mask(&words);
         let danger = self.danger.first_match(&words, &harmless);
-        let named = named(ticket);
-        words.extend(named.iter().flat_map(|text| words_of(text)));
-        let machine = self
-            .machine
-            .first_match(&words, &Mask::default())
-            .or_else(|| told.iter().chain(&named).find_map(|text| hidden::hidden_text(text)).map(Arc::from));
+        for text in &named {
+            add_words(&text.bare, &mut words);
+        }
+        let machine = self.machine.first_match(&words, &Mask::default()).or_else(|| {
+            let hidden = told.iter().chain(&named).find_map(|text| hidden::hidden_text(text.whole, &text.bare));
+            hidden.map(Arc::from)
+        });
         GuardHits { danger, machine }
+    }
+}
+
+/// Words for which there is room from the start: those of a ticket of one screen.
+const WORDS_USUAL: usize = 256;
+
+/// A field as it stands in the ticket, and its bare shape.
+struct Text<'ticket> {
+    whole: &'ticket str,
+    bare: String,
+}
+
+impl<'ticket> Text<'ticket> {
+    fn all(texts: Vec<&'ticket str>) -> Vec<Self> {
+        texts.into_iter().map(|whole| Self { whole, bare: bare(whole) }).collect()
     }
 }
 

@@ -1,14 +1,13 @@
 //! Digests and identifiers of records, tickets and actions. Dear to change: they decide what counts as a replay, as an
 //! unchanged ticket and as an action already taken, across restarts and versions. The tests pin their values.
 
-use serde_json::{Map, Value, json};
-
 use crate::domain::digest::Digest;
 use crate::domain::severity::SourceSeverity;
-use crate::domain::ticket::{Alarm, AuthorKind, Device, Ticket, TicketId};
+use crate::domain::ticket::{Alarm, AuthorKind, Device, Note, Ticket, TicketId};
 
 use super::decided::ActionKind;
-use super::text::{folded, normalised};
+use super::names::folded;
+use super::text::in_normal_form;
 
 /// SHA-256 of the raw record value; of the empty text for a tombstone.
 pub fn content_digest(value: Option<&[u8]>) -> Digest {
@@ -54,7 +53,7 @@ pub fn idempotency_key(ticket_id: &TicketId, action: ActionKind, input: Digest, 
 /// Left out on purpose: counts and times of alarms, notes that noctriage wrote, severities that noctriage set, and
 /// everything that changes without changing what there is to decide (assignee, status, revision).
 pub fn input_digest(ticket: &Ticket) -> Digest {
-    Digest::of(Value::Object(canonical_input(ticket)).to_string().as_bytes())
+    Digest::of(&canonical_input(ticket, Reported::Kept))
 }
 
 /// The input digest that a ticket will have once noctriage has written its severity into it, everything else equal.
@@ -62,10 +61,12 @@ pub fn input_digest(ticket: &Ticket) -> Digest {
 /// Writing the severity takes the source's own out of the input. So a ticket that comes back with the remembered echo
 /// digest, and with a severity of ours, has not changed: it is the echo of our action.
 pub fn echo_digest(ticket: &Ticket) -> Digest {
-    let mut input = canonical_input(ticket);
-    // `shift_remove` keeps the order of the other fields, which the digest depends on.
-    input.shift_remove("severity_reported");
-    Digest::of(Value::Object(input).to_string().as_bytes())
+    Digest::of(&canonical_input(ticket, Reported::LeftOut))
+}
+
+/// [`echo_digest`] of a ticket whose input digest is known: the same where no severity of the source is in it.
+pub fn echo_digest_beside(ticket: &Ticket, input: Digest) -> Digest {
+    if is_input(&ticket.severity_reported) { echo_digest(ticket) } else { input }
 }
 
 /// Groups tickets of one kind of event: device (else site) with the sorted names of its alarms (else the masked title).
@@ -103,72 +104,155 @@ fn mask(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The fixed list, as JSON whose keys stand in a fixed order; absent fields are left out.
-fn canonical_input(ticket: &Ticket) -> Map<String, Value> {
-    let mut input = Map::new();
-    let mut put = |name: &str, value: Value| {
-        let is_empty = match &value {
-            Value::Null => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(fields) => fields.is_empty(),
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        };
-        if !is_empty {
-            input.insert(name.to_owned(), value);
-        }
-    };
-    put("alarms", ticket.alarms.iter().map(canonical_alarm).collect());
-    put("category", text_value(ticket.category.as_deref()));
-    put("description", text_value(ticket.description.as_deref()));
-    put("device", canonical_device(&ticket.device));
-    let notes = ticket.notes.iter().filter(|note| note.author_kind != AuthorKind::Noctriage);
-    put("notes", notes.map(|note| text_value(Some(&note.text))).collect());
-    put("severity_counterparty", canonical_severity(&ticket.severity_counterparty));
-    put("severity_reported", canonical_severity(&ticket.severity_reported));
-    put("site", text_value(ticket.site.as_deref()));
-    put("title", text_value(ticket.title.as_deref()));
-    input
+/// Whether the severity that the source reports is part of the input.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reported {
+    Kept,
+    LeftOut,
 }
 
-fn text_value(text: Option<&str>) -> Value {
-    match text.map(normalised) {
-        Some(text) if !text.is_empty() => Value::String(text),
-        Some(_) | None => Value::Null,
+/// The fixed list, as JSON whose keys stand in a fixed order; absent fields are left out. Written straight into bytes:
+/// every ticket is digested, and a tree of values costs more than the digest.
+fn canonical_input(ticket: &Ticket, reported: Reported) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1_024);
+    let mut input = Object::open(&mut bytes);
+    if !ticket.alarms.is_empty() {
+        list(input.value("alarms"), &ticket.alarms, canonical_alarm);
     }
+    input.text("category", ticket.category.as_deref());
+    input.text("description", ticket.description.as_deref());
+    canonical_device(&mut input, &ticket.device);
+    let is_input = |note: &&Note| note.author_kind != AuthorKind::Noctriage;
+    if ticket.notes.iter().any(|note| is_input(&note)) {
+        let notes = ticket.notes.iter().filter(is_input);
+        list(input.value("notes"), notes, |bytes, note| text_or_null(bytes, Some(&note.text)));
+    }
+    input.severity("severity_counterparty", &ticket.severity_counterparty);
+    if reported == Reported::Kept {
+        input.severity("severity_reported", &ticket.severity_reported);
+    }
+    input.text("site", ticket.site.as_deref());
+    input.text("title", ticket.title.as_deref());
+    input.close();
+    bytes
 }
 
-fn canonical_alarm(alarm: &Alarm) -> Value {
-    json!({
-        "cause": text_value(alarm.probable_cause.as_deref()),
-        "name": text_value(alarm.name.as_deref()),
-        "severity": canonical_severity(&alarm.perceived_severity),
-    })
+fn canonical_alarm(bytes: &mut Vec<u8>, alarm: &Alarm) {
+    let mut fields = Object::open(bytes);
+    text_or_null(fields.value("cause"), alarm.probable_cause.as_deref());
+    text_or_null(fields.value("name"), alarm.name.as_deref());
+    severity_or_null(fields.value("severity"), &alarm.perceived_severity);
+    fields.close();
 }
 
-fn canonical_device(device: &Device) -> Value {
+fn canonical_device(input: &mut Object<'_>, device: &Device) {
     let Device { name, vendor, device_type, model, os_version } = device;
     let fields =
         [("model", model), ("name", name), ("os_version", os_version), ("type", device_type), ("vendor", vendor)];
-    let named = fields.into_iter().map(|(field, value)| (field.to_owned(), text_value(value.as_deref())));
-    Value::Object(named.filter(|(_, value)| !value.is_null()).collect())
+    let is_named = |value: &Option<String>| value.as_deref().is_some_and(|text| !in_normal_form(text).is_empty());
+    if fields.iter().any(|(_, value)| is_named(value)) {
+        let mut object = Object::open(input.value("device"));
+        for (field, value) in fields {
+            object.text(field, value.as_deref());
+        }
+        object.close();
+    }
 }
 
 /// A severity that others set; what noctriage wrote itself is no input.
-fn canonical_severity(severity: &SourceSeverity) -> Value {
+fn is_input(severity: &SourceSeverity) -> bool {
     match severity {
-        own if own.is_own_answer() => Value::Null,
-        SourceSeverity::Absent => Value::Null,
-        SourceSeverity::Known { value, .. } => Value::String(value.as_str().to_owned()),
-        SourceSeverity::Unmapped { native, .. } => json!({ "unmapped": normalised(native) }),
+        own if own.is_own_answer() => false,
+        SourceSeverity::Absent => false,
+        SourceSeverity::Known { .. } | SourceSeverity::Unmapped { .. } => true,
+    }
+}
+
+fn severity_or_null(bytes: &mut Vec<u8>, severity: &SourceSeverity) {
+    match severity {
+        other if !is_input(other) => bytes.extend_from_slice(b"null"),
+        SourceSeverity::Absent => bytes.extend_from_slice(b"null"),
+        SourceSeverity::Known { value, .. } => quoted(bytes, value.as_str()),
+        SourceSeverity::Unmapped { native, .. } => {
+            let mut object = Object::open(bytes);
+            quoted(object.value("unmapped"), &in_normal_form(native));
+            object.close();
+        }
+    }
+}
+
+fn text_or_null(bytes: &mut Vec<u8>, text: Option<&str>) {
+    match text.map(in_normal_form) {
+        Some(text) if !text.is_empty() => quoted(bytes, &text),
+        Some(_) | None => bytes.extend_from_slice(b"null"),
+    }
+}
+
+fn quoted(bytes: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(bytes, text).expect("writing a text to memory does not fail");
+}
+
+fn list<T>(bytes: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+    bytes.push(b'[');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        write(bytes, item);
+    }
+    bytes.push(b']');
+}
+
+/// A JSON object that is being written.
+struct Object<'bytes> {
+    bytes: &'bytes mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl<'bytes> Object<'bytes> {
+    fn open(bytes: &'bytes mut Vec<u8>) -> Self {
+        bytes.push(b'{');
+        Self { bytes, is_empty: true }
+    }
+
+    /// Writes a name, which needs no escape, and says where its value goes.
+    fn value(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.is_empty {
+            self.bytes.push(b',');
+        }
+        self.is_empty = false;
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.extend_from_slice(b"\":");
+        self.bytes
+    }
+
+    /// A normalised text; one of which nothing is left is left out.
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text.map(in_normal_form).filter(|text| !text.is_empty()) {
+            quoted(self.value(name), &text);
+        }
+    }
+
+    fn severity(&mut self, name: &str, severity: &SourceSeverity) {
+        if is_input(severity) {
+            severity_or_null(self.value(name), severity);
+        }
+    }
+
+    fn close(self) {
+        self.bytes.push(b'}');
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::super::text::normalised;
     use super::*;
     use crate::domain::severity::{SetBy, Severity};
     use crate::domain::stage::AutoAction;
-    use crate::domain::ticket::Note;
     use crate::domain::time::UtcMillis;
 
     fn known(value: Severity, set_by: SetBy) -> SourceSeverity {
@@ -195,6 +279,111 @@ mod tests {
         let mut ticket = ticket();
         change(&mut ticket);
         ticket
+    }
+
+    /// The canonical input as a tree of values: what is written must be what a JSON library would write.
+    fn as_values(ticket: &Ticket) -> Map<String, Value> {
+        let mut input = Map::new();
+        let mut put = |name: &str, value: Value| {
+            let is_empty = match &value {
+                Value::Null => true,
+                Value::Array(items) => items.is_empty(),
+                Value::Object(fields) => fields.is_empty(),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+            };
+            if !is_empty {
+                input.insert(name.to_owned(), value);
+            }
+        };
+        put("alarms", ticket.alarms.iter().map(alarm_value).collect());
+        put("category", text_value(ticket.category.as_deref()));
+        put("description", text_value(ticket.description.as_deref()));
+        put("device", device_value(&ticket.device));
+        let notes = ticket.notes.iter().filter(|note| note.author_kind != AuthorKind::Noctriage);
+        put("notes", notes.map(|note| text_value(Some(&note.text))).collect());
+        put("severity_counterparty", severity_value(&ticket.severity_counterparty));
+        put("severity_reported", severity_value(&ticket.severity_reported));
+        put("site", text_value(ticket.site.as_deref()));
+        put("title", text_value(ticket.title.as_deref()));
+        input
+    }
+
+    fn text_value(text: Option<&str>) -> Value {
+        match text.map(normalised) {
+            Some(text) if !text.is_empty() => Value::String(text),
+            Some(_) | None => Value::Null,
+        }
+    }
+
+    fn alarm_value(alarm: &Alarm) -> Value {
+        json!({
+            "cause": text_value(alarm.probable_cause.as_deref()),
+            "name": text_value(alarm.name.as_deref()),
+            "severity": severity_value(&alarm.perceived_severity),
+        })
+    }
+
+    fn device_value(device: &Device) -> Value {
+        let Device { name, vendor, device_type, model, os_version } = device;
+        let fields =
+            [("model", model), ("name", name), ("os_version", os_version), ("type", device_type), ("vendor", vendor)];
+        let named = fields.into_iter().map(|(field, value)| (field.to_owned(), text_value(value.as_deref())));
+        Value::Object(named.filter(|(_, value)| !value.is_null()).collect())
+    }
+
+    /// A severity that others set; what noctriage wrote itself is no input.
+    fn severity_value(severity: &SourceSeverity) -> Value {
+        match severity {
+            own if own.is_own_answer() => Value::Null,
+            SourceSeverity::Absent => Value::Null,
+            SourceSeverity::Known { value, .. } => Value::String(value.as_str().to_owned()),
+            SourceSeverity::Unmapped { native, .. } => json!({ "unmapped": normalised(native) }),
+        }
+    }
+
+    #[track_caller]
+    fn check_is_written_as_values_are(ticket: &Ticket) {
+        let mut values = as_values(ticket);
+        assert_eq!(
+            String::from_utf8(canonical_input(ticket, Reported::Kept)).unwrap(),
+            Value::Object(values.clone()).to_string()
+        );
+        values.shift_remove("severity_reported");
+        assert_eq!(
+            String::from_utf8(canonical_input(ticket, Reported::LeftOut)).unwrap(),
+            Value::Object(values).to_string()
+        );
+        assert_eq!(echo_digest_beside(ticket, input_digest(ticket)), echo_digest(ticket));
+    }
+
+    #[test]
+    fn the_input_is_written_as_a_json_library_writes_it() {
+        check_is_written_as_values_are(&Ticket::minimal(TicketId::try_new("INC1").unwrap(), "", UtcMillis(0)));
+        check_is_written_as_values_are(&ticket());
+        let unmapped = SourceSeverity::Unmapped { native: " P\u{ff15}\t\"x\" ".to_owned(), set_by: SetBy::Human };
+        check_is_written_as_values_are(&changed(|ticket| {
+            ticket.title = Some("Größe \\ \"quoted\"\u{1}\u{200b} ﬁn".to_owned());
+            ticket.description = Some(" \n ".to_owned());
+            ticket.severity_counterparty = unmapped.clone();
+            ticket.severity_reported = known(Severity::Low, SetBy::Noctriage);
+            ticket.device.name = Some(" ".to_owned());
+            ticket.device.vendor = Some("Cisco".to_owned());
+            ticket.notes = vec![
+                note(AuthorKind::Noctriage, "Ours."),
+                note(AuthorKind::System, " "),
+                note(AuthorKind::Human, "a\tb"),
+            ];
+            ticket.alarms = vec![
+                Alarm { perceived_severity: unmapped.clone(), ..Alarm::default() },
+                Alarm { probable_cause: Some("loss  of signal".to_owned()), ..Alarm::default() },
+            ];
+        }));
+        check_is_written_as_values_are(&changed(|ticket| {
+            ticket.severity_reported = unmapped;
+            ticket.device = Device { name: Some("\u{200b}".to_owned()), ..Device::default() };
+            ticket.notes = vec![note(AuthorKind::Noctriage, "Ours.")];
+            ticket.alarms.clear();
+        }));
     }
 
     /// A change of any of these values makes every ticket new and every action possible once more, at every site.
@@ -233,7 +422,7 @@ mod tests {
             r#""description":"Since noon.","device":{"name":"sw-ber-07"},"notes":["Seen it."],"#,
             r#""severity_reported":"low","site":"Berlin","title":"Port 3 down"}"#
         );
-        assert_eq!(Value::Object(canonical_input(&ticket())).to_string(), expected);
+        assert_eq!(String::from_utf8(canonical_input(&ticket(), Reported::Kept)).unwrap(), expected);
     }
 
     #[test]

@@ -4,11 +4,46 @@
 //! difference of case and is what guards search. Both undo the tricks by which a text looks the same to a person and
 //! different to a program: compatibility forms, invisible characters, direction overrides, odd spaces.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// NFKC, invisible and direction characters removed, every run of white space and control characters one space, ends
 /// trimmed. Idempotent.
 pub fn normalised(text: &str) -> String {
+    in_normal_form(text).into_owned()
+}
+
+/// [`normalised`] without a copy of a text that is normal already, with a short way for ASCII: all there is to do then is
+/// white space.
+pub(super) fn in_normal_form(text: &str) -> Cow<'_, str> {
+    if !text.is_ascii() {
+        return Cow::Owned(normalised_by_the_tables(text));
+    }
+    let is_space = |byte: u8| byte <= b' ' || byte == 0x7f;
+    let mut is_after_space = true;
+    let is_normal = text.bytes().all(|byte| {
+        let is_allowed = !is_space(byte) || (byte == b' ' && !is_after_space);
+        is_after_space = is_space(byte);
+        is_allowed
+    });
+    // A space at the end, too, must go; the empty text has no end.
+    if is_normal && (!is_after_space || text.is_empty()) {
+        return Cow::Borrowed(text);
+    }
+    let mut normal = String::with_capacity(text.len());
+    for word in text.split(|character: char| character.is_ascii_whitespace() || character.is_ascii_control()) {
+        if !word.is_empty() {
+            if !normal.is_empty() {
+                normal.push(' ');
+            }
+            normal.push_str(word);
+        }
+    }
+    Cow::Owned(normal)
+}
+
+fn normalised_by_the_tables(text: &str) -> String {
     // The invisible characters go first, so that letters which they kept apart can compose; NFKC makes no new ones.
     collapsed(text.chars().filter(|&character| !is_invisible(character)).nfkc())
 }
@@ -26,6 +61,17 @@ pub fn folded(text: &str) -> String {
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase);
     collapsed(lower.nfkc())
+}
+
+/// Where a text must end so that it unfolds to at most `bytes_max` bytes: NFKC turns one Arabic ligature of three bytes into
+/// eighteen letters, so a bound of the text alone is none of what is searched, digested and rendered.
+pub fn end_unfolded(text: &str, bytes_max: usize) -> usize {
+    let mut unfolded = 0;
+    let is_over = |(_, character): &(usize, char)| {
+        unicode_normalization::char::decompose_compatible(*character, |part| unfolded += part.len_utf8());
+        unfolded > bytes_max
+    };
+    text.char_indices().find(is_over).map_or(text.len(), |(at, _)| at)
 }
 
 fn collapsed(characters: impl Iterator<Item = char>) -> String {
@@ -97,7 +143,21 @@ mod tests {
         assert_eq!(normalised(" \n "), "");
     }
 
+    #[test]
+    fn a_text_ends_before_it_unfolds_to_more_than_its_bound() {
+        assert_eq!(end_unfolded("abc", 3), 3);
+        assert_eq!(end_unfolded("abcd", 3), 3);
+        assert_eq!(end_unfolded("ﬁﬁ", 3), "ﬁ".len());
+        assert_eq!(end_unfolded("\u{fdfa}", 32), 0);
+        assert_eq!(end_unfolded("\u{fdfa}", 33), 3);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn the_short_way_for_ascii_normalises_like_the_tables(text in "[\\x00-\\x7f]{0,40}") {
+            proptest::prop_assert_eq!(normalised(&text), normalised_by_the_tables(&text));
+        }
+
         #[test]
         fn normalising_twice_changes_nothing(text in "\\PC{0,80}") {
             let once = normalised(&text);

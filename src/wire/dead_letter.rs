@@ -68,7 +68,8 @@ pub struct HeaderRecord {
 impl DeadLetterRecord {
     /// Keeps what fits of a record, and why it is no ticket.
     pub fn new(origin: SourcePosition, record: &RawRecord, reason: &DeadLetterReason, decision_id: HexDigest) -> Self {
-        let mut raw_truncated = record.headers.len() > HEADERS_MAX;
+        let has_long_name = |(name, _): &(String, Vec<u8>)| name.len() > HEADER_WRITTEN_MAX;
+        let mut raw_truncated = record.headers.len() > HEADERS_MAX || record.headers.iter().any(has_long_name);
         let mut bounded = |bytes: &[u8], written_max| {
             let (kept, is_cut) = BoundedBytes::new(bytes, written_max);
             raw_truncated |= is_cut;

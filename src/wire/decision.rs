@@ -370,11 +370,17 @@ impl DecisionRecord {
         struct Header {
             schema: String,
         }
-        let header: Header = serde_json::from_slice(bytes).map_err(DecisionUnreadable::Json)?;
-        if header.schema != DECISION_SCHEMA {
-            return Err(DecisionUnreadable::UnknownSchema(header.schema.chars().take(64).collect()));
+        let unknown = |schema: &str| DecisionUnreadable::UnknownSchema(schema.chars().take(64).collect());
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(record) if record.schema == DECISION_SCHEMA => Ok(record),
+            Ok(record) => Err(unknown(&record.schema)),
+            // Of what cannot be read the schema alone may say why.
+            Err(error) => match serde_json::from_slice::<Header>(bytes) {
+                Ok(header) if header.schema != DECISION_SCHEMA => Err(unknown(&header.schema)),
+                Ok(_) => Err(DecisionUnreadable::Json(error)),
+                Err(error) => Err(DecisionUnreadable::Json(error)),
+            },
         }
-        serde_json::from_slice(bytes).map_err(DecisionUnreadable::Json)
     }
 
     /// When the decision was made, on the operating clock.

@@ -3,6 +3,8 @@
 //! value → `envelope` (framing, CloudEvents) → a preset's `draft` (native JSON and where it came from) → overrides
 //! by mapping → `native`, the one reader with all bounds. Nothing here panics, and nothing is silently replaced.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::domain::ticket::{Ticket, TicketId};
@@ -77,7 +79,7 @@ pub fn read(record: &RawRecord, settings: &IntakeSettings) -> Intake {
 fn examine(
     record: &RawRecord,
     settings: &IntakeSettings,
-    look: impl FnOnce(&Value, &Draft),
+    look: impl FnOnce(&Value, &Draft<'_>),
 ) -> Result<Intake, DeadLetterReason> {
     let Some(value) = record.value.as_deref() else { return gone_by_key(record) };
     let bytes_max = settings.limits.record_bytes_max;
@@ -101,10 +103,14 @@ fn examine(
     Ok(Intake::Ticket(Box::new(ticket)))
 }
 
-fn draft_of(payload: &Value, record: &RawRecord, settings: &IntakeSettings) -> Result<Draft, DeadLetterReason> {
+fn draft_of<'payload>(
+    payload: &'payload Value,
+    record: &RawRecord,
+    settings: &IntakeSettings,
+) -> Result<Draft<'payload>, DeadLetterReason> {
     match settings.preset {
         Preset::Native => {
-            let ticket = payload.as_object().cloned().unwrap_or_default();
+            let ticket = payload.as_object().map_or_else(Cow::default, Cow::Borrowed);
             Ok(Draft { ticket, ..Draft::default() })
         }
         Preset::ServiceNow => servicenow::draft(payload, record, settings),

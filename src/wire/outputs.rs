@@ -215,7 +215,7 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
     }
     let Decided { slice, stage, shares, draws, eligibility, .. } = record.decided;
     let policy = &record.ruling.policy;
-    let echo = record.ticket().map(identity::echo_digest);
+    let echo = record.ticket().map(|ticket| identity::echo_digest_beside(ticket, record.facts.input_digest));
     Some(Basis {
         content_digest: HexDigest(record.facts.content_digest),
         input_digest: record.ticket().map(|_| HexDigest(record.facts.input_digest)),

@@ -265,6 +265,17 @@ fn a_record_that_is_no_ticket_is_kept_with_its_reason() {
 }
 
 #[test]
+fn a_header_whose_name_alone_was_cut_counts_as_cut() {
+    let position = SourcePosition { topic: "tickets".to_owned(), partition: 0, offset: 1 };
+    let reason = DeadLetterReason::new(DeadLetterClass::NotJson, "x");
+    let is_cut = |name_bytes: usize| {
+        let raw = RawRecord { headers: vec![("n".repeat(name_bytes), Vec::new())], ..RawRecord::default() };
+        DeadLetterRecord::new(position.clone(), &raw, &reason, HexDigest(Digest::default())).raw_truncated
+    };
+    assert_eq!([512, 513].map(is_cut), [false, true]);
+}
+
+#[test]
 fn a_dead_letter_is_bounded_whatever_the_record_holds() {
     let raw = RawRecord {
         key: Some(vec![0xff; 100_000]),

@@ -12,9 +12,10 @@ pub const TRANSACTION_HEADER: &str = "transaction";
 pub struct TransactionHeader {
     /// The writer's `instance_id`.
     pub instance: String,
-    /// When that process started (operating time, milliseconds since 1970).
+    /// When the Kafka clients that wrote it were made (operating time, milliseconds since 1970): a process makes new ones
+    /// when they are dead.
     pub start_ms: i64,
-    /// Number of the transaction within the process, from 1.
+    /// Number of the transaction among those of these clients: ascending from 1, with gaps, and never given twice.
     pub counter: u64,
     /// How many output records the transaction holds, offsets left out.
     pub count: u32,

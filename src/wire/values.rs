@@ -25,7 +25,8 @@ pub struct HexDigest(pub Digest);
 
 impl Serialize for HexDigest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        let digits = self.0.hexadecimal();
+        serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -139,7 +140,10 @@ impl BoundedBytes {
     pub fn bytes(&self) -> Option<Vec<u8>> {
         match self {
             Self::Utf8(text) => Some(text.clone().into_bytes()),
-            Self::Hex(digits) if digits.len().is_multiple_of(2) && digits.is_ascii() => {
+            // `from_str_radix` alone would take a sign for a digit.
+            Self::Hex(digits)
+                if digits.len().is_multiple_of(2) && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
                 let pairs = digits.as_bytes().chunks_exact(2);
                 pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
             }
@@ -160,6 +164,13 @@ mod tests {
         }
         assert_eq!(BoundedBytes::new("aé".as_bytes(), 2), (BoundedBytes::Utf8("a".into()), true));
         assert_eq!(BoundedBytes::new(b"\xff\xfe\xfd", 5), (BoundedBytes::Hex("fffe".into()), true));
+    }
+
+    #[test]
+    fn what_is_no_digit_is_no_byte() {
+        for odd in ["f", "+f", "-1", "0x", "é", "zz"] {
+            assert_eq!(BoundedBytes::Hex(odd.to_owned()).bytes(), None, "{odd}");
+        }
     }
 
     #[test]

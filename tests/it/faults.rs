@@ -191,6 +191,8 @@ fn a_producer_that_is_fenced_needs_new_clients_and_is_told_apart() {
 fn errors_that_pass_are_waited_for_and_the_transaction_commits() {
     let passing = [
         (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 2),
+        // librdkafka's own code: the mock broker closes the connection.
+        (RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT, 2),
         (RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, 3),
         (RDKafkaApiKey::AddOffsetsToTxn, RDKafkaRespErr::RD_KAFKA_RESP_ERR_CONCURRENT_TRANSACTIONS, 3),
         (RDKafkaApiKey::EndTxn, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, 3),
@@ -200,6 +202,19 @@ fn errors_that_pass_are_waited_for_and_the_transaction_commits() {
         site.inject(request, error, times);
         assert_eq!(site.transact(), TransactionEnd::Committed, "{error:?} {times} times");
     }
+}
+
+#[test]
+fn a_group_coordinator_that_is_long_not_available_does_not_hold_a_transaction_for_ever() {
+    let mut site = Site::open();
+    assert_eq!(site.transact(), TransactionEnd::Committed);
+    // The coordinator has moved, and for a while nobody says where to: more often than librdkafka asks by itself.
+    site.inject(RDKafkaApiKey::FindCoordinator, RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, 6);
+    site.inject(RDKafkaApiKey::TxnOffsetCommit, RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_COORDINATOR, 1);
+    let first = site.transact();
+    assert!(matches!(first, TransactionEnd::Committed | TransactionEnd::Aborted(_)), "{first:?}");
+    let ends: Vec<TransactionEnd> = (0..3).map(|_| site.transact()).collect();
+    assert_eq!(ends.last(), Some(&TransactionEnd::Committed), "{first:?} {ends:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use noctriage::policy::slices::SliceRule;
 
 use crate::dashboards::panel_queries;
 use crate::promtool::promtool;
-use crate::skipped::say_skipped;
+use crate::support::skipped::say_skipped;
 
 /// A Prometheus that ends with the test.
 struct Prometheus {

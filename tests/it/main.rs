@@ -3,12 +3,16 @@
 
 mod dashboards;
 mod demo;
+mod fault_runs;
 mod faults;
 mod kafka;
 mod live_queries;
 mod metrics;
 mod outages;
 mod promtool;
+mod properties;
 mod pure;
 mod readme;
-mod skipped;
+mod seeds;
+#[path = "../support/mod.rs"]
+mod support;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::skipped::say_skipped;
+use crate::support::skipped::say_skipped;
 
 /// What promtool answered.
 pub(crate) struct Answer {

@@ -7,6 +7,7 @@
 #                                         Prints the bootstrap list
 #   kafka.sh brokers DIR                  prints the bootstrap list again
 #   kafka.sh kill DIR NODE                SIGKILL, as a lost machine
+#   kafka.sh end DIR NODE                 SIGTERM, as an operator; returns when the node has ended, at most 60 s later
 #   kafka.sh resume DIR NODE              starts a killed node on its data and port
 #   kafka.sh freeze DIR NODE | thaw DIR NODE   SIGSTOP and SIGCONT, as a machine that hangs
 #   kafka.sh stop DIR                     stops every node of DIR, leaves its files
@@ -19,6 +20,8 @@
 #
 # Needs Java 17 or newer, and Maven for the first run. NOCTRIAGE_KAFKA_VERSION and NOCTRIAGE_KAFKA_JARS choose the
 # version and where its jars are kept; NOCTRIAGE_KAFKA_EXTRA adds lines to server.properties.
+# NOCTRIAGE_KAFKA_BEHIND=PORT gives node 1 a second listener that tells its clients to come to 127.0.0.1:PORT, where a proxy
+# of the test stands; the port that the proxy forwards to is written to DIR/behind.
 #
 # A process is only ever signalled when its command line names DIR: a process id alone may have been given to another
 # process since.
@@ -74,7 +77,11 @@ signal() { # signal DIR NODE NAME
 }
 
 write_properties() { # write_properties DIR NODE NODES PORT CONTROLLER_PORT VOTERS
-  local copies=1 in_sync=1
+  local copies=1 in_sync=1 listens="" advertised="" behind
+  if [[ -n ${NOCTRIAGE_KAFKA_BEHIND:-} && $2 == 1 ]]; then
+    behind=$(free_port); echo "$behind" >"$1/behind"
+    listens=,BEHIND://127.0.0.1:$behind advertised=,BEHIND://127.0.0.1:$NOCTRIAGE_KAFKA_BEHIND
+  fi
   if (($3 >= 3)); then copies=3 in_sync=2; fi
   cat >"$(node "$1" "$2")/server.properties" <<PROPERTIES
 node.id=$2
@@ -82,9 +89,9 @@ process.roles=broker,controller
 controller.quorum.voters=$6
 controller.listener.names=QUORUM
 inter.broker.listener.name=TESTS
-listener.security.protocol.map=TESTS:PLAINTEXT,QUORUM:PLAINTEXT
-listeners=TESTS://127.0.0.1:$4,QUORUM://127.0.0.1:$5
-advertised.listeners=TESTS://127.0.0.1:$4
+listener.security.protocol.map=TESTS:PLAINTEXT,BEHIND:PLAINTEXT,QUORUM:PLAINTEXT
+listeners=TESTS://127.0.0.1:$4$listens,QUORUM://127.0.0.1:$5
+advertised.listeners=TESTS://127.0.0.1:$4$advertised
 log.dirs=$(node "$1" "$2")/log
 # A topic that a test forgot to create must fail there, as it would in production.
 auto.create.topics.enable=false
@@ -171,6 +178,15 @@ signal_all() { # signal_all DIR NAME: every node that runs
   done
 }
 
+end() { # end DIR NODE
+  signal "$1" "$2" TERM
+  for _ in $(seq 300); do
+    running "$1" "$2" >/dev/null || return 0
+    sleep 0.2
+  done
+  fail "node $2 of $1 has not ended within 60 s of SIGTERM"
+}
+
 stop() { # politely for ten seconds; the last of three has no quorum to say goodbye to, and would wait for ever
   local n
   signal_all "$1" TERM
@@ -226,6 +242,7 @@ case $verb in
   start) [[ -n ${1:-} ]] || usage; start "$@" ;;
   brokers) cat "$(dir "${1:-}")/brokers" ;;
   kill) signal "$(dir "${1:-}")" "${2:-1}" KILL ;;
+  end) d=$(dir "${1:-}"); end "$d" "${2:-1}" ;;
   freeze) signal "$(dir "${1:-}")" "${2:-1}" STOP ;;
   thaw) signal "$(dir "${1:-}")" "${2:-1}" CONT ;;
   resume) d=$(dir "${1:-}"); launch "$d" "${2:-1}"; await "$d" "${2:-1}" ;;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::reader::Reader;
 use crate::config::secrets::{self, Readers};
-use crate::config::settings::{KafkaSettings, Secret, SecuritySettings, TopicCreation, TopicNames};
+use crate::config::settings::{Compression, KafkaSettings, Secret, SecuritySettings, TopicCreation, TopicNames};
 use crate::config::typed;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -17,6 +17,7 @@ pub(super) fn settings(reader: &Reader<'_>) -> KafkaSettings {
         group: reader.text("kafka.group").to_owned(),
         instance_id: instance_id(reader),
         topics: topics(reader),
+        compression: compression(reader),
         security: security(reader),
         session_timeout: reader.milliseconds("kafka.session_timeout_ms"),
         transaction_timeout,
@@ -63,6 +64,11 @@ fn instance_id(reader: &Reader<'_>) -> String {
         // The demo and tests have no host name and one instance.
         None => "noctriage".to_owned(),
     }
+}
+
+fn compression(reader: &Reader<'_>) -> Compression {
+    let word = reader.text("kafka.compression");
+    Compression::ALL.into_iter().find(|known| known.as_str() == word).expect("the table's words are the codecs")
 }
 
 fn topics(reader: &Reader<'_>) -> TopicNames {

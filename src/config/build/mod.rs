@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::domain::digest::Digest;
 use crate::policy::ruling::DrawKey;
 
+use super::layers::read_bounded;
 use super::reader::Reader;
 use super::secrets;
 use super::settings::Settings;
@@ -54,10 +55,10 @@ fn eligibility_base(values: &Values, taxonomy: &Taxonomy, draw_key: DrawKey) -> 
 fn taxonomy_of(reader: &Reader<'_>) -> Taxonomy {
     let built_in = || Taxonomy::parse(taxonomy::BUILT_IN).expect("the built-in taxonomy parses");
     let Some(file) = reader.path("taxonomy_file") else { return built_in() };
-    let text = match std::fs::read_to_string(&file) {
+    let text = match read_bounded(&file) {
         Ok(text) => text,
-        Err(error) => {
-            reader.mistake("taxonomy_file", format!("{} cannot be read: {error}", file.display()));
+        Err(problem) => {
+            reader.mistake("taxonomy_file", format!("{}: {problem}", file.display()));
             return built_in();
         }
     };

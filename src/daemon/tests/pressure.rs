@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::daemon::triage::Progress;
+use crate::daemon::triage::{PAUSE_AFTER, Progress};
 use crate::domain::stage::Stage;
 use crate::kafka::fault::AbortCause;
 use crate::kafka::log::Fetching;
 use crate::policy::view::WindowState;
 
-use super::bench::Bench;
+use super::bench::{Bench, Life};
 use super::broker::Fate;
 use super::checker::check;
 use super::memory_log::GroupEvent;
@@ -21,13 +21,20 @@ fn narrow_bench() -> Bench {
     bench
 }
 
+/// Twice: what two batches take out of a full buffer is filled again; and then for as long as a full buffer is borne.
+fn fill(bench: &Bench, life: &mut Life<'_>) {
+    life.step().unwrap();
+    life.step().unwrap();
+    assert_eq!(life.triage.log().notes.fetching, []);
+    bench.broker.borrow().advance(PAUSE_AFTER);
+    life.step().unwrap();
+}
+
 #[test]
 fn fetching_pauses_at_the_high_mark_and_resumes_at_half_of_it() {
     let bench = narrow_bench();
     let mut life = bench.start();
-    // Twice: what two batches take out of a full buffer is filled again.
-    life.step().unwrap();
-    life.step().unwrap();
+    fill(&bench, &mut life);
     assert_eq!(
         (life.triage.records_buffered(), life.triage.log().notes.fetching.as_slice()),
         (20, &[Fetching::Paused][..])
@@ -53,8 +60,7 @@ fn bytes_pause_fetching_as_records_do() {
     bench.setup.settings.buffer_records_max = 1_000;
     bench.setup.settings.buffer_bytes_max = 4_000;
     let mut life = bench.start();
-    life.step().unwrap();
-    life.step().unwrap();
+    fill(&bench, &mut life);
     assert_eq!(life.triage.log().notes.fetching, [Fetching::Paused]);
     assert!(life.triage.records_buffered() < 20);
     bench.finish(&mut life);
@@ -66,8 +72,7 @@ fn a_full_buffer_still_hears_that_its_partition_has_gone() {
     let bench = narrow_bench();
     bench.broker.borrow_mut().script.push_back(Fate::Aborts(AbortCause::Authorisation));
     let mut life = bench.start();
-    life.step().unwrap();
-    life.step().unwrap();
+    fill(&bench, &mut life);
     assert_eq!(life.triage.records_buffered(), 20);
     life.triage.log_mut().tell(GroupEvent::Revoked(vec![0]));
     life.step().unwrap();
@@ -78,8 +83,7 @@ fn a_full_buffer_still_hears_that_its_partition_has_gone() {
 fn a_partition_that_comes_back_while_fetching_was_paused_is_fetched() {
     let bench = narrow_bench();
     let mut life = bench.start();
-    life.step().unwrap();
-    life.step().unwrap();
+    fill(&bench, &mut life);
     assert_eq!(life.triage.log().notes.fetching, [Fetching::Paused]);
     life.triage.log_mut().tell(GroupEvent::Revoked(vec![0]));
     life.triage.log_mut().tell(GroupEvent::Assigned(vec![0], WindowState::Whole));
@@ -116,8 +120,7 @@ fn a_drain_whose_commit_is_aborted_ends_and_leaves_the_records_to_the_next_start
     life.step().unwrap();
     life.triage.drain();
     life.answer();
-    life.step().unwrap();
-    life.step().unwrap();
+    fill(&bench, &mut life);
     assert!(life.triage.is_drained());
     assert_eq!(bench.broker.borrow().committed(0), 0);
     drop(life);

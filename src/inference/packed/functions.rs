@@ -12,17 +12,16 @@ const EXP_GREATEST: f32 = 88.37;
 const LN_2_HIGH: f32 = 0.693_359_4;
 const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// exp on ±ln(2)/2, highest power first; relative error of the fit 1.9e-9.
-const EXP: [f32; 7] =
-    [1.383_679_4e-3, 8.374_857e-3, 4.166_822_9e-2, 1.666_641_97e-1, 4.999_999_2e-1, 1.000_000_036, 1.0];
+const EXP: [f32; 7] = [1.383_679_4e-3, 8.374_857e-3, 4.166_823e-2, 1.666_642e-1, 4.999_999e-1, 1.0, 1.0];
 
 /// From here on Φ(x) is 1 within `f32`.
 const GELU_SATURATED: f32 = 5.2;
 /// erf(x/√2) = x · P(x²) / Q(x²) on ±5.2, highest power first; absolute error of the fit 6e-9.
-const ERF_P: [f32; 6] = [4.946_268_6e-8, 1.281_576_8e-5, 3.137_193_8e-4, 9.217_268e-3, 6.508_872_3e-2, 7.978_845_2e-1];
+const ERF_P: [f32; 6] = [4.946_268_6e-8, 1.281_576_8e-5, 3.137_193_8e-4, 9.217_268e-3, 6.508_873e-2, 7.978_845e-1];
 const ERF_Q: [f32; 6] = [1.258_874_4e-6, 7.049_553e-5, 1.817_192e-3, 2.792_658_1e-2, 2.482_429_5e-1, 1.0];
 
 /// √(2/π), of the tanh approximation.
-const TANH_SCALE: f32 = 0.797_884_56;
+const TANH_SCALE: f32 = 0.797_884_6;
 /// Its cubic term.
 const TANH_CUBIC: f32 = 0.044_715;
 

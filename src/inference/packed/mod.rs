@@ -1,7 +1,7 @@
 //! The forward pass of BERT, RoBERTa and XLM-RoBERTa on a CPU, our own: the rows of all sequences one after the other, no
 //! padding computed, weights packed once, scratch kept, every instruction set that the machine has.
 //!
-//! From below: [`vector`] is what a kernel may ask, `x86` answers with AVX2 and AVX-512 (the only unsafe code here),
+//! From below: `vector` is what a kernel may ask, `x86` answers with AVX2 and AVX-512 (the only unsafe code here),
 //! [`instructions`] chooses; `functions`, `product`, `rows` and `attention` are kernels; [`schedule`] cuts a batch and
 //! shares it out to threads; `network` is the model; [`PackedEncoder`] runs it. Absent on purpose: training, dropout,
 //! masks, anything but f32. candle's forward is the reference of the tests, and what runs on a GPU.
@@ -19,6 +19,7 @@ mod network;
 mod product;
 mod rows;
 pub mod schedule;
+mod tile;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -42,7 +43,7 @@ pub struct PackedEncoder {
 }
 
 impl PackedEncoder {
-    /// Packs the tensors that `super::encoder` lists, all of them there and of the shapes that the settings imply.
+    /// Packs the tensors that `super::tensors` lists, all of them there and of the shapes that the settings imply.
     /// `positions_unused` are those before the first that a token can have.
     pub fn new(
         settings: &EncoderSettings,
@@ -87,3 +88,6 @@ impl PackedEncoder {
         Ok(scores.into_iter().flat_map(|scores| scores.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

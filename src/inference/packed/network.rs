@@ -45,7 +45,7 @@ pub(super) struct Network {
     cause: Option<Dense>,
 }
 
-/// Tensors by name, as `super::super::encoder` lists them; each is taken out once it is packed.
+/// Tensors by name, as `super::super::tensors` lists them; each is taken out once it is packed.
 struct Tensors {
     by_name: HashMap<String, Vec<f32>>,
     instructions: InstructionSet,
@@ -148,7 +148,9 @@ impl Network {
         positions.drain(..positions_unused * width);
         let types = tensors.take("backbone.embeddings.token_type_embeddings.weight");
         for position in positions.chunks_exact_mut(width) {
-            position.iter_mut().zip(&types).for_each(|(number, of_type)| *number += of_type);
+            for (number, of_type) in position.iter_mut().zip(&types) {
+                *number += of_type;
+            }
         }
         Self {
             instructions,
@@ -237,7 +239,9 @@ impl Network {
         let pooled = scratch.added.take(first.len());
         let rows = Rows { numbers: first, stride: width, count };
         self.pooler.apply(self.instructions, rows, RowsMut { numbers: pooled, stride: width }, None);
-        pooled.iter_mut().for_each(|number| *number = number.tanh());
+        for number in pooled.iter_mut() {
+            *number = number.tanh();
+        }
         let of_head = |head: &Option<Dense>| match head {
             None => vec![Vec::new(); count],
             Some(head) => {

@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::aligned::Aligned;
 use super::functions;
 use super::instructions::InstructionSet;
+use super::tile::accumulate;
 use super::vector::{Kernel, Simd, TILE_ROWS_MAX, TILE_VECTORS};
 use crate::inference::settings::Activation;
 
@@ -185,80 +186,91 @@ impl Part<'_> {
     #[inline(always)]
     fn compute<S: Simd>(&self, simd: S, rows: Rows<'_>, tile: Range<usize>, outputs: &mut RowsMut<'_>) {
         const { assert!(TILE_ROWS_MAX == 12) };
+        let first_row = tile.start;
         match tile.len() {
-            1 => self.tile::<S, 1>(simd, rows, tile.start, outputs),
-            2 => self.tile::<S, 2>(simd, rows, tile.start, outputs),
-            3 => self.tile::<S, 3>(simd, rows, tile.start, outputs),
-            4 => self.tile::<S, 4>(simd, rows, tile.start, outputs),
-            5 => self.tile::<S, 5>(simd, rows, tile.start, outputs),
-            6 => self.tile::<S, 6>(simd, rows, tile.start, outputs),
-            7 if S::TILE_ROWS >= 7 => self.tile::<S, 7>(simd, rows, tile.start, outputs),
-            8 if S::TILE_ROWS >= 8 => self.tile::<S, 8>(simd, rows, tile.start, outputs),
-            9 if S::TILE_ROWS >= 9 => self.tile::<S, 9>(simd, rows, tile.start, outputs),
-            10 if S::TILE_ROWS >= 10 => self.tile::<S, 10>(simd, rows, tile.start, outputs),
-            11 if S::TILE_ROWS >= 11 => self.tile::<S, 11>(simd, rows, tile.start, outputs),
-            12 if S::TILE_ROWS >= 12 => self.tile::<S, 12>(simd, rows, tile.start, outputs),
+            1 => simd.run(Tile::<1> { part: self, rows, first_row, outputs }),
+            2 => simd.run(Tile::<2> { part: self, rows, first_row, outputs }),
+            3 => simd.run(Tile::<3> { part: self, rows, first_row, outputs }),
+            4 => simd.run(Tile::<4> { part: self, rows, first_row, outputs }),
+            5 => simd.run(Tile::<5> { part: self, rows, first_row, outputs }),
+            6 => simd.run(Tile::<6> { part: self, rows, first_row, outputs }),
+            7 if S::TILE_ROWS >= 7 => simd.run(Tile::<7> { part: self, rows, first_row, outputs }),
+            8 if S::TILE_ROWS >= 8 => simd.run(Tile::<8> { part: self, rows, first_row, outputs }),
+            9 if S::TILE_ROWS >= 9 => simd.run(Tile::<9> { part: self, rows, first_row, outputs }),
+            10 if S::TILE_ROWS >= 10 => simd.run(Tile::<10> { part: self, rows, first_row, outputs }),
+            11 if S::TILE_ROWS >= 11 => simd.run(Tile::<11> { part: self, rows, first_row, outputs }),
+            12 if S::TILE_ROWS >= 12 => simd.run(Tile::<12> { part: self, rows, first_row, outputs }),
             height => assert!(height == 0, "a tile is no higher than the instruction set's"),
         }
     }
+}
+
+/// One panel over one span of the depth, for some rows: a function of its own, so that its sums have all registers.
+struct Tile<'a, 'numbers, const HEIGHT: usize> {
+    part: &'a Part<'a>,
+    rows: Rows<'a>,
+    first_row: usize,
+    outputs: &'a mut RowsMut<'numbers>,
+}
+
+impl<const HEIGHT: usize> Kernel for Tile<'_, '_, HEIGHT> {
+    type Output = ();
 
     #[inline(always)]
-    fn tile<S: Simd, const HEIGHT: usize>(&self, simd: S, rows: Rows<'_>, first_row: usize, outputs: &mut RowsMut<'_>) {
-        let width = S::LANES * TILE_VECTORS;
-        let Self { panel, span, columns, bias, activation } = self;
-        let depth = span.len();
+    fn run<S: Simd>(self, simd: S) {
+        let Self { part, rows, first_row, outputs } = self;
+        let Part { panel, span, columns, bias, activation } = part;
         let lefts: [&[f32]; HEIGHT] =
-            std::array::from_fn(|row| &rows.numbers[(first_row + row) * rows.stride + span.start..][..depth]);
-        let is_whole = columns.len() == width;
+            std::array::from_fn(|row| &rows.numbers[(first_row + row) * rows.stride + span.start..][..span.len()]);
         let mut sums = [[simd.splat(0.0); TILE_VECTORS]; HEIGHT];
         for (row, sums) in sums.iter_mut().enumerate() {
-            let start: &[f32] = if span.start > 0 {
-                &outputs.numbers[(first_row + row) * outputs.stride + columns.start..][..columns.len()]
+            if span.start > 0 {
+                let first = (first_row + row) * outputs.stride + columns.start;
+                *sums = load(simd, &outputs.numbers[first..][..columns.len()]);
             } else if let Some(bias) = bias {
-                bias
-            } else {
-                continue;
-            };
-            *sums = if start.len() == width {
-                [simd.load(&start[..S::LANES]), simd.load(&start[S::LANES..])]
-            } else {
-                let (first, second) = start.split_at(start.len().min(S::LANES));
-                [simd.load_rest(first, 0.0), simd.load_rest(second, 0.0)]
-            };
-        }
-        for (place, right) in panel.chunks_exact(width).enumerate().take(depth) {
-            let right = [simd.load(&right[..S::LANES]), simd.load(&right[S::LANES..])];
-            for (left, sums) in lefts.iter().zip(&mut sums) {
-                let left = simd.splat(left[place]);
-                sums[0] = simd.mul_add(left, right[0], sums[0]);
-                sums[1] = simd.mul_add(left, right[1], sums[1]);
+                *sums = load(simd, bias);
             }
         }
+        let sums = accumulate(simd, lefts, panel, sums);
         for (row, sums) in sums.into_iter().enumerate() {
-            let output = &mut outputs.numbers[(first_row + row) * outputs.stride + columns.start..][..columns.len()];
-            let sums = activated(simd, sums, *activation);
-            if is_whole {
-                simd.store(sums[0], &mut output[..S::LANES]);
-                simd.store(sums[1], &mut output[S::LANES..]);
-            } else {
-                let (first, second) = output.split_at_mut(columns.len().min(S::LANES));
-                simd.store_rest(sums[0], first);
-                simd.store_rest(sums[1], second);
-            }
+            let first = (first_row + row) * outputs.stride + columns.start;
+            store(simd, activated(simd, sums, *activation), &mut outputs.numbers[first..][..columns.len()]);
         }
     }
+}
+
+/// A line of a panel, or what there is of it.
+#[inline(always)]
+fn load<S: Simd>(simd: S, line: &[f32]) -> [S::Vector; TILE_VECTORS] {
+    if line.len() == S::LANES * TILE_VECTORS {
+        return [simd.load(&line[..S::LANES]), simd.load(&line[S::LANES..])];
+    }
+    let (first, second) = line.split_at(line.len().min(S::LANES));
+    [simd.load_rest(first, 0.0), simd.load_rest(second, 0.0)]
+}
+
+#[inline(always)]
+fn store<S: Simd>(simd: S, sums: [S::Vector; TILE_VECTORS], line: &mut [f32]) {
+    if line.len() == S::LANES * TILE_VECTORS {
+        simd.store(sums[0], &mut line[..S::LANES]);
+        simd.store(sums[1], &mut line[S::LANES..]);
+        return;
+    }
+    let (first, second) = line.split_at_mut(line.len().min(S::LANES));
+    simd.store_rest(sums[0], first);
+    simd.store_rest(sums[1], second);
 }
 
 #[inline(always)]
 fn activated<S: Simd>(
     simd: S,
-    sums: [S::Vector; TILE_VECTORS],
+    [first, second]: [S::Vector; TILE_VECTORS],
     activation: Option<Activation>,
 ) -> [S::Vector; TILE_VECTORS] {
     match activation {
-        None => sums,
-        Some(Activation::Gelu) => sums.map(|sum| functions::gelu(simd, sum)),
-        Some(Activation::GeluTanh) => sums.map(|sum| functions::gelu_tanh(simd, sum)),
-        Some(Activation::Relu) => sums.map(|sum| functions::relu(simd, sum)),
+        None => [first, second],
+        Some(Activation::Gelu) => [functions::gelu(simd, first), functions::gelu(simd, second)],
+        Some(Activation::GeluTanh) => [functions::gelu_tanh(simd, first), functions::gelu_tanh(simd, second)],
+        Some(Activation::Relu) => [functions::relu(simd, first), functions::relu(simd, second)],
     }
 }

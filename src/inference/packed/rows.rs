@@ -14,21 +14,27 @@ pub(super) fn softmax<S: Simd>(simd: S, scores: &mut [f32], scale: f32) {
     }
     let greatest = simd.splat(simd.greatest(greatest));
     let scale = simd.splat(scale);
-    let power = |vector| exp(simd, simd.mul(scale, simd.sub(vector, greatest)));
     let mut sum = simd.splat(0.0);
     for vector in whole.chunks_exact_mut(S::LANES) {
-        let powers = power(simd.load(vector));
+        let powers = power(simd, simd.load(vector), greatest, scale);
         sum = simd.add(sum, powers);
         simd.store(powers, vector);
     }
     let mut total = simd.sum(sum);
-    simd.store_rest(power(simd.load_rest(rest, lowest)), rest);
+    simd.store_rest(power(simd, simd.load_rest(rest, lowest), greatest, scale), rest);
     total += rest.iter().sum::<f32>();
     let factor = simd.splat(1.0 / total);
     for vector in whole.chunks_exact_mut(S::LANES) {
         simd.store(simd.mul(simd.load(vector), factor), vector);
     }
-    rest.iter_mut().for_each(|power| *power /= total);
+    for power in rest {
+        *power /= total;
+    }
+}
+
+#[inline(always)]
+fn power<S: Simd>(simd: S, score: S::Vector, greatest: S::Vector, scale: S::Vector) -> S::Vector {
+    exp(simd, simd.mul(scale, simd.sub(score, greatest)))
 }
 
 #[inline(always)]

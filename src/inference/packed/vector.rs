@@ -3,7 +3,8 @@
 //!
 //! A value of a `Simd` type is the proof that the machine has these instructions: detection alone makes one. All methods
 //! and all functions over `Simd` are inlined into [`Simd::run`], which alone is compiled for the instruction set: a
-//! function that is not inlined would be compiled for the oldest x86-64, right but ten times slower.
+//! function that is not inlined would be compiled for the oldest x86-64, right but ten times slower. A closure is such a
+//! function: none may use a `Simd`.
 
 /// Most lanes of any instruction set.
 pub(super) const LANES_MAX: usize = 16;

@@ -55,6 +55,8 @@ macro_rules! instruction_set {
 
             #[inline]
             fn run<K: Kernel>(self, kernel: K) -> K::Output {
+                // Never inlined: a tile needs all registers for itself.
+                #[inline(never)]
                 #[target_feature(enable = $features)]
                 fn compiled<K: Kernel>(simd: $simd, kernel: K) -> K::Output {
                     kernel.run(simd)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::failpoints;
 use crate::kafka::fault::Fault;
 use crate::kafka::log::{Assignment, Fetching, Log as _, LogEvent};
 use crate::kafka::patience::Patience;
@@ -82,7 +83,9 @@ impl KafkaLog {
         for partition in &partitions {
             let position = positions.get(partition).copied().flatten();
             let (committed, lost_records) = self.start_position(*partition, position)?;
-            if let Some(greatest) = self.greatest_source_offset.get(partition).filter(|last| **last >= committed) {
+            if let Some(greatest) = self.greatest_source_offset.get(partition).filter(|last| **last >= committed)
+                && !failpoints::fires("torn_start")
+            {
                 return Err(match position {
                     None => self.new_group_on_old_decisions(*partition, *greatest),
                     Some(_) => self.torn(*partition, committed, *greatest),
@@ -98,6 +101,11 @@ impl KafkaLog {
                 WindowState::Partial
             };
             assignments.push(Assignment { partition: *partition, committed, window, rebuild, lost_records });
+        }
+        if assignments.iter().any(|assignment| assignment.window == WindowState::Partial)
+            && let Some(tail) = &mut self.tail
+        {
+            tail.want_our_own();
         }
         tracing::info!(partitions = ?partitions, late = ?self.late.keys(), rebuild_ms = rebuild.as_millis(), "partitions assigned");
         // librdkafka keeps an application's pause over a rebalance; triage starts with fetching on.

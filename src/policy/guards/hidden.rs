@@ -2,13 +2,18 @@
 
 use super::super::names::folded;
 
-/// What kind of hidden text a field holds, in a closed word; `None` when it holds none.
-pub(super) fn hidden_text(text: &str) -> Option<&'static str> {
-    if text.chars().any(|character| ('\u{e0020}'..='\u{e007f}').contains(&character)) {
+/// What kind of hidden text a field holds, in a closed word; `None` when it holds none. `bare` is the text's bare shape:
+/// for one line of ASCII that is the folded line.
+pub(super) fn hidden_text(text: &str, bare: &str) -> Option<&'static str> {
+    let is_ascii = text.is_ascii();
+    if !is_ascii && text.chars().any(|character| ('\u{e0020}'..='\u{e007f}').contains(&character)) {
         return Some("invisible tag letters");
     }
     if has_base64(text) {
         return Some("long base64");
+    }
+    if is_ascii && !text.contains('\n') {
+        return role_tag(bare);
     }
     text.lines().find_map(|line| role_tag(&folded(line)))
 }
@@ -60,8 +65,8 @@ const INSTRUCTING: [&str; 12] = [
 ];
 
 fn role_tag(line: &str) -> Option<&'static str> {
-    let is_tagged = ROLE_TAGS.iter().any(|tag| line.contains(tag)) || has_special_token(line);
-    if is_tagged {
+    let is_tagged = || ROLE_TAGS.iter().any(|tag| line.contains(tag)) || has_special_token(line);
+    if may_hold_tag(line) && is_tagged() {
         return Some("role tag");
     }
     let start = line.trim_start_matches(|character: char| !character.is_alphanumeric() && character != '[');
@@ -69,6 +74,16 @@ fn role_tag(line: &str) -> Option<&'static str> {
     let is_instruction =
         rest.split(|character: char| !character.is_alphanumeric()).any(|word| INSTRUCTING.contains(&word));
     is_instruction.then_some("role tag")
+}
+
+/// Whether a line holds any beginning of a tag: one look at each byte spares nearly all lines a search for every tag.
+fn may_hold_tag(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'[' | b'<' | b'#' => true,
+        b'b' => bytes[at..].starts_with(b"begin"),
+        _ => false,
+    })
 }
 
 /// `<|word|>`, as tokenizers write their special tokens.
@@ -86,18 +101,29 @@ fn has_special_token(line: &str) -> bool {
 const BASE64_LENGTH_MIN: usize = 60;
 
 fn has_base64(text: &str) -> bool {
-    let is_of_base64 =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '-' | '_');
-    text.split(|character| !is_of_base64(character)).any(is_base64)
+    // Bytes, not characters: no byte of a longer character is one of base64.
+    let is_of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    text.as_bytes().split(|byte| !is_of_base64(*byte)).any(is_base64)
 }
 
 /// Long, of all kinds of characters, and without the separators that make a path or a name.
-fn is_base64(run: &str) -> bool {
-    let count = |is_counted: fn(&u8) -> bool| run.bytes().filter(is_counted).count();
-    let separators = count(|byte| matches!(byte, b'/' | b'-' | b'_' | b'+'));
+fn is_base64(run: &[u8]) -> bool {
+    let count = |is_counted: fn(&u8) -> bool| run.iter().filter(|byte| is_counted(byte)).count();
+    let separators = || count(|byte| matches!(byte, b'/' | b'-' | b'_' | b'+'));
     run.len() >= BASE64_LENGTH_MIN
         && count(u8::is_ascii_uppercase) * 8 >= run.len()
         && count(u8::is_ascii_lowercase) * 8 >= run.len()
         && count(u8::is_ascii_digit) * 40 >= run.len()
-        && separators * 12 <= run.len()
+        && separators() * 12 <= run.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_tag_passes_the_first_look() {
+        assert!(ROLE_TAGS.iter().all(|tag| may_hold_tag(&format!("well {tag} then"))));
+        assert!(may_hold_tag("<|im_start|>") && !may_hold_tag("port 3 of sw-1 went down before noon"));
+    }
 }

@@ -4,6 +4,7 @@
 //! in between. A phrase of one long word is also found inside words run together.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::skeleton::{Word, bare};
@@ -33,16 +34,12 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn matches(&self, word: &Word) -> bool {
+    fn matches(&self, word: &Word<'_>) -> bool {
         word.forms().any(|form| if self.is_prefix { form.starts_with(&self.letters) } else { form == self.letters })
-    }
-
-    fn key(&self) -> Key {
-        key_of(&self.letters)
     }
 }
 
-/// The first two letters of a word: the index of a phrase set.
+/// The first two letters of a word.
 type Key = (Option<char>, Option<char>);
 
 fn key_of(letters: &str) -> Key {
@@ -87,7 +84,7 @@ impl Phrase {
     }
 
     /// Where the phrase ends if it starts at `start`, reading no word that is masked.
-    fn end_from(&self, words: &[Word], masked: &Mask, start: usize) -> Option<usize> {
+    fn end_from(&self, words: &[Word<'_>], masked: &Mask, start: usize) -> Option<usize> {
         end_of(&self.parts, words, masked, start)
     }
 }
@@ -99,7 +96,7 @@ fn pattern(word: &str) -> Pattern {
     }
 }
 
-fn end_of(parts: &[Part], words: &[Word], masked: &Mask, at: usize) -> Option<usize> {
+fn end_of(parts: &[Part], words: &[Word<'_>], masked: &Mask, at: usize) -> Option<usize> {
     let Some((first, rest)) = parts.split_first() else { return Some(at) };
     match first {
         Part::Word(patterns) => {
@@ -123,46 +120,119 @@ impl Mask {
     }
 }
 
-/// A list of phrases, indexed by the first letters of their first word.
+/// Places of phrases by the beginning of their first word.
+#[derive(Clone, Debug, Default)]
+struct ByStart {
+    /// By the first bytes: words that are whole, and beginnings that are at least as long as a [`WordStart`].
+    long: HashMap<WordStart, Vec<usize>, BuildHasherDefault<Mix>>,
+    /// By the first two letters: shorter beginnings.
+    short: HashMap<Key, Vec<usize>>,
+}
+
+/// The first bytes of a word, zeros where it ends before: enough that hardly any other word of a text shares them.
+type WordStart = u32;
+
+fn word_start(word: &str) -> WordStart {
+    let bytes = word.as_bytes();
+    let mut start = [0; size_of::<WordStart>()];
+    let length = bytes.len().min(start.len());
+    start[..length].copy_from_slice(&bytes[..length]);
+    WordStart::from_le_bytes(start)
+}
+
+impl ByStart {
+    fn add(&mut self, pattern: &Pattern, index: usize) {
+        let places = if pattern.is_prefix && pattern.letters.len() < size_of::<WordStart>() {
+            self.short.entry(key_of(&pattern.letters)).or_default()
+        } else {
+            self.long.entry(word_start(&pattern.letters)).or_default()
+        };
+        // A phrase whose alternatives begin alike is looked at once.
+        if places.last() != Some(&index) {
+            places.push(index);
+        }
+    }
+
+    /// Phrases that may begin with a word, in the order of the list.
+    fn get(&self, word: &str) -> impl Iterator<Item = usize> {
+        let long = self.long.get(&word_start(word)).map_or(&[][..], Vec::as_slice);
+        let short = self.short.get(&key_of(word)).map_or(&[][..], Vec::as_slice);
+        let (mut long, mut short) = (long.iter().copied().peekable(), short.iter().copied().peekable());
+        std::iter::from_fn(move || match (long.peek(), short.peek()) {
+            (Some(one), Some(other)) if one <= other => long.next(),
+            (Some(_) | None, Some(_)) => short.next(),
+            (Some(_) | None, None) => long.next(),
+        })
+    }
+}
+
+/// A hash of one number by one multiplication: the lists are ours and the site's, nobody can choose them to collide.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // An odd number without a pattern (the golden ratio in 64 bits); the high half is folded down, since tables look
+        // at both ends.
+        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
+}
+
+/// A list of phrases, indexed by the beginning of their first word.
 #[derive(Clone, Debug)]
 pub(super) struct PhraseSet {
     phrases: Vec<Phrase>,
-    by_key: HashMap<Key, Vec<usize>>,
+    by_start: ByStart,
     /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word; by their first
     /// bytes, so that a long word is searched for thousands of spellings in one pass.
-    run_together: HashMap<Start, Vec<(String, usize)>>,
+    run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>>,
 }
 
 /// Letters that a phrase run together needs. Shorter ones are parts of ordinary words (`fire` of `firewall`).
 const RUN_TOGETHER_LETTERS_MIN: usize = 12;
 
 /// First bytes of a phrase run together.
-type Start = [u8; START_BYTES];
+type Start = u64;
 
 /// Bytes of [`Start`]: fewer would make more spellings share one, more would not fit the shortest spelling.
-const START_BYTES: usize = 8;
+const START_BYTES: usize = size_of::<Start>();
 
 const _: () = assert!(START_BYTES <= RUN_TOGETHER_LETTERS_MIN, "every spelling has a start");
 
 impl PhraseSet {
     pub(super) fn new(phrases: Vec<Phrase>) -> Self {
-        let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
-        let mut run_together: HashMap<Start, Vec<(String, usize)>> = HashMap::new();
+        let mut by_start = ByStart::default();
+        let mut run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>> = HashMap::default();
         for (index, phrase) in phrases.iter().enumerate() {
             for pattern in phrase.first_patterns() {
-                by_key.entry(pattern.key()).or_default().push(index);
+                by_start.add(pattern, index);
             }
             for letters in run_together_forms(&phrase.parts) {
-                if let Some(start) = letters.as_bytes().first_chunk() {
-                    run_together.entry(*start).or_default().push((letters, index));
+                if let Some(start) = letters.as_bytes().first_chunk::<START_BYTES>() {
+                    run_together.entry(Start::from_le_bytes(*start)).or_default().push((letters, index));
                 }
             }
         }
-        Self { phrases, by_key, run_together }
+        Self { phrases, by_start, run_together }
     }
 
     /// The first phrase found, in the order of the text.
-    pub(super) fn first_match(&self, words: &[Word], masked: &Mask) -> Option<Arc<str>> {
+    pub(super) fn first_match(&self, words: &[Word<'_>], masked: &Mask) -> Option<Arc<str>> {
         (0..words.len()).find_map(|start| {
             self.at(words, masked, start)
                 .next()
@@ -173,7 +243,7 @@ impl PhraseSet {
     }
 
     /// The words that any phrase covers.
-    pub(super) fn mask(&self, words: &[Word]) -> Mask {
+    pub(super) fn mask(&self, words: &[Word<'_>]) -> Mask {
         let mut mask = Mask(vec![false; words.len()]);
         for start in 0..words.len() {
             for (_, end) in self.at(words, &Mask::default(), start) {
@@ -185,25 +255,24 @@ impl PhraseSet {
 
     fn at<'set>(
         &'set self,
-        words: &'set [Word],
+        words: &'set [Word<'set>],
         masked: &'set Mask,
         start: usize,
     ) -> impl Iterator<Item = (usize, usize)> + 'set {
         words[start]
             .forms()
-            .filter_map(|form| self.by_key.get(&key_of(form)))
-            .flatten()
-            .filter_map(move |&index| self.phrases[index].end_from(words, masked, start).map(|end| (index, end)))
+            .flat_map(|form| self.by_start.get(form))
+            .filter_map(move |index| self.phrases[index].end_from(words, masked, start).map(|end| (index, end)))
     }
 
-    fn inside(&self, word: &Word) -> Option<usize> {
+    fn inside(&self, word: &Word<'_>) -> Option<usize> {
         if word.plain.len() < RUN_TOGETHER_LETTERS_MIN {
             return None;
         }
         word.forms().find_map(|form| {
             (0..form.len()).find_map(|at| {
                 let rest = &form.as_bytes()[at..];
-                let spellings = self.run_together.get(rest.first_chunk::<START_BYTES>()?)?;
+                let spellings = self.run_together.get(&Start::from_le_bytes(*rest.first_chunk::<START_BYTES>()?))?;
                 spellings.iter().find_map(|(letters, index)| rest.starts_with(letters.as_bytes()).then_some(*index))
             })
         })

@@ -1,5 +1,7 @@
 //! The bare shape of a text: folded, without accents, look-alike letters replaced, cut into words.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
@@ -7,24 +9,24 @@ use super::super::names::folded;
 
 /// One word in every form under which a list may hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct Word<'text> {
     /// Letters and digits, folded.
-    pub(super) plain: String,
+    pub(super) plain: Cow<'text, str>,
     /// With digits read as letters (`f1re`); only for words that mix both.
     pub(super) digits_as_letters: Option<String>,
 }
 
-impl Word {
-    fn new(plain: String) -> Self {
-        let has_letter = plain.chars().any(char::is_alphabetic);
-        let has_digit = plain.chars().any(|character| character.is_ascii_digit());
-        let digits_as_letters = (has_letter && has_digit).then(|| plain.chars().map(digit_as_letter).collect());
+impl<'text> Word<'text> {
+    fn new(plain: Cow<'text, str>) -> Self {
+        let has_digit = plain.bytes().any(|byte| byte.is_ascii_digit());
+        let is_mixed = has_digit && plain.chars().any(char::is_alphabetic);
+        let digits_as_letters = is_mixed.then(|| plain.chars().map(digit_as_letter).collect());
         Self { plain, digits_as_letters }
     }
 
     /// The forms of the word.
     pub(super) fn forms(&self) -> impl Iterator<Item = &str> {
-        [Some(self.plain.as_str()), self.digits_as_letters.as_deref()].into_iter().flatten()
+        [Some(&*self.plain), self.digits_as_letters.as_deref()].into_iter().flatten()
     }
 }
 
@@ -40,10 +42,9 @@ const fn digit_as_letter(character: char) -> char {
     }
 }
 
-/// Words of a text in order. A run of single letters (`f i r e`, `f.i.r.e`) is read as one word and stands after them.
-pub(super) fn words_of(text: &str) -> Vec<Word> {
-    let bare = bare(text);
-    let mut words = Vec::new();
+/// Adds the words of a [`bare`] text in order. A run of single letters (`f i r e`, `f.i.r.e`) is read as one word and
+/// stands after them.
+pub(super) fn add_words<'text>(bare: &'text str, words: &mut Vec<Word<'text>>) {
     let mut run = String::new();
     let mut run_length = 0;
     for word in bare.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -51,20 +52,19 @@ pub(super) fn words_of(text: &str) -> Vec<Word> {
             run.push_str(word);
             run_length += 1;
         } else {
-            end_run(&mut words, &mut run, &mut run_length);
+            end_run(words, &mut run, &mut run_length);
         }
-        words.push(Word::new(word.to_owned()));
+        words.push(Word::new(Cow::Borrowed(word)));
     }
-    end_run(&mut words, &mut run, &mut run_length);
-    words
+    end_run(words, &mut run, &mut run_length);
 }
 
 /// Fewer single letters than this are initials or a plural, more are a word pulled apart.
 const SPACED_LETTERS_MIN: usize = 3;
 
-fn end_run(words: &mut Vec<Word>, run: &mut String, run_length: &mut usize) {
+fn end_run(words: &mut Vec<Word<'_>>, run: &mut String, run_length: &mut usize) {
     if *run_length >= SPACED_LETTERS_MIN {
-        words.push(Word::new(std::mem::take(run)));
+        words.push(Word::new(Cow::Owned(std::mem::take(run))));
     }
     run.clear();
     *run_length = 0;

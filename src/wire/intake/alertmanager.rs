@@ -32,7 +32,7 @@ const DESCRIBED_ALERTS_MAX: usize = 20;
 ///
 /// # Errors
 /// Another version, no group key, or alerts that are no list of objects.
-pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft, DeadLetterReason> {
+pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft<'static>, DeadLetterReason> {
     check_version(payload)?;
     let group_key = payload.get("groupKey").and_then(Value::as_str).filter(|key| !key.is_empty());
     let group_key = group_key.ok_or_else(|| {
@@ -58,8 +58,8 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft,
     draft.put("/status", "/status", payload.get("status").cloned().map(status));
     draft.put("/alarms", "/alerts", Some(Value::Array(shown.iter().take(ALARMS_MAX + 1).map(|a| alarm(a)).collect())));
     draft.put("/alarms_truncated", "/truncatedAlerts", Some(Value::Bool(is_truncated(payload))));
-    draft.ticket.insert("kind".to_owned(), json!("incident"));
-    draft.ticket.insert("channel".to_owned(), json!("monitoring"));
+    draft.ticket.to_mut().insert("kind".to_owned(), json!("incident"));
+    draft.ticket.to_mut().insert("channel".to_owned(), json!("monitoring"));
     for (native, names) in COMMON_LABELS {
         let found = names.iter().find_map(|name| Some((*name, common_label(payload, name)?)));
         let (name, value) = found.map_or((names[0], None), |(name, value)| (name, Some(json!(value))));
@@ -69,7 +69,7 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft,
         let source = format!("/commonLabels/{}", escaped(name));
         draft.put_label(name, &source, common_label(payload, name).map(|value| json!(value)));
     }
-    draft.ticket.insert("source".to_owned(), json!({ "system": "alertmanager", "native_id": group_key }));
+    draft.ticket.to_mut().insert("source".to_owned(), json!({ "system": "alertmanager", "native_id": group_key }));
     draft.put("/source/url", "/externalURL", payload.get("externalURL").cloned());
     Ok(draft)
 }

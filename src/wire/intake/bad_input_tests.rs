@@ -188,6 +188,22 @@ fn text_is_cut_between_characters_and_exactly_at_its_bound_it_is_whole() {
 }
 
 #[test]
+fn a_text_that_unfolds_to_many_times_its_length_is_cut_and_letters_of_every_script_are_not() {
+    let limit = IntakeSettings::default().limits.title_bytes_max;
+    let of = |letter: &str| {
+        let title = letter.repeat(limit / letter.len());
+        let ticket = check_ticket(native(&json!({ "ticket_id": "a", "title": title })));
+        (ticket.title.unwrap() == title, ticket.incompleteness.body_cut)
+    };
+    for letter in ["a", "é", "ü", "각", "中", "ṩ", "ﬁ", "が"] {
+        assert_eq!(of(letter), (true, false), "{letter}");
+    }
+    for ligature in ["\u{fdfa}", "\u{3316}"] {
+        assert_eq!(of(ligature), (false, true), "{ligature}");
+    }
+}
+
+#[test]
 fn more_alarms_and_notes_than_the_bounds_are_dropped_and_flagged() {
     let alarms: Vec<Value> = (0..65).map(|number| json!({ "name": format!("a{number}") })).collect();
     let notes: Vec<Value> = (0..40)

@@ -3,6 +3,7 @@
 //! Every preset writes a draft, and one reader reads all of them. So there is one set of bounds and one set of errors,
 //! and an error still names the field of the source.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -38,9 +39,9 @@ impl Origins {
 
 /// A native ticket in the making.
 #[derive(Clone, Debug, Default)]
-pub(in crate::wire) struct Draft {
-    /// Native JSON.
-    pub(in crate::wire) ticket: Map<String, Value>,
+pub(in crate::wire) struct Draft<'payload> {
+    /// Native JSON: the source's own where that is native already.
+    pub(in crate::wire) ticket: Cow<'payload, Map<String, Value>>,
     /// Where it came from.
     pub(in crate::wire) origins: Origins,
     /// Whether the record was edited after its creation, where a preset knows better than revision and times say:
@@ -50,7 +51,7 @@ pub(in crate::wire) struct Draft {
     pub(in crate::wire) has_human_note: bool,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Sets a native field (`/title`, `/device/name`) from a place of the source; nothing there sets nothing.
     pub(in crate::wire) fn put(&mut self, native: &'static str, source: &str, value: Option<Value>) {
         self.origins.looked_for.insert(native, source.to_owned());
@@ -63,7 +64,7 @@ impl Draft {
         self.origins.labels.insert(native.clone(), source.to_owned());
         if let Some(value) = value.filter(|value| !value.is_null()) {
             self.origins.used.insert((source.to_owned(), native));
-            let labels = self.ticket.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+            let labels = self.ticket.to_mut().entry("labels").or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(labels) = labels {
                 labels.insert(name.to_owned(), value);
             }
@@ -75,9 +76,9 @@ impl Draft {
         self.origins.used.insert((source.to_owned(), native.to_owned()));
         let path = native.trim_start_matches('/');
         let (map, name) = match path.split_once('/') {
-            None => (&mut self.ticket, path),
+            None => (self.ticket.to_mut(), path),
             Some((outer, inner)) => {
-                let outer = self.ticket.entry(outer).or_insert_with(|| Value::Object(Map::new()));
+                let outer = self.ticket.to_mut().entry(outer).or_insert_with(|| Value::Object(Map::new()));
                 match outer {
                     Value::Object(map) => (map, inner),
                     Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return,
@@ -92,7 +93,7 @@ impl Draft {
         self.origins.looked_for.entry("/relations").or_insert_with(|| source.to_owned());
         let Some(ticket_id) = ticket_id else { return };
         self.origins.used.insert((source.to_owned(), "/relations".to_owned()));
-        let relations = self.ticket.entry("relations").or_insert_with(|| Value::Array(Vec::new()));
+        let relations = self.ticket.to_mut().entry("relations").or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(relations) = relations {
             relations.push(serde_json::json!({ "type": kind, "ticket_id": ticket_id }));
         }

@@ -55,7 +55,7 @@ pub fn explain_mapping(record: &RawRecord, settings: &IntakeSettings) -> Mapping
         mapped = used_fields(draft, &leaves, settings);
         let is_used = |leaf: &String| mapped.iter().any(|(source, _)| covers(source, leaf));
         unmapped = leaves.into_iter().filter(|leaf| !is_used(leaf)).collect();
-        let ticket = Value::Object(draft.ticket.clone());
+        let ticket = Value::Object(draft.ticket.clone().into_owned());
         missing = WANTED.into_iter().filter(|field| ticket.pointer(field).is_none_or(is_empty)).collect();
     });
     let intake = intake.unwrap_or_else(Intake::DeadLetter);
@@ -70,7 +70,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn used_fields(draft: &Draft, leaves: &BTreeSet<String>, settings: &IntakeSettings) -> BTreeSet<(String, String)> {
+fn used_fields(draft: &Draft<'_>, leaves: &BTreeSet<String>, settings: &IntakeSettings) -> BTreeSet<(String, String)> {
     let mut used = draft.origins.used.clone();
     match settings.preset {
         Preset::Native => {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::domain::time::UtcMillis;
+use crate::policy::text::end_unfolded;
 use crate::wire::words::ClosedWord;
 
 use super::draft::{Origins, escaped};
@@ -16,6 +17,10 @@ use super::times::{self, TimeProblem};
 
 /// Bytes of a short field: names, categories, sites, identifiers of things. Longer ones are cut and flagged.
 pub(in crate::wire) const SHORT_BYTES_MAX: usize = 256;
+
+/// How much longer than its bound a text may be once it is normalised. Letters of every script stay below; what is longer
+/// is made to cost time.
+const UNFOLDED_TIMES_MAX: usize = 3;
 
 /// What all fields of one record share.
 pub(in crate::wire) struct Reading<'record> {
@@ -86,10 +91,13 @@ impl<'record> Fields<'record> {
 
     fn cut<'text>(&self, text: &'text str, bytes_max: usize) -> &'text str {
         let text = text.trim();
-        if text.len() > bytes_max {
+        let kept = &text[..text.floor_char_boundary(bytes_max)];
+        // Only other letters than those of ASCII unfold.
+        let end = if kept.is_ascii() { kept.len() } else { end_unfolded(kept, bytes_max * UNFOLDED_TIMES_MAX) };
+        if end < text.len() {
             self.reading.was_cut.set(true);
         }
-        &text[..text.floor_char_boundary(bytes_max)]
+        &kept[..end]
     }
 
     /// A number of 0 or more without fraction.
@@ -178,14 +186,25 @@ pub(in crate::wire) const fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// A byte of ASCII that stands for itself: most texts hold nothing else, and need no look at each character.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
 /// Control characters, line ends included, become spaces.
 pub(in crate::wire) fn one_line(text: &str) -> String {
+    if text.bytes().all(is_plain) {
+        return text.trim().to_owned();
+    }
     let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     line.trim().to_owned()
 }
 
 /// Line ends become `\n`; other control characters, NUL first of all, become spaces.
 fn many_lines(text: &str) -> String {
+    if text.bytes().all(|byte| is_plain(byte) || byte == b'\n' || byte == b'\t') {
+        return text.trim().to_owned();
+    }
     let mut lines = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {

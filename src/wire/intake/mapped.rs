@@ -67,7 +67,7 @@ pub(super) fn target_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Sets every field of the mapping whose pointer finds something; a preset's own field stays where it finds nothing.
-pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Value, draft: &mut Draft) {
+pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Value, draft: &mut Draft<'_>) {
     for (field, pointer) in mapping.rows() {
         let found = payload.pointer(pointer).filter(|value| !value.is_null());
         if let Some(label) = field.strip_prefix("labels.") {

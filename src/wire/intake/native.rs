@@ -144,7 +144,7 @@ impl Hands {
 /// # Errors
 /// The first field that makes it no ticket.
 pub(super) fn read(
-    draft: &Draft,
+    draft: &Draft<'_>,
     timestamp: Option<UtcMillis>,
     settings: &IntakeSettings,
 ) -> Result<Ticket, DeadLetterReason> {

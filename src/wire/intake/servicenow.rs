@@ -43,7 +43,7 @@ pub(in crate::wire) fn draft(
     payload: &Value,
     record: &RawRecord,
     settings: &IntakeSettings,
-) -> Result<Draft, DeadLetterReason> {
+) -> Result<Draft<'static>, DeadLetterReason> {
     let Some(row) = row(payload) else {
         let detail = "a ServiceNow record is a JSON object, plain or as /result: publish one record per Kafka record";
         return Err(DeadLetterReason::new(DeadLetterClass::InvalidField, detail));
@@ -67,7 +67,7 @@ pub(in crate::wire) fn draft(
     for name in &settings.labels_allowed {
         draft.put_label(name, &format!("/{}", escaped(name)), text(row, name, Form::Display).map(Value::String));
     }
-    draft.ticket.insert("source".to_owned(), source_link(row));
+    draft.ticket.to_mut().insert("source".to_owned(), source_link(row));
     draft.origins.used.insert(("/sys_id".to_owned(), "/source/native_id".to_owned()));
     Ok(draft)
 }
@@ -187,7 +187,7 @@ fn translated<T: ClosedWord>(
     ours(&key).or_else(|| ours(number)).map_or(Value::String(word), |value| Value::String(value.word().to_owned()))
 }
 
-fn put_closed_words(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord, settings: &IntakeSettings) {
+fn put_closed_words(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &RawRecord, settings: &IntakeSettings) {
     let words = &settings.words;
     let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
     let is_incident = table.as_deref().is_none_or(|table| word_key(table) == "incident");
@@ -220,7 +220,7 @@ pub(in crate::wire) fn time(row: &Map<String, Value>, name: &str) -> Option<Stri
     Some(utc.map_or(stored, |at| at.to_string()))
 }
 
-fn put_times(draft: &mut Draft, row: &Map<String, Value>, record: &RawRecord) {
+fn put_times(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &RawRecord) {
     let first = |names: [&'static str; 2]| {
         let found = names.into_iter().find_map(|name| Some((name, time(row, name)?)));
         found.map_or((names[0], None), |(name, text)| (name, Some(Value::String(text))))
@@ -242,13 +242,13 @@ fn is_edited(row: &Map<String, Value>) -> Option<bool> {
 }
 
 /// The subcategory says more (`wireless`) than the category (`network`).
-fn put_category(draft: &mut Draft, row: &Map<String, Value>) {
+fn put_category(draft: &mut Draft<'_>, row: &Map<String, Value>) {
     let source = if text(row, "subcategory", Form::Stored).is_some() { "subcategory" } else { "category" };
     draft.put("/category", &format!("/{source}"), text(row, source, Form::Stored).map(Value::String));
 }
 
 /// The priority; where it is empty, ServiceNow's own table of impact and urgency.
-fn put_severity(draft: &mut Draft, row: &Map<String, Value>) {
+fn put_severity(draft: &mut Draft<'_>, row: &Map<String, Value>) {
     let priority = text(row, "priority", Form::Stored).or_else(|| {
         let number = |name| {
             let word = text(row, name, Form::Stored)?;
@@ -263,7 +263,7 @@ fn put_severity(draft: &mut Draft, row: &Map<String, Value>) {
 }
 
 /// Work notes and comments: a journal text in which each entry begins with a line of its own.
-fn put_notes(draft: &mut Draft, row: &Map<String, Value>, settings: &IntakeSettings) {
+fn put_notes(draft: &mut Draft<'_>, row: &Map<String, Value>, settings: &IntakeSettings) {
     let mut notes = Vec::new();
     for name in ["work_notes", "comments"] {
         if let Some(journal) = text(row, name, Form::Display) {

@@ -3,8 +3,9 @@
 use std::process::Output;
 use std::time::Duration;
 
-use super::broker::broker;
-use super::daemon::{Card, Daemon};
+use crate::support::broker::broker;
+use crate::support::daemon::{Card, Daemon};
+use crate::support::tickets::{Preset, record};
 
 #[track_caller]
 fn check_said(output: &Output, code: i32, words: &[&str]) {
@@ -70,15 +71,12 @@ fn deleted_records_refuse_the_start_until_the_loss_is_accepted() {
     let Some(broker) = broker("loss") else { return };
     let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "[rollout]\nfixed_stage = \"shadow\"\n");
     daemon.create_topics(1);
-    let records: Vec<_> = (0..5).map(|index| super::tickets::record(super::tickets::Preset::Native, index)).collect();
+    let records: Vec<_> = (0..5).map(|index| record(Preset::Native, index)).collect();
     broker.write("tickets", &records);
     daemon.start();
     broker.wait("five outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 5);
     assert!(daemon.stop().success());
-    broker.write(
-        "tickets",
-        &(5..20).map(|index| super::tickets::record(super::tickets::Preset::Native, index)).collect::<Vec<_>>(),
-    );
+    broker.write("tickets", &(5..20).map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
     broker.delete_before("tickets", 0, 12);
     daemon.start();
     let status = daemon.wait_end(Duration::from_secs(60));

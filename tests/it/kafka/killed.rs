@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::broker::broker;
-use super::checker::check;
-use super::daemon::{Card, Daemon};
-use super::tickets::{Preset, record};
+use crate::support::broker::broker;
+use crate::support::checker::check;
+use crate::support::daemon::{Card, Daemon};
+use crate::support::tickets::{Preset, record};
 
 const RECORDS: usize = 668;
 const PARTITIONS: i32 = 3;

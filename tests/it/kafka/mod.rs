@@ -2,11 +2,8 @@
 //! `NOCTRIAGE_TEST_BROKERS`; without it these tests are skipped, loudly, and fail where Kafka is required.
 
 mod bad_starts;
-mod broker;
-mod checker;
-mod daemon;
+mod faults;
 mod killed;
 mod positions;
 mod scenarios;
-mod tickets;
 mod verdicts;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::broker::{Broker, broker};
-use super::daemon::{Card, Daemon};
-use super::tickets::{Preset, record};
+use crate::support::broker::{Broker, broker};
+use crate::support::daemon::{Card, Daemon};
+use crate::support::tickets::{Preset, record};
 
 const SHADOW: &str = "[rollout]\nfixed_stage = \"shadow\"\n";
 const DEADLINE: Duration = Duration::from_secs(60);

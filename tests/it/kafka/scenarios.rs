@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::broker::broker;
-use super::checker::check;
-use super::daemon::{Card, Daemon};
-use super::tickets::{Preset, record};
+use crate::support::broker::{Record, broker};
+use crate::support::checker::{Isolation, check};
+use crate::support::daemon::{Card, Daemon};
+use crate::support::tickets::{Preset, record};
 
 const SUGGEST: &str = "[rollout]\nfixed_stage = \"suggest\"\n";
 
@@ -78,7 +78,7 @@ fn shadow_shows_nothing_to_anybody() {
     checked.assert_clean();
     assert!(checked.outcomes()["decided"] > 20 && checked.outcomes()["not_drawn"] > 20, "{:?}", checked.outcomes());
     assert_eq!(broker.count("suggestions") + broker.count("commands"), 0);
-    for item in broker.read("review", "read_committed") {
+    for item in broker.read("review", Isolation::Committed) {
         assert_eq!(item.json()["reason"], "sample");
         assert!(item.json().get("prediction").is_none(), "{}", item.json());
     }
@@ -148,10 +148,10 @@ fn commands_name_their_permit_and_never_touch_what_a_source_calls_high() {
     assert!(daemon.stop().success());
     let checked = check(&broker, &broker.prefix);
     checked.assert_clean();
-    let decisions: Vec<_> = checked.decisions.iter().map(super::broker::Record::json).collect();
-    let commands = broker.read("commands", "read_committed");
+    let decisions: Vec<_> = checked.decisions.iter().map(Record::json).collect();
+    let commands = broker.read("commands", Isolation::Committed);
     assert!(!commands.is_empty(), "no command among {:?}", checked.outcomes());
-    for command in commands.iter().map(super::broker::Record::json) {
+    for command in commands.iter().map(Record::json) {
         let decision = decisions.iter().find(|decision| decision["decision_id"] == command["decision_id"]).unwrap();
         let reported = &decision["basis"]["facts"]["severity_reported"]["value"];
         assert!(reported != "critical" && reported != "high", "{command} on {decision}");

@@ -8,13 +8,15 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, Headers as _, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::skipped::say_skipped;
+use super::checker::{Isolation, Reader};
+use super::skipped::say_skipped;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one question to the broker may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One record of an output or input topic.
 #[derive(Clone, Debug)]
@@ -96,73 +98,48 @@ impl Broker {
         Writer { producer: config.create().unwrap(), topic: self.topic(name) }
     }
 
-    fn reader(&self, isolation: &str) -> BaseConsumer {
+    /// A producer that writes in transactions, and stays.
+    pub(crate) fn transactional_writer(&self, name: &str) -> TransactionalWriter {
+        let mut config = self.config();
+        config.set("transactional.id", format!("{}-desk", self.prefix)).set("partitioner", "murmur2_random");
+        let writer = Writer { producer: config.create().unwrap(), topic: self.topic(name) };
+        writer.producer.init_transactions(TIMEOUT).unwrap();
+        TransactionalWriter { writer }
+    }
+
+    /// A consumer of its own, of no group, that says where partitions end.
+    pub(crate) fn consumer(&self, isolation: Isolation) -> BaseConsumer {
         let mut config = self.config();
         config
             .set("group.id", format!("{}-reader", self.prefix))
-            .set("isolation.level", isolation)
+            .set("isolation.level", isolation.word())
             .set("enable.partition.eof", "true")
             .set("enable.auto.commit", "false")
+            .set("reconnect.backoff.max.ms", "500")
+            // Looked at often, and mostly without news.
+            .set("fetch.wait.max.ms", "10")
             .set("fetch.message.max.bytes", "20000000");
         config.create().unwrap()
     }
 
     /// Every record of a topic up to its end of now.
-    pub(crate) fn read(&self, name: &str, isolation: &str) -> Vec<Record> {
-        let topic = self.topic(name);
-        let reader = self.reader(isolation);
-        let metadata = reader.fetch_metadata(Some(&topic), TIMEOUT).unwrap();
-        let mut assignment = TopicPartitionList::new();
-        let mut open = 0;
-        for partition in metadata.topics()[0].partitions() {
-            assignment.add_partition_offset(&topic, partition.id(), Offset::Beginning).unwrap();
-            open += 1;
-        }
-        reader.assign(&assignment).unwrap();
-        let mut records = Vec::new();
-        let until = Instant::now() + TIMEOUT;
-        while open > 0 {
-            assert!(Instant::now() < until, "{topic}: the end was not reached");
-            match reader.poll(Duration::from_millis(100)) {
-                None => {}
-                Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
-                Some(Err(error)) => panic!("{topic}: {error}"),
-                Some(Ok(message)) => records.push(Record {
-                    partition: message.partition(),
-                    offset: message.offset(),
-                    value: message.payload().map(<[u8]>::to_vec),
-                    headers: message.headers().map_or_else(BTreeMap::new, |headers| {
-                        headers.iter().map(|h| (h.key.to_owned(), h.value.unwrap_or_default().to_vec())).collect()
-                    }),
-                }),
-            }
-        }
-        records
+    pub(crate) fn read(&self, name: &str, isolation: Isolation) -> Vec<Record> {
+        Reader::open(self, isolation, &[name]).read_new().into_iter().map(|(_, record)| record).collect()
     }
 
     /// Committed records of a topic, counted cheaply: ends minus starts would count control records too.
     pub(crate) fn count(&self, name: &str) -> usize {
-        self.read(name, "read_committed").len()
+        self.read(name, Isolation::Committed).len()
     }
 
-    /// Committed next-to-read offsets of a group.
-    pub(crate) fn committed(&self, group: &str, name: &str, partitions: i32) -> BTreeMap<i32, i64> {
+    /// Asks for the offsets of a group without joining it.
+    pub(crate) fn group_reader(&self, group: &str) -> GroupReader {
         let mut config = self.config();
-        config.set("group.id", group);
+        config.set("group.id", group).set("reconnect.backoff.max.ms", "500");
         let consumer: BaseConsumer = config.create().unwrap();
-        let mut list = TopicPartitionList::new();
-        for partition in 0..partitions {
-            list.add_partition(&self.topic(name), partition);
-        }
-        let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
-        committed
-            .elements()
-            .iter()
-            .filter_map(|element| match element.offset() {
-                Offset::Offset(offset) => Some((element.partition(), offset)),
-                Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
-            })
-            .collect()
+        let topic = self.topic("tickets");
+        let partitions = partitions(&consumer, &topic).len();
+        GroupReader { consumer, topic, partitions: i32::try_from(partitions).unwrap() }
     }
 
     /// Sets the committed offset of our group; `false` while a member is in it.
@@ -233,6 +210,61 @@ impl OpenTransaction {
     }
 }
 
+/// Writes to one topic in transactions, as a desk behind an exactly-once pipeline does: control records and aborted
+/// records take offsets that no reader ever sees.
+pub(crate) struct TransactionalWriter {
+    writer: Writer,
+}
+
+impl TransactionalWriter {
+    /// One transaction of these records.
+    pub(crate) fn write(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.commit_transaction(TIMEOUT).unwrap();
+    }
+
+    /// One that is aborted when all of it is in the log.
+    pub(crate) fn write_in_vain(&self, records: &[Written]) {
+        self.writer.producer.begin_transaction().unwrap();
+        self.writer.write(records);
+        self.writer.producer.abort_transaction(TIMEOUT).unwrap();
+    }
+}
+
+/// Reads what a group has committed.
+pub(crate) struct GroupReader {
+    consumer: BaseConsumer,
+    topic: String,
+    partitions: i32,
+}
+
+impl GroupReader {
+    /// Committed next-to-read offsets of the input topic, as far as there are any. The broker tells them only when no
+    /// transaction of the group is about to change them, which is waited for.
+    pub(crate) fn committed(&self) -> BTreeMap<i32, i64> {
+        let until = Instant::now() + TIMEOUT;
+        let committed = loop {
+            let mut list = TopicPartitionList::new();
+            for partition in 0..self.partitions {
+                list.add_partition(&self.topic, partition);
+            }
+            match self.consumer.committed_offsets(list, Duration::from_secs(5)) {
+                Ok(committed) => break committed,
+                Err(error) => assert!(Instant::now() < until, "{}: committed offsets: {error}", self.topic),
+            }
+        };
+        committed
+            .elements()
+            .iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(offset) => Some((element.partition(), offset)),
+                Offset::Beginning | Offset::End | Offset::Stored | Offset::Invalid | Offset::OffsetTail(_) => None,
+            })
+            .collect()
+    }
+}
+
 /// Writes to one topic.
 pub(crate) struct Writer {
     producer: BaseProducer,
@@ -262,5 +294,20 @@ impl Writer {
             }
         }
         producer.flush(TIMEOUT).unwrap();
+    }
+}
+
+/// Partitions of a topic. One that was made a moment ago may not be known to the broker that is asked yet.
+#[track_caller]
+pub(crate) fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+    let until = Instant::now() + TIMEOUT;
+    loop {
+        let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        if !partitions.is_empty() {
+            return partitions.iter().map(rdkafka::metadata::MetadataPartition::id).collect();
+        }
+        assert!(Instant::now() < until, "{topic} does not exist");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }

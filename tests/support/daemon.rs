@@ -13,7 +13,29 @@ use super::broker::Broker;
 pub(crate) struct Daemon {
     pub(crate) directory: tempfile::TempDir,
     pub(crate) port: u16,
+    /// Its `kafka.instance_id`.
+    pub(crate) instance: String,
     child: Option<Child>,
+    /// What `FAILPOINTS` says at the next start, once.
+    failpoints: Option<String>,
+}
+
+/// How long the brokers wait for an instance that is silent. The names are those of the keys.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the configuration's keys")]
+pub(crate) struct Timers {
+    pub(crate) session_timeout_ms: u32,
+    pub(crate) transaction_timeout_ms: u32,
+    pub(crate) request_timeout_ms: u32,
+}
+
+impl Timers {
+    /// Patient enough for a machine that does other things as well.
+    pub(crate) const USUAL: Self =
+        Self { session_timeout_ms: 6_000, transaction_timeout_ms: 10_000, request_timeout_ms: 10_000 };
+    /// As short as they go, so that a run with thirty deaths is short.
+    pub(crate) const SHORT: Self =
+        Self { session_timeout_ms: 2_000, transaction_timeout_ms: 3_000, request_timeout_ms: 10_000 };
 }
 
 /// The bundled model where it is, so that tests run what users run.
@@ -44,6 +66,8 @@ pub(crate) enum Card {
     Demo,
     /// A copy that says `production`.
     Production,
+    /// The classifier of test builds that costs nothing, and never leaves shadow either.
+    ZeroCost,
 }
 
 fn free_port() -> u16 {
@@ -53,11 +77,18 @@ fn free_port() -> u16 {
 impl Daemon {
     /// Writes a configuration for this broker; `more` is appended, and may open further tables.
     pub(crate) fn prepare(broker: &Broker, instance: &str, card: Card, more: &str) -> Self {
+        Self::prepare_with(broker, instance, card, Timers::USUAL, more)
+    }
+
+    /// The same with other timers.
+    pub(crate) fn prepare_with(broker: &Broker, instance: &str, card: Card, timers: Timers, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let acting = match card {
-            Card::Demo => model("v1"),
-            Card::Production => production_copy("v1", directory.path()),
+        let (acting, baseline) = match card {
+            Card::Demo => (model("v1"), model("tfidf")),
+            Card::Production => (production_copy("v1", directory.path()), model("tfidf")),
+            Card::ZeroCost => (PathBuf::from("zero-cost"), PathBuf::from("zero-cost")),
         };
+        let Timers { session_timeout_ms, transaction_timeout_ms, request_timeout_ms } = timers;
         let port = free_port();
         let key = directory.path().join("draw.key");
         fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
@@ -68,7 +99,8 @@ impl Daemon {
         let text = format!(
             "draw_key_file = \"draw.key\"\n\
              [kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance_id = \"{instance}\"\n\
-             session_timeout_ms = 6000\ntransaction_timeout_ms = 10000\nrequest_timeout_ms = 10000\n\
+             session_timeout_ms = {session_timeout_ms}\ntransaction_timeout_ms = {transaction_timeout_ms}\n\
+             request_timeout_ms = {request_timeout_ms}\n\
              [kafka.topics]\n{topics}\
              [kafka.create]\nreplication = 1\npartitions = 2\n\
              [admin]\nlisten = \"127.0.0.1:{port}\"\n\
@@ -76,10 +108,10 @@ impl Daemon {
             broker.brokers,
             broker.prefix,
             acting.display(),
-            model("tfidf").display(),
+            baseline.display(),
         );
         fs::write(directory.path().join("noctriage.toml"), text).unwrap();
-        Self { directory, port, child: None }
+        Self { directory, port, instance: instance.to_owned(), child: None, failpoints: None }
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -108,13 +140,26 @@ impl Daemon {
         self.start_with(&[]);
     }
 
+    /// What `FAILPOINTS` says at the next start, and only then (see `src/failpoints.rs`).
+    pub(crate) fn arm(&mut self, failpoints: &str) {
+        self.failpoints = Some(failpoints.to_owned());
+    }
+
+    /// The file for which `hold` waits.
+    pub(crate) fn release(&self) -> PathBuf {
+        self.directory.path().join("released")
+    }
+
     /// The same with more options.
     pub(crate) fn start_with(&mut self, options: &[&str]) {
+        assert!(self.child.is_none(), "{} runs already", self.instance);
         let log = fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_noctriage"))
             .args(["run", "--config"])
             .arg(self.config())
             .args(options)
+            .env("FAILPOINTS", self.failpoints.take().unwrap_or_default())
+            .env("FAILPOINTS_RELEASE", self.release())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -184,6 +229,34 @@ impl Daemon {
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.wait_end(Duration::from_secs(40))
+    }
+
+    /// How it ended, if it has; afterwards it can be started again.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.as_mut()?.try_wait().unwrap()?;
+        self.child = None;
+        Some(status)
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// Number of input partitions it owns; `None` while it does not answer.
+    pub(crate) fn partitions(&self) -> Option<usize> {
+        self.metric("noctriage_kafka_assigned_partitions").map(|count| count as usize)
+    }
+
+    /// How often its log holds this text.
+    pub(crate) fn said(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        format!("{}:\n{}", self.instance, lines[lines.len().saturating_sub(20)..].join("\n"))
     }
 
     /// Waits until the process has ended.

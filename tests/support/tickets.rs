@@ -84,3 +84,26 @@ fn broken(index: usize) -> Vec<u8> {
         _ => vec![0, 0, 0, 0, 42, 2, 4, 8],
     }
 }
+
+/// The records of a long run: mostly new tickets, and among ten of them a repetition, a revision with other content and one
+/// with the same; one in a hundred is no ticket. The same index is the same record.
+pub(crate) fn long_run(index: usize) -> Written {
+    let revised = |of: usize, revision: u64, title: &str| {
+        let key = format!("L{of:06}");
+        let value = json!({
+            "schema": "noctriage.ticket/v1", "ticket_id": key, "revision": revision, "title": title,
+            "description": "Seen by monitoring at the site, nobody has called yet.",
+            "created_at": "2026-11-24T10:00:00Z", "kind": "incident", "category": "routing",
+            "severity": {"reported": {"value": "medium", "native": "3", "set_by": "system"}}
+        });
+        (key, Some(value.to_string().into_bytes()), Vec::new())
+    };
+    let title = |of: usize| format!("{} {of}", TEXTS[of % TEXTS.len()]);
+    match index % 10 {
+        6 => revised(index - 3, 1, &title(index - 3)),
+        8 => revised(index - 4, 2, &format!("{}, and again", title(index - 4))),
+        9 => revised(index - 7, 2, &title(index - 7)),
+        7 if index % 100 == 7 => (format!("L{index:06}"), Some(broken(index / 5)), Vec::new()),
+        _ => revised(index, 1, &title(index)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads some topics of a run to their ends of now, and goes on there the next time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Headers as _;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use crate::support::broker::{Broker, Record, TIMEOUT, partitions};
+
+/// What a reader is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// Nothing that is open or was aborted.
+    Committed,
+    /// Everything that has reached the log.
+    Uncommitted,
+}
+
+impl Isolation {
+    /// librdkafka's word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Committed => "read_committed",
+            Self::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
+/// A consumer of no group.
+pub(crate) struct Reader {
+    consumer: BaseConsumer,
+    /// Full name of a topic, and its name without the prefix of the run.
+    names: BTreeMap<String, String>,
+    next: BTreeMap<(String, i32), i64>,
+}
+
+impl Reader {
+    /// Of these topics, named without the prefix; they must exist.
+    pub(crate) fn open(broker: &Broker, isolation: Isolation, topics: &[&str]) -> Self {
+        let consumer = broker.consumer(isolation);
+        let mut names = BTreeMap::new();
+        let mut next = BTreeMap::new();
+        for name in topics {
+            let topic = broker.topic(name);
+            for partition in partitions(&consumer, &topic) {
+                next.insert((topic.clone(), partition), 0);
+            }
+            names.insert(topic, (*name).to_owned());
+        }
+        Self { consumer, names, next }
+    }
+
+    /// All records since the last time, topic after topic, per partition in order, with the short name of their topic. A
+    /// broker that is away is waited for.
+    pub(crate) fn read_new(&mut self) -> Vec<(String, Record)> {
+        let topics: Vec<(String, String)> =
+            self.names.iter().map(|(topic, name)| (topic.clone(), name.clone())).collect();
+        let mut records = Vec::new();
+        for (topic, name) in topics {
+            self.read_topic(&topic, |record| records.push((name.clone(), record)));
+        }
+        records
+    }
+
+    /// One topic at a time: librdkafka says of which partition an end is, not of which topic.
+    fn read_topic(&mut self, topic: &str, mut take: impl FnMut(Record)) {
+        let mut assignment = TopicPartitionList::new();
+        let mut open = BTreeSet::new();
+        for ((_, partition), next) in self.next.iter().filter(|((of, _), _)| of == topic) {
+            let from = if *next == 0 { Offset::Beginning } else { Offset::Offset(*next) };
+            assignment.add_partition_offset(topic, *partition, from).unwrap();
+            open.insert(*partition);
+        }
+        // Assigned anew, so that the end of a partition without news is said again.
+        self.consumer.assign(&assignment).unwrap();
+        let mut trouble = None;
+        let until = Instant::now() + TIMEOUT;
+        while !open.is_empty() {
+            assert!(
+                Instant::now() < until,
+                "{topic}: the ends of partitions {open:?} were not reached within {TIMEOUT:?}; last error: {trouble:?}"
+            );
+            match self.consumer.poll(Duration::from_millis(100)) {
+                None => {}
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    open.remove(&partition);
+                }
+                Some(Err(error)) => trouble = Some(error),
+                Some(Ok(message)) => {
+                    let record = record_of(&message);
+                    self.next.insert((topic.to_owned(), record.partition), record.offset + 1);
+                    take(record);
+                }
+            }
+        }
+    }
+}
+
+fn record_of(message: &impl Message) -> Record {
+    Record {
+        partition: message.partition(),
+        offset: message.offset(),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: message.headers().map_or_else(BTreeMap::new, |headers| {
+            headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()
+        }),
+    }
+}

@@ -1,0 +1,294 @@
+//! A TCP proxy between the program and one broker, and the weather on that line.
+//!
+//! It rewrites nothing: the broker has a listener that tells its clients to come to the proxy's port. It reads Kafka's
+//! frames only as far as their length, and of a request its key and its correlation id, so that what it does, it does
+//! between two frames, and can choose whose answer is lost.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// `EndTxn`, the commit itself.
+pub(crate) const END_TXN: i16 = 26;
+/// `TxnOffsetCommit`, the offsets of a transaction.
+pub(crate) const TXN_OFFSET_COMMIT: i16 = 28;
+
+/// A longer frame is no frame of Kafka's: the proxy has lost its place.
+const FRAME_BYTES_MAX: usize = 64 << 20;
+/// Frames held per direction of a connection; beyond it the proxy stops reading, as a full socket would.
+const FRAMES_HELD_MAX: usize = 1024;
+
+/// What happens on the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Weather {
+    /// Frames pass.
+    Clear,
+    /// Every answer is late by a time drawn evenly between nothing and this; the order stays.
+    Latency { max: Duration },
+    /// This share of requests ends its connection: half before the broker has the request, half in place of the answer.
+    Resets { share: f64 },
+    /// Nothing passes in one direction. What was sent meanwhile arrives when the weather changes, as TCP sends it again,
+    /// even if the sender has given up.
+    BlackHole(Direction),
+    /// The broker does what these requests ask; this share of its answers never arrives, and the connection ends.
+    LostAnswers { of: &'static [i16], share: f64 },
+}
+
+/// A direction, as the program sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From the program to the broker.
+    Requests,
+    /// From the broker to the program.
+    Answers,
+}
+
+/// What has happened so far.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) connections: AtomicU64,
+    pub(crate) requests: AtomicU64,
+    pub(crate) requests_lost: AtomicU64,
+    pub(crate) answers_lost: AtomicU64,
+    /// Frames that waited for the end of a black hole.
+    pub(crate) held: AtomicU64,
+}
+
+/// What becomes of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    RequestLost,
+    AnswerLost,
+}
+
+/// A running proxy; dropped, it ends all connections.
+pub(crate) struct Proxy {
+    weather: watch::Sender<Weather>,
+    counts: Arc<Counts>,
+    // Owns the threads: dropped last.
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Proxy {
+    /// Listens on `port` of loopback and forwards to `target`. The same seed and the same requests meet the same fate.
+    ///
+    /// # Errors
+    /// If the port cannot be listened on.
+    pub(crate) fn start(port: u16, target: u16, seed: u64) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
+        let (weather, forecast) = watch::channel(Weather::Clear);
+        let counts = Arc::new(Counts::default());
+        let target = SocketAddr::from(([127, 0, 0, 1], target));
+        runtime.spawn(accept(listener, target, forecast, Arc::clone(&counts), seed));
+        Ok(Self { weather, counts, _runtime: runtime })
+    }
+
+    /// Changes the weather of all connections, those that are open too.
+    pub(crate) fn set(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    weather: watch::Receiver<Weather>,
+    counts: Arc<Counts>,
+    seed: u64,
+) {
+    // Ends with the runtime. A refused accept (no descriptors left) is tried again after a pause.
+    loop {
+        let Ok((client, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let number = counts.connections.fetch_add(1, Ordering::Relaxed);
+        let line = Line {
+            weather: weather.clone(),
+            counts: Arc::clone(&counts),
+            unanswered: Mutex::default(),
+            luck: Mutex::new(fastrand::Rng::with_seed(seed ^ (number << 20))),
+        };
+        tokio::spawn(async move {
+            let Ok(broker) = TcpStream::connect(target).await else { return };
+            line.carry(client, broker).await;
+        });
+    }
+}
+
+/// One connection.
+struct Line {
+    weather: watch::Receiver<Weather>,
+    counts: Arc<Counts>,
+    /// Requests whose answer is still to come, and what becomes of it.
+    unanswered: Mutex<HashMap<i32, Fate>>,
+    luck: Mutex<fastrand::Rng>,
+}
+
+/// The connection was broken on purpose.
+struct Broken;
+
+impl Line {
+    async fn carry(self, mut client: TcpStream, mut broker: TcpStream) {
+        let both_ways = client.set_nodelay(true).and_then(|()| broker.set_nodelay(true));
+        if both_ways.is_err() {
+            return;
+        }
+        let (from_client, to_client) = client.split();
+        let (from_broker, to_broker) = broker.split();
+        let (requests_in, requests_out) = mpsc::channel(FRAMES_HELD_MAX);
+        let (answers_in, answers_out) = mpsc::channel(FRAMES_HELD_MAX);
+        let ended = tokio::try_join!(
+            self.read(from_client, Direction::Requests, requests_in),
+            self.write(requests_out, Direction::Requests, to_broker),
+            self.read(from_broker, Direction::Answers, answers_in),
+            self.write(answers_out, Direction::Answers, to_client),
+        );
+        if ended.is_err() {
+            // A reset, not a polite end. If the socket is gone already, that is what was wanted.
+            for stream in [&client, &broker] {
+                stream.set_zero_linger().unwrap_or_default();
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        mut from: impl AsyncReadExt + Unpin,
+        direction: Direction,
+        frames: mpsc::Sender<(Instant, Vec<u8>)>,
+    ) -> Result<(), Broken> {
+        let mut release_at = Instant::now();
+        // Whichever end closes, the frames before it still travel.
+        while let Ok(frame) = read_frame(&mut from).await {
+            let fate = match direction {
+                Direction::Requests => self.request(&frame),
+                Direction::Answers => self.answer(&frame),
+            };
+            if fate == Fate::RequestLost || (fate == Fate::AnswerLost && direction == Direction::Answers) {
+                return Err(Broken);
+            }
+            release_at = release_at.max(Instant::now() + self.delay(direction));
+            if frames.send((release_at, frame)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        mut frames: mpsc::Receiver<(Instant, Vec<u8>)>,
+        direction: Direction,
+        mut to: impl AsyncWriteExt + Unpin,
+    ) -> Result<(), Broken> {
+        let mut weather = self.weather.clone();
+        while let Some((release_at, frame)) = frames.recv().await {
+            tokio::time::sleep_until(release_at).await;
+            if *weather.borrow() == Weather::BlackHole(direction) {
+                self.counts.held.fetch_add(1, Ordering::Relaxed);
+                // An error says that the proxy is gone, and this task with it.
+                if weather.wait_for(|now| *now != Weather::BlackHole(direction)).await.is_err() {
+                    return Err(Broken);
+                }
+            }
+            if to.write_all(&frame).await.is_err() {
+                // The receiver has given up. Frames that follow have nowhere to go.
+                frames.close();
+                return Ok(());
+            }
+        }
+        to.shutdown().await.unwrap_or_default();
+        Ok(())
+    }
+
+    fn delay(&self, direction: Direction) -> Duration {
+        match (*self.weather.borrow(), direction) {
+            (Weather::Latency { max }, Direction::Answers) => max.mul_f64(self.draw()),
+            (
+                Weather::Clear
+                | Weather::Latency { .. }
+                | Weather::Resets { .. }
+                | Weather::BlackHole(_)
+                | Weather::LostAnswers { .. },
+                Direction::Requests | Direction::Answers,
+            ) => Duration::ZERO,
+        }
+    }
+
+    fn request(&self, frame: &[u8]) -> Fate {
+        self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        let (Some(api), Some(correlation)) = (number_at(frame, 4), number_at(frame, 8)) else { return Fate::Answered };
+        let api = (api >> 16) as i16;
+        let fate = match *self.weather.borrow() {
+            Weather::Resets { share } if self.draw() < share => {
+                if self.draw() < 0.5 {
+                    Fate::RequestLost
+                } else {
+                    Fate::AnswerLost
+                }
+            }
+            Weather::LostAnswers { of, share } if of.contains(&api) && self.draw() < share => Fate::AnswerLost,
+            Weather::Clear
+            | Weather::Latency { .. }
+            | Weather::BlackHole(_)
+            | Weather::Resets { .. }
+            | Weather::LostAnswers { .. } => Fate::Answered,
+        };
+        match fate {
+            Fate::Answered => {}
+            Fate::RequestLost => {
+                self.counts.requests_lost.fetch_add(1, Ordering::Relaxed);
+            }
+            Fate::AnswerLost => {
+                self.unanswered.lock().expect("no panic while counting").insert(correlation, fate);
+            }
+        }
+        fate
+    }
+
+    fn answer(&self, frame: &[u8]) -> Fate {
+        let correlation = number_at(frame, 4);
+        let mut unanswered = self.unanswered.lock().expect("no panic while counting");
+        let fate = correlation.and_then(|correlation| unanswered.remove(&correlation)).unwrap_or(Fate::Answered);
+        if fate == Fate::AnswerLost {
+            self.counts.answers_lost.fetch_add(1, Ordering::Relaxed);
+        }
+        fate
+    }
+
+    fn draw(&self) -> f64 {
+        self.luck.lock().expect("no panic while drawing").f64()
+    }
+}
+
+/// A frame with its length in front, as it came.
+async fn read_frame(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    from.read_exact(&mut frame).await?;
+    let length = number_at(&frame, 0).and_then(|length| usize::try_from(length).ok());
+    let Some(length) = length.filter(|length| *length <= FRAME_BYTES_MAX) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a frame of Kafka's"));
+    };
+    frame.resize(4 + length, 0);
+    from.read_exact(&mut frame[4..]).await?;
+    Ok(frame)
+}
+
+fn number_at(frame: &[u8], position: usize) -> Option<i32> {
+    frame.get(position..position + 4)?.try_into().ok().map(i32::from_be_bytes)
+}
