@@ -7,9 +7,9 @@ use std::time::Duration;
 use noctriage::clock::Clock;
 use serde_json::{Value, json};
 
-use super::broker::{Written, broker};
-use super::daemon::{Card, Daemon};
-use super::tickets::{Preset, record};
+use crate::support::broker::{Written, broker};
+use crate::support::daemon::{Card, Daemon};
+use crate::support::tickets::{Preset, record};
 
 const ALL_DRAWN: &str = "[policy.draws]\nevidence_shadow = 1.0\n";
 
