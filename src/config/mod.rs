@@ -69,3 +69,5 @@ pub fn check_text(key: &str, text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod verdict_tests;

@@ -14,16 +14,16 @@ use crate::policy::ruling::DrawKey;
 use crate::wire::intake::settings::SeverityMeaning;
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
-const MODEL: &str = "[model]\ndirectory = \"models/demo/v1\"\n";
+pub(super) const MODEL: &str = "[model]\ndirectory = \"models/demo/v1\"\n";
 
 /// A configuration directory of its own, with a draw key as `init` makes it.
-struct Site {
+pub(super) struct Site {
     directory: tempfile::TempDir,
     environment: Vec<(String, String)>,
 }
 
 impl Site {
-    fn new(main: &str) -> Self {
+    pub(super) fn new(main: &str) -> Self {
         let site = Self { directory: tempfile::tempdir().expect("a temporary directory"), environment: Vec::new() };
         site.write("draw.key", KEY, 0o600);
         site.write("noctriage.toml", main, 0o644);
@@ -51,12 +51,12 @@ impl Site {
         }
     }
 
-    fn load(&self) -> Loaded {
+    pub(super) fn load(&self) -> Loaded {
         load(&self.sources()).expect("the configuration holds")
     }
 
     /// Mistakes as they are shown, the temporary directory taken out.
-    fn mistakes(&self) -> Vec<String> {
+    pub(super) fn mistakes(&self) -> Vec<String> {
         let Err(ConfigErrors(mistakes)) = load(&self.sources()) else { return Vec::new() };
         let prefix = format!("{}/", self.directory.path().display());
         mistakes.iter().map(|mistake| mistake.to_string().replace(&prefix, "")).collect()
@@ -526,32 +526,6 @@ fn machine_users_come_on_top_of_those_of_the_preset() {
     assert_eq!(users("preset = \"servicenow\"\n"), ["system".to_owned()].into());
     let both = users(&format!("preset = \"servicenow\"\n{named}"));
     assert_eq!(both, ["event.rule", "system", "zabbix"].map(str::to_owned).into());
-}
-
-#[test]
-fn what_counts_as_a_verdict_reaches_the_reader_of_verdicts() {
-    let verdicts = |text: &str| Site::new(&format!("{MODEL}{text}")).load().settings.verdicts;
-    let defaults = verdicts("");
-    assert_eq!((defaults.truth, defaults.events), (settings::TruthSource::Undecided, None));
-    assert_eq!((defaults.reader.rule, defaults.deadline), (None, Duration::from_hours(72)));
-    let declared = verdicts(
-        "[source]\npreset = \"servicenow\"\n[verdicts]\ntruth = \"ticket_system\"\nrule = \"closed\"\n\
-         events = \"verdicts\"\nno_work_codes = [\"Duplicate\"]\ndeadline_hours = 96\n",
-    );
-    assert_eq!(declared.events, Some(settings::EventTopic::Verdicts));
-    assert_eq!(declared.reader.rule, Some(crate::wire::verdict::VerdictRule::Closed));
-    assert!(declared.reader.no_work_codes.has("duplicate") && !declared.reader.no_work_codes.has("solved"));
-    assert_eq!(declared.deadline, Duration::from_hours(96));
-    assert_eq!(verdicts("[verdicts]\ntruth = \"explicit\"\n").reader.rule, None);
-}
-
-#[test]
-fn a_ticket_system_without_a_verdict_rule_is_refused() {
-    let mistakes = Site::new(&format!("{MODEL}[verdicts]\ntruth = \"ticket_system\"\n")).mistakes();
-    assert!(
-        mistakes.len() == 1 && mistakes[0].contains("verdicts.truth") && mistakes[0].contains("explicit"),
-        "{mistakes:?}"
-    );
 }
 
 #[test]

@@ -440,14 +440,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// A statement with a severity and nothing else: the start of every test.
-    pub fn minimal(
-        verdict_id: VerdictId,
-        ticket_id: TicketId,
-        reviewer: Reviewer,
-        severity: Severity,
-        decided_at: UtcMillis,
-    ) -> Self {
+    /// A statement of the ordinary kind that says nothing yet: whoever makes a verdict fills in what it says.
+    pub const fn bare(verdict_id: VerdictId, ticket_id: TicketId, reviewer: Reviewer, decided_at: UtcMillis) -> Self {
         Self {
             verdict_id,
             ticket_id,
@@ -456,7 +450,7 @@ impl Verdict {
             reviewer,
             kind: VerdictKind::Triage,
             origin: VerdictOrigin::Explicit,
-            severity: Some(severity),
+            severity: None,
             root_cause: None,
             rating: None,
             saw_model: None,

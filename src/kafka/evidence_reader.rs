@@ -34,7 +34,7 @@ pub struct Gathered {
     pub unreadable_decisions: u64,
     /// Events in which nobody states anything.
     pub without_statement: u64,
-    /// Topics that do not exist, with a hint.
+    /// Topics of the site that do not exist, by name.
     pub missing_topics: Vec<String>,
 }
 

@@ -1,5 +1,6 @@
 //! `noctriage verdicts check`: whether verdicts arrive, whose they are, what becomes of each, and who is right how often.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -226,10 +227,18 @@ impl Found {
             line("all of them are derived: nobody has stated anything, and nothing counts for promotion".into());
         }
         if !self.ratings.decisions.is_empty() {
-            let rated = self.ratings.decisions.values();
-            let mean = rated.clone().map(|decision| decision.mean_share).sum::<f64>() / rated.len() as f64;
-            line(format!("root causes: {} rated, mean {mean:.2} on a scale from 0 to 1", rated.len()));
+            line(self.ratings_line());
         }
+    }
+
+    /// Counts alone: a mean of few ratings would say more than they do.
+    fn ratings_line(&self) -> String {
+        let mut counts: BTreeMap<u8, u64> = BTreeMap::new();
+        for value in self.ratings.decisions.values().flat_map(|rated| &rated.values) {
+            *counts.entry(*value).or_default() += 1;
+        }
+        let counts: Vec<String> = counts.iter().map(|(value, count)| format!("{count} × {value}")).collect();
+        format!("root causes: {} rated; ratings: {}", self.ratings.decisions.len(), counts.join(", "))
     }
 
     fn to_json(&self) -> Value {

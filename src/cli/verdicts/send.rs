@@ -122,13 +122,7 @@ fn stated(arguments: &AddArguments, settings: &Settings, now: UtcMillis) -> anyh
     let name: String = digest.to_string().chars().take(16).collect();
     let ticket_id = TicketId::try_new(&arguments.ticket).context("the ticket")?;
     let reviewer = Reviewer { id: ReviewerId::try_new(&pseudonym)?, role: arguments.role, group: None };
-    let base = Verdict::minimal(
-        VerdictId::try_new(&format!("cli-{name}"))?,
-        ticket_id,
-        reviewer,
-        arguments.severity.unwrap_or(Severity::Critical),
-        now,
-    );
+    let base = Verdict::bare(VerdictId::try_new(&format!("cli-{name}"))?, ticket_id, reviewer, now);
     Ok(Verdict {
         severity: arguments.severity,
         kind: arguments.kind,

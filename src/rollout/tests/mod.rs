@@ -47,7 +47,8 @@ fn person(name: &str, role: ReviewerRole) -> Reviewer {
 
 /// An engineer's statement about ticket T.
 fn stated(name: &str, by: &str, severity: Severity) -> Verdict {
-    Verdict::minimal(id(name), ticket("T"), person(by, ReviewerRole::Engineer), severity, hour(10))
+    let bare = Verdict::bare(id(name), ticket("T"), person(by, ReviewerRole::Engineer), hour(10));
+    Verdict { severity: Some(severity), ..bare }
 }
 
 /// An adjudicator's.

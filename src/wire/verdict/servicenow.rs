@@ -182,9 +182,8 @@ impl<'event> Event<'event> {
         decided_at: UtcMillis,
     ) -> Verdict {
         let reviewer = Reviewer { id, role: ReviewerRole::Engineer, group: None };
-        let base =
-            Verdict::minimal(self.verdict_id(name), self.ticket_id.clone(), reviewer, Severity::Critical, decided_at);
-        Verdict { ticket_revision: self.revision, kind, origin, severity: None, ..base }
+        let base = Verdict::bare(self.verdict_id(name), self.ticket_id.clone(), reviewer, decided_at);
+        Verdict { ticket_revision: self.revision, kind, origin, ..base }
     }
 
     /// `INC0010023/resolved-0`; a digest where the ticket's id leaves no room.

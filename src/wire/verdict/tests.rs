@@ -331,14 +331,14 @@ fn any_verdict() -> impl Strategy<Value = Verdict> {
             let reviewer = Reviewer { id: ReviewerId::try_new(&id).unwrap(), role, group: group.map(Arc::from) };
             let rating =
                 Rating::try_new(RatingScale::Helpful3V1, value, crate::domain::digest::Digest::of(b"d")).unwrap();
-            let base = Verdict::minimal(
+            let base = Verdict::bare(
                 VerdictId::try_new(&name).unwrap(),
                 TicketId::try_new(&ticket).unwrap(),
                 reviewer,
-                said.0,
                 UtcMillis(at),
             );
             Verdict {
+                severity: Some(said.0),
                 ticket_revision: revision,
                 kind,
                 origin: if derived { VerdictOrigin::Derived } else { VerdictOrigin::Explicit },
