@@ -84,7 +84,7 @@ fn letters(settings: &Settings, from: ScanFrom) -> Result<Vec<DeadLetterRecord>,
         },
         |done| progress.at(done.done, done.total),
     )
-    .map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
+    .map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     if unreadable > 0 {
         eprintln!("{unreadable} records of {} are not readable by this version", settings.kafka.topics.dead_letters);
     }

@@ -48,7 +48,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
         },
         |done| progress.at(done.done, done.total),
     )
-    .map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
+    .map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     drop(progress);
     if found.is_empty() {
         eprintln!(

@@ -11,8 +11,7 @@ use crate::wire::decision::DecisionRecord;
 use crate::wire::intake::DeadLetterClass;
 use crate::wire::verdict::{self, VerdictIntake, VerdictSource};
 
-use super::fault::Fault;
-use super::scan::{ScanFrom, ScanProgress, Scanned, scan};
+use super::scan::{ScanError, ScanFrom, ScanProgress, Scanned, scan};
 
 /// Sentences about unreadable records that are kept, per topic: the first ones say what is wrong with the rest.
 const EXAMPLES_MAX: usize = 5;
@@ -46,7 +45,7 @@ pub fn gather(
     settings: &Settings,
     since: UtcMillis,
     mut progress: impl FnMut(&'static str, ScanProgress),
-) -> Result<Gathered, Fault> {
+) -> Result<Gathered, ScanError> {
     let topics = &settings.kafka.topics;
     let mut gathered = Gathered::default();
     let from = ScanFrom::Since(since);
@@ -73,10 +72,8 @@ pub fn gather(
         match read {
             Ok(()) => {}
             // Verdicts belong to the site: without their topic there are none, which is an answer.
-            Err(Fault::Refused(_)) => gathered.missing_topics.push(topic.clone()),
-            Err(fault @ (Fault::Retry(_) | Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. })) => {
-                return Err(fault);
-            }
+            Err(ScanError::Missing(topic)) => gathered.missing_topics.push(topic),
+            Err(error @ (ScanError::Refused { .. } | ScanError::Brokers { .. })) => return Err(error),
         }
     }
     Ok(gathered)

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataPartition};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
@@ -12,7 +13,6 @@ use crate::domain::time::UtcMillis;
 use crate::wire::intake::RawRecord;
 
 use super::client::Isolation;
-use super::fault::Fault;
 use super::transaction::raw_record;
 use super::view_reader::open_reader;
 
@@ -50,6 +50,34 @@ pub enum ScanFrom {
     Since(UtcMillis),
 }
 
+/// Why a topic cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// No such topic.
+    #[error("topic {0} does not exist. hint: `noctriage topics create`")]
+    Missing(String),
+    /// The broker says something else of it, such as that we may not read it.
+    #[error("topic {topic} cannot be read: {reason}")]
+    Refused {
+        /// Which topic.
+        topic: String,
+        /// What the broker says.
+        reason: String,
+    },
+    /// No answer, or a broken one.
+    #[error("{topic}: {call}: {reason}; asked at {brokers}. hint: is kafka.brokers right, and is the broker up?")]
+    Brokers {
+        /// Which topic.
+        topic: String,
+        /// What was asked.
+        call: &'static str,
+        /// What librdkafka says.
+        reason: String,
+        /// Bootstrap list.
+        brokers: String,
+    },
+}
+
 /// The first offset of each partition at an instant or later; none where everything is older.
 fn first_since<C: ConsumerContext>(
     reader: &BaseConsumer<C>,
@@ -69,31 +97,40 @@ fn first_since<C: ConsumerContext>(
     Ok(found.elements().into_iter().filter_map(offset).collect())
 }
 
+/// The partitions of a topic that is there and may be read.
+fn partitions_of(metadata: &Metadata, topic: &str) -> Result<Vec<i32>, ScanError> {
+    let missing = || ScanError::Missing(topic.to_owned());
+    let found = metadata.topics().iter().find(|found| found.name() == topic).ok_or_else(missing)?;
+    match found.error().map(RDKafkaErrorCode::from) {
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => Err(missing()),
+        Some(code) => Err(ScanError::Refused { topic: topic.to_owned(), reason: code.to_string() }),
+        None if found.partitions().is_empty() => Err(missing()),
+        None => Ok(found.partitions().iter().map(MetadataPartition::id).collect()),
+    }
+}
+
 /// Reads every committed record of a topic, up to its end of now, and hands each to `sink`.
 ///
 /// # Errors
-/// Brokers that do not answer, or a topic that does not exist.
+/// Brokers that do not answer, or a topic that does not exist or may not be read.
 pub fn scan(
     settings: &KafkaSettings,
     topic: &str,
     from: ScanFrom,
     mut sink: impl FnMut(Scanned),
     mut progress: impl FnMut(ScanProgress),
-) -> Result<(), Fault> {
-    let reader = open_reader(settings, Isolation::Committed)?;
-    let fatal = |what: &str, error: &KafkaError| Fault::Fatal(format!("{topic}: {what}: {error}"));
+) -> Result<(), ScanError> {
+    let failed = |call: &'static str, reason: String| {
+        let (topic, brokers) = (topic.to_owned(), settings.brokers.clone());
+        ScanError::Brokers { topic, call, reason, brokers }
+    };
+    let fatal = |call: &'static str, error: &KafkaError| failed(call, error.to_string());
+    let reader =
+        open_reader(settings, Isolation::Committed).map_err(|fault| failed("creating a reader", fault.to_string()))?;
     let metadata = reader
         .fetch_metadata(Some(topic), settings.request_timeout)
         .map_err(|error| fatal("asking the brokers", &error))?;
-    let partitions: Vec<i32> = metadata
-        .topics()
-        .iter()
-        .filter(|found| found.name() == topic && found.error().is_none())
-        .flat_map(|found| found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id))
-        .collect();
-    if partitions.is_empty() {
-        return Err(Fault::Refused(format!("topic {topic} does not exist. hint: `noctriage topics create`")));
-    }
+    let partitions = partitions_of(&metadata, topic)?;
     let mut assignment = TopicPartitionList::new();
     let mut left: BTreeMap<i32, (i64, i64)> = BTreeMap::new();
     let since = match from {
@@ -124,7 +161,7 @@ pub fn scan(
     while !left.is_empty() {
         match reader.poll(Duration::from_millis(200)) {
             None if heard.elapsed() > SILENCE_MAX => {
-                return Err(Fault::Fatal(format!("{topic}: nothing came for {} s", SILENCE_MAX.as_secs())));
+                return Err(failed("reading", format!("nothing came for {} s", SILENCE_MAX.as_secs())));
             }
             None => {}
             Some(Err(KafkaError::PartitionEOF(partition))) => {

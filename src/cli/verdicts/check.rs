@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             bar.at(done.done, done.total);
         }
     })
-    .map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
+    .map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     drop(progress);
     let deadline_ms = i64::try_from(settings.verdicts.deadline.as_millis()).unwrap_or(i64::MAX);
     let window = AccuracyWindow { from, now, deadline_ms };

@@ -204,8 +204,10 @@ impl Outgoing {
 fn send(settings: &Settings, verdicts: &[Outgoing]) -> Result<(), Failure> {
     let topic = &settings.kafka.topics.verdicts;
     let failed = |error: KafkaError, done: u64| {
-        let hint = "hint: does the topic exist? `noctriage topics create --verdicts-partitions 3` makes it";
-        Failure::new(EXIT_TEMPORARY, anyhow!("sending to {topic}: {error}; {done} were written. {hint}"))
+        let brokers = &settings.kafka.brokers;
+        let hint = "hint: is kafka.brokers right, and is the broker up? Does the topic exist? `noctriage topics create \
+                    --verdicts-partitions 3` makes it";
+        Failure::new(EXIT_TEMPORARY, anyhow!("sending to {topic} at {brokers}: {error}; {done} were written. {hint}"))
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let mut progress = Progress::new("writing verdicts");
