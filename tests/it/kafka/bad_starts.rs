@@ -67,6 +67,16 @@ fn an_unreachable_broker_ends_the_start_with_75_and_names_the_address() {
 }
 
 #[test]
+fn commands_that_read_or_write_name_the_brokers_that_do_not_answer() {
+    let Some(mut broker) = broker("unreachable-commands") else { return };
+    broker.brokers = "127.0.0.1:1".into();
+    let daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
+    for command in [&["verdicts", "check"][..], &["explain", "T1"], &["dead-letters", "list"]] {
+        check_said(&daemon.command(command), 75, &["127.0.0.1:1", "kafka.brokers", "is the broker up"]);
+    }
+}
+
+#[test]
 fn deleted_records_refuse_the_start_until_the_loss_is_accepted() {
     let Some(broker) = broker("loss") else { return };
     let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "[rollout]\nfixed_stage = \"shadow\"\n");
