@@ -9,10 +9,13 @@ pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
+pub mod local_time;
 pub mod log;
 pub mod ratings;
+pub mod reading;
 pub mod report;
 pub mod settle;
+pub mod spec;
 pub mod standing;
 #[cfg(test)]
 mod tests;
