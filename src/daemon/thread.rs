@@ -31,8 +31,6 @@ const REBUILD_WINDOW: Duration = Duration::from_secs(600);
 const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
 /// How often lags are looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
-/// How long brokers wait before they abort a transaction that has timed out (`transaction.abort.timed.out…`, default).
-const BROKER_ABORT_INTERVAL_MS: i64 = 10_000;
 
 /// What wakes the Kafka thread.
 #[derive(Debug)]
@@ -148,7 +146,6 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
         beat: Arc::new(move || health.kafka_thread_beats()),
         waiting: Arc::new(move |what| told.brokers_keep_us_waiting(what)),
     })?;
-    let timeout_ms = i64::try_from(options.kafka.transaction_timeout.as_millis()).unwrap_or(i64::MAX);
     let mut triage = Triage::new(
         log,
         &options.engine,
@@ -164,7 +161,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
                 instance: options.kafka.instance_id.clone(),
                 // Of these clients, not of the process: a checker tells by it what each of them has written.
                 start_ms: options.clock.operating_now().0,
-                lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
+                lease_ms_needed: i64::try_from(options.kafka.lease_needed().as_millis()).unwrap_or(i64::MAX),
             },
             view: ViewLimits {
                 window_ms: i64::try_from(options.triage.view_window.as_millis()).unwrap_or(i64::MAX),

@@ -9,6 +9,7 @@ pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
+pub mod lease;
 pub mod local_time;
 pub mod log;
 pub mod ratings;
