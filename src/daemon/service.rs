@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::config::settings::RolloutMode;
 use crate::domain::digest::Digest;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
+use crate::domain::stage::{Share, Stage};
 use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
@@ -22,6 +25,8 @@ use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
+use super::follower::{self, FollowerOptions};
+use super::standing::Standing;
 use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
@@ -73,6 +78,58 @@ pub struct Service {
     acting: ModelInfo,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
+    follower: Follower,
+}
+
+/// The thread that follows `control` and `rollout`; it ends when this is dropped.
+#[derive(Debug)]
+struct Follower {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    fn start(
+        settings: &Settings,
+        standing: Arc<Standing>,
+        waker: &SyncSender<Wake>,
+        clock: &Clock,
+    ) -> Result<Self, StartError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let options = FollowerOptions {
+            kafka: settings.kafka.clone(),
+            mode: settings.rollout.mode,
+            clock: clock.clone(),
+            standing,
+            waker: waker.clone(),
+            stop: Arc::clone(&stop),
+        };
+        let thread = if settings.kafka.is_mock {
+            None
+        } else {
+            let builder = std::thread::Builder::new().name("follower".into());
+            Some(builder.spawn(move || follower::run(&options)).map_err(StartError::Thread)?)
+        };
+        Ok(Self { stop, thread })
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the follower panicked; the log says where");
+        }
+    }
+}
+
+/// Nothing can be halted in the demo: its broker has no such topic.
+fn standing_of(settings: &Settings, clock: &Clock) -> Standing {
+    if settings.kafka.is_mock {
+        Standing::fixed(clock.clone())
+    } else {
+        Standing::new(&settings.rollout, clock.clone())
+    }
 }
 
 /// Loads all models that the settings name.
@@ -98,7 +155,12 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
     let device_class = device.split(':').next().unwrap_or_default();
     let outside = [settings.eligibility_base.0.as_slice(), COMPUTED_IN.as_bytes(), device_class.as_bytes()];
     let policy = Policy::clone(&settings.policy).sealed(Digest::of_parts(outside));
-    let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
+    let slices = &settings.policy.slices;
+    let stage_map = match settings.rollout.mode {
+        RolloutMode::Fixed => StageMap::fixed(slices, settings.rollout.fixed_stage, settings.rollout.shares),
+        // Until the leader says otherwise.
+        RolloutMode::Earned => StageMap::fixed(slices, Stage::Shadow, [Share::ZERO; 2]),
+    };
     Ruling {
         policy: Arc::new(policy),
         stage_map: Arc::new(stage_map),
@@ -152,12 +214,15 @@ impl Service {
         metrics.models(&identities);
         metrics.stage_map(&in_force.stage_map);
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        let standing = Arc::new(standing_of(settings, clock));
         let options = ThreadOptions {
             kafka: settings.kafka.clone(),
             triage: settings.triage,
             model_deadline: settings.inference.deadline,
             intake: Arc::clone(&settings.intake),
             ruling: in_force,
+            stage_map: None,
+            standing: Arc::clone(&standing),
             engine,
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
@@ -172,14 +237,14 @@ impl Service {
             ended.kafka_thread_ended(&end.as_ref().map_or_else(ToString::to_string, |()| "stopped".to_owned()));
             end
         };
+        let follower = Follower::start(settings, standing, &waker, clock)?;
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread) })
+        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread), follower })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
         let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
-        self.metrics.stage_map(&ruling.stage_map);
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
         self.wake(Wake::Ruling(ruling));
     }

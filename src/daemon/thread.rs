@@ -15,10 +15,11 @@ use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
-use crate::policy::ruling::Ruling;
+use crate::policy::ruling::{Ruling, StageMap};
 use crate::wire::intake::IntakeSettings;
 
 use super::outputs::Origin;
+use super::standing::Standing;
 use super::triage::{Progress, Triage, TriageOptions};
 
 /// Wake-ups that may wait: the Kafka thread empties the queue at every round, and `Arrived` says the same however often.
@@ -41,6 +42,8 @@ pub enum Wake {
     Answers(JobAnswers),
     /// A reload: in force from the next batch on.
     Ruling(Arc<Ruling>),
+    /// The leader's stage map: in force from the next batch on.
+    StageMap(Arc<StageMap>),
     /// Finish what is in flight, at most until the drain deadline, then end.
     Stop,
 }
@@ -76,8 +79,12 @@ pub struct ThreadOptions {
     pub model_deadline: Duration,
     /// How records become tickets.
     pub intake: Arc<IntakeSettings>,
-    /// What is in force.
+    /// What is in force by the configuration.
     pub ruling: Arc<Ruling>,
+    /// The leader's stage map, once it was followed: it takes the place of the configuration's.
+    pub stage_map: Option<Arc<StageMap>>,
+    /// Lease and halts.
+    pub standing: Arc<Standing>,
     /// The engine.
     pub engine: Engine,
     /// Metrics.
@@ -92,6 +99,33 @@ pub struct ThreadOptions {
     pub wakes: Receiver<Wake>,
     /// Whether the process is to end: remembered over the life of the clients.
     pub stopping: bool,
+}
+
+impl ThreadOptions {
+    /// What is in force: the configuration's ruling, with the leader's stage map where there is one.
+    fn in_force(&self) -> Arc<Ruling> {
+        match &self.stage_map {
+            None => Arc::clone(&self.ruling),
+            Some(map) => Arc::new(Ruling { stage_map: Arc::clone(map), ..Ruling::clone(&self.ruling) }),
+        }
+    }
+
+    /// Takes over a reload or a stage map, and says what is in force now.
+    fn take_over(&mut self, change: Change) -> Arc<Ruling> {
+        match change {
+            Change::Ruling(ruling) => self.ruling = ruling,
+            Change::StageMap(map) => self.stage_map = Some(map),
+        }
+        let ruling = self.in_force();
+        self.metrics.stage_map(&ruling.stage_map);
+        ruling
+    }
+}
+
+/// What changes what is in force.
+enum Change {
+    Ruling(Arc<Ruling>),
+    StageMap(Arc<StageMap>),
 }
 
 /// Runs until it is stopped or cannot go on. Call it on a thread of its own.
@@ -155,7 +189,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             settings: options.triage,
             model_deadline: options.model_deadline,
             intake: Arc::clone(&options.intake),
-            ruling: Arc::clone(&options.ruling),
+            ruling: options.in_force(),
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
@@ -168,6 +202,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
                 records_max: options.triage.view_records_max,
                 storm_window_ms: options.ruling.policy.storm.window_ms,
             },
+            standing: Arc::clone(&options.standing),
         },
     );
     let mut drain_until: Option<Instant> = None;
@@ -198,10 +233,8 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             match woken {
                 Wake::Arrived => arrived.store(false, Ordering::Release),
                 Wake::Answers(answers) => triage.take_answers(answers),
-                Wake::Ruling(ruling) => {
-                    options.ruling = Arc::clone(&ruling);
-                    triage.set_ruling(ruling);
-                }
+                Wake::Ruling(ruling) => triage.set_ruling(options.take_over(Change::Ruling(ruling))),
+                Wake::StageMap(map) => triage.set_ruling(options.take_over(Change::StageMap(map))),
                 Wake::Stop => {
                     options.stopping = true;
                     options.health.draining();
@@ -238,7 +271,8 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
         }
         match options.wakes.recv_timeout(left.min(Duration::from_millis(500))) {
             Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-            Ok(Wake::Ruling(ruling)) => options.ruling = ruling,
+            Ok(Wake::Ruling(ruling)) => drop(options.take_over(Change::Ruling(ruling))),
+            Ok(Wake::StageMap(map)) => drop(options.take_over(Change::StageMap(map))),
             Ok(Wake::Arrived | Wake::Answers(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
     }

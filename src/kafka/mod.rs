@@ -1,8 +1,11 @@
 //! Everything that speaks to Kafka. Elsewhere there are only values: events in, one batch as one transaction out.
 
 pub mod client;
+pub mod control_tail;
+pub mod control_writer;
 pub mod evidence_reader;
 pub mod fault;
+pub mod leadership;
 pub mod log;
 mod own;
 pub mod patience;

@@ -5,10 +5,12 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod control;
 pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
+
 pub mod lease;
 pub mod local_time;
 pub mod log;

@@ -2,6 +2,7 @@
 
 mod basis;
 pub mod command;
+pub mod control;
 pub mod dead_letter;
 pub mod decision;
 pub mod intake;
@@ -9,6 +10,7 @@ pub mod output;
 pub mod outputs;
 pub mod remembered;
 pub mod review;
+pub mod rollout;
 pub mod schema;
 mod seen;
 pub mod suggestion;
