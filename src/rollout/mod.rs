@@ -5,18 +5,23 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod control;
 pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
+pub mod ladder;
 pub mod local_time;
 pub mod log;
+pub mod questions;
 pub mod ratings;
 pub mod reading;
 pub mod report;
 pub mod settle;
 pub mod spec;
 pub mod standing;
+pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod transition;
 pub mod wrong;
