@@ -10,16 +10,19 @@ pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
-
+pub mod ladder;
 pub mod lease;
 pub mod local_time;
 pub mod log;
+pub mod questions;
 pub mod ratings;
 pub mod reading;
 pub mod report;
 pub mod settle;
 pub mod spec;
 pub mod standing;
+pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod transition;
 pub mod wrong;
