@@ -4,12 +4,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod actions;
 mod check;
 mod config_command;
+mod control;
 mod dataset;
 mod dead_letters;
 mod demo;
 mod explain;
+mod halt;
 mod init;
 mod model;
 mod progress;
@@ -57,6 +60,13 @@ enum Command {
     Config(config_command::Command),
     /// Say what was done with a ticket, by which rules, and what would change the outcome.
     Explain(explain::Arguments),
+    /// Stop all automatic actions, or those of one slice, on every instance, until a person resumes.
+    Halt(halt::Arguments),
+    /// Lift a halt of the same scope.
+    Resume(halt::Arguments),
+    /// List what was done without a person.
+    #[command(subcommand)]
+    Actions(actions::Command),
     /// List records that were no tickets, or send them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -84,6 +94,9 @@ pub fn main() -> ExitCode {
         | Command::Topics(_)
         | Command::Config(_)
         | Command::Explain(_)
+        | Command::Halt(_)
+        | Command::Resume(_)
+        | Command::Actions(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
         | Command::Model(_)
@@ -96,6 +109,9 @@ pub fn main() -> ExitCode {
         Command::Topics(command) => topics::run(command),
         Command::Config(command) => config_command::run(command),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Halt(arguments) => halt::halt(&arguments),
+        Command::Resume(arguments) => halt::resume(&arguments),
+        Command::Actions(command) => actions::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
         Command::Model(command) => model::run(command),

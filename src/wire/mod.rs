@@ -1,5 +1,6 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
+pub mod accounts;
 mod basis;
 pub mod command;
 pub mod control;
@@ -11,11 +12,13 @@ pub mod outputs;
 pub mod remembered;
 pub mod review;
 pub mod rollout;
+pub mod rollout_state;
 pub mod schema;
 mod seen;
 pub mod suggestion;
 pub mod ticket_schema;
 pub mod transaction;
+pub mod transition;
 pub mod values;
 pub mod verdict;
 pub mod words;

@@ -7,6 +7,7 @@ use crate::domain::probability::Probability;
 use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::policy::ruling::{Grant, SlicePermission, StageMap};
 
+use super::rollout_state::StateRecord;
 use super::values::{HexDigest, Instant};
 use super::words::Word;
 
@@ -55,8 +56,10 @@ pub struct MapRecord {
     pub leader: String,
     /// When (its operating time).
     pub written_at: Instant,
-    /// One entry per slice; a slice without one is in shadow.
+    /// One entry per slice; a slice without one is in shadow. This is what instances follow.
     pub permissions: Vec<PermissionRecord>,
+    /// What the next leader begins from.
+    pub state: StateRecord,
 }
 
 /// What one slice is permitted.
@@ -192,6 +195,7 @@ mod tests {
     use super::*;
     use crate::domain::digest::Digest;
     use crate::domain::time::UtcMillis;
+    use crate::rollout::state::RolloutState;
 
     fn lease() -> LeaseRecord {
         LeaseRecord {
@@ -234,6 +238,7 @@ mod tests {
             leader: "noc-a".to_owned(),
             written_at: Instant(UtcMillis(1_764_000_000_000)),
             permissions: MapRecord::permissions_of(map),
+            state: StateRecord::from(&RolloutState { revision: map.rollout_revision, ..RolloutState::default() }),
         }
     }
 

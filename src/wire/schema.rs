@@ -10,10 +10,11 @@ use super::review::ReviewRecord;
 use super::rollout::{LeaseRecord, MapRecord};
 use super::suggestion::SuggestionRecord;
 use super::ticket_schema::NativeTicket;
+use super::transition::TransitionRecord;
 use super::verdict::VerdictRecord;
 
 /// Names of all schemas, as `config schema NAME` takes them.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 11] = [
     "ticket",
     "verdict",
     "control",
@@ -24,6 +25,7 @@ pub const NAMES: [&str; 10] = [
     "dead-letter",
     "rollout-lease",
     "rollout-map",
+    "transition",
 ];
 
 /// The schema of one kind of record, as indented JSON with a final newline; `None` for a name not in [`NAMES`].
@@ -42,6 +44,7 @@ pub fn by_name(name: &str) -> Option<String> {
         "dead-letter" => Some(schema_of::<DeadLetterRecord>(written)),
         "rollout-lease" => Some(schema_of::<LeaseRecord>(written)),
         "rollout-map" => Some(schema_of::<MapRecord>(written)),
+        "transition" => Some(schema_of::<TransitionRecord>(written)),
         _ => None,
     }
 }

@@ -38,7 +38,7 @@ pub struct Arguments {
 }
 
 /// A length as 30d, 12h or 90m.
-fn span(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn span(text: &str) -> Result<Duration, String> {
     let expected = || "a number with d, h or m behind it is expected, as 30d".to_owned();
     let unit_at = text.len().saturating_sub(1);
     let (number, unit) = text.split_at_checked(unit_at).ok_or_else(expected)?;
