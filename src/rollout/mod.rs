@@ -5,6 +5,7 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod consequence;
 pub mod control;
 pub mod counting;
 pub mod decision;
@@ -14,6 +15,7 @@ pub mod ladder;
 pub mod lease;
 pub mod local_time;
 pub mod log;
+pub mod plan;
 pub mod questions;
 pub mod ratings;
 pub mod reading;
