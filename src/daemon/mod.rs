@@ -10,6 +10,7 @@ pub mod inquiry;
 mod outputs;
 mod reading;
 mod rechecks;
+mod rollout_threads;
 pub mod service;
 pub mod standing;
 mod term;

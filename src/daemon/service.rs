@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -25,7 +24,8 @@ use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
-use super::follower::{self, FollowerOptions};
+use super::inquiry;
+use super::rollout_threads::{RolloutOptions, RolloutThreads};
 use super::standing::Standing;
 use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
@@ -78,49 +78,7 @@ pub struct Service {
     acting: ModelInfo,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
-    follower: Follower,
-}
-
-/// The thread that follows `control` and `rollout`; it ends when this is dropped.
-#[derive(Debug)]
-struct Follower {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Follower {
-    fn start(
-        settings: &Settings,
-        standing: Arc<Standing>,
-        waker: &SyncSender<Wake>,
-        clock: &Clock,
-    ) -> Result<Self, StartError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let options = FollowerOptions {
-            kafka: settings.kafka.clone(),
-            mode: settings.rollout.mode,
-            clock: clock.clone(),
-            standing,
-            waker: waker.clone(),
-            stop: Arc::clone(&stop),
-        };
-        let thread = if settings.kafka.is_mock {
-            None
-        } else {
-            let builder = std::thread::Builder::new().name("follower".into());
-            Some(builder.spawn(move || follower::run(&options)).map_err(StartError::Thread)?)
-        };
-        Ok(Self { stop, thread })
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            tracing::error!("the follower panicked; the log says where");
-        }
-    }
+    rollout: RolloutThreads,
 }
 
 /// Nothing can be halted in the demo: its broker has no such topic.
@@ -215,6 +173,8 @@ impl Service {
         metrics.stage_map(&in_force.stage_map);
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
         let standing = Arc::new(standing_of(settings, clock));
+        let (inquirer, inquiries) = inquiry::line();
+        let ruling = Arc::clone(&in_force);
         let options = ThreadOptions {
             kafka: settings.kafka.clone(),
             triage: settings.triage,
@@ -237,21 +197,32 @@ impl Service {
             ended.kafka_thread_ended(&end.as_ref().map_or_else(ToString::to_string, |()| "stopped".to_owned()));
             end
         };
-        let follower = Follower::start(settings, standing, &waker, clock)?;
+        let rollout = RolloutThreads::start(RolloutOptions {
+            settings,
+            ruling: &ruling,
+            models: &models,
+            standing,
+            waker: &waker,
+            clock,
+            inquirer,
+        })
+        .map_err(StartError::Thread)?;
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread), follower })
+        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread), rollout })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
         let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        self.rollout.reload(settings, &ruling);
         self.wake(Wake::Ruling(ruling));
     }
 
     /// Asks the Kafka thread to finish what is in flight and to end.
     pub fn stop(&self) {
         self.health.draining();
+        self.rollout.stop();
         self.wake(Wake::Stop);
     }
 
