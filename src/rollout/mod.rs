@@ -9,6 +9,7 @@ pub mod counting;
 pub mod decision;
 pub mod evidence;
 pub mod feed;
+pub mod label_list;
 pub mod local_time;
 pub mod log;
 pub mod ratings;
@@ -19,4 +20,5 @@ pub mod spec;
 pub mod standing;
 #[cfg(test)]
 mod tests;
+pub mod to_go;
 pub mod wrong;

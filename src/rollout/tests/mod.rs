@@ -23,6 +23,7 @@ use super::wrong::Permission;
 mod accuracy;
 mod counting;
 mod folding;
+mod label_list;
 mod settling;
 
 const HOUR_MS: i64 = 3_600_000;
