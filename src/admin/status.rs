@@ -69,10 +69,26 @@ pub struct ReadingStatus {
     pub tickets: u64,
     /// Partitions that are read.
     pub partitions: u64,
+    /// Partitions that are not read to now, the worst first, at most sixteen.
+    pub late_partitions: Vec<LatePartition>,
     /// Records appended within a day that are neither verdict nor event, or decisions of a newer version.
     pub unreadable_24h: u64,
     /// All unreadable records since the start.
     pub unreadable: u64,
+}
+
+/// A partition that is not read to now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatePartition {
+    /// decisions, verdicts, events.
+    pub topic: String,
+    /// Which partition.
+    pub partition: i32,
+    /// Offsets that are not read; markers of transactions are among them.
+    pub offsets_left: u64,
+    /// For how long something may have lain unread; absent: it was never read to an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind_ms: Option<i64>,
 }
 
 /// What became of verdicts.

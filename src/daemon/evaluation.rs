@@ -10,6 +10,7 @@ use crate::config::settings::{Settings, TruthSource};
 use crate::domain::stage::Stage;
 use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_reader::Gathered;
+use crate::metrics::{AnswererLabel, DrawnState, EvidenceShown, SliceShown};
 use crate::policy::ruling::Ruling;
 use crate::rollout::accuracy::{ALL_SLICES, AccuracyWindow, SliceAccuracy, live_accuracy};
 use crate::rollout::counting::{AccountKey, CountingRules, count};
@@ -141,6 +142,45 @@ fn next(
         is_shown: outlook.is_shown(),
         sentence: outlook.sentence(),
     })
+}
+
+/// The same as metrics show it.
+pub fn metrics_of(evaluated: &Evaluated) -> EvidenceShown<'_> {
+    let verdicts = &evaluated.verdicts;
+    let all = std::iter::once((ALL_SLICES, &evaluated.all_slices));
+    let slices = evaluated.slices.iter().map(|slice| (slice.slice.as_str(), &slice.accuracy));
+    let standing = |standing: VerdictStanding| verdicts.standings.get(standing.as_str()).copied().unwrap_or_default();
+    EvidenceShown {
+        slices: all.chain(slices).map(|(name, accuracy)| slice_shown(name, accuracy)).collect(),
+        standings: VerdictStanding::ALL.map(standing),
+        ours: verdicts.ours,
+        last_stated_s: verdicts.last_stated_at.map(|at| at.0.0 as f64 / 1000.0),
+        is_silent: verdicts.silent_since.is_some(),
+    }
+}
+
+fn slice_shown<'slice>(slice: &'slice str, accuracy: &AccuracyRecord) -> SliceShown<'slice> {
+    // Of several models in one capacity, the one that answered most: the others are on the board.
+    let score = |label: AnswererLabel| match label {
+        AnswererLabel::Engineers => Some(&accuracy.engineers.readings).filter(|score| score.of > 0),
+        AnswererLabel::Source | AnswererLabel::Baseline | AnswererLabel::Acting | AnswererLabel::Candidate => {
+            let rows = accuracy.rows.iter().filter(|row| row.role == label.as_str());
+            rows.map(|row| &row.score).max_by_key(|score| score.of)
+        }
+    };
+    let drawn = |state: DrawnState| match state {
+        DrawnState::Judged => accuracy.judged,
+        DrawnState::Waiting => accuracy.waiting,
+        DrawnState::Missing => accuracy.missing,
+        DrawnState::Disputed => accuracy.disputed,
+        DrawnState::LateDecision => accuracy.late_decision,
+        DrawnState::NoVerdictDue => accuracy.no_verdict_due,
+    };
+    SliceShown {
+        slice,
+        drawn: DrawnState::ALL.map(drawn),
+        scores: AnswererLabel::ALL.map(|label| score(label).map(|score| (score.right, score.of))),
+    }
 }
 
 /// What keeps verdicts from counting, each with what to do.

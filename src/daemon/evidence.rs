@@ -14,17 +14,18 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::admin::board::Board;
-use crate::admin::status::{Problem, ReadingStatus};
+use crate::admin::status::{LatePartition, Problem, ReadingStatus};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_reader::Gathered;
-use crate::kafka::evidence_tail::{EvidenceTail, TailError, topics_of};
+use crate::kafka::evidence_tail::{EvidenceTail, PartitionReach, TailError, topics_of};
+use crate::metrics::Metrics;
 use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
-use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate};
+use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate, metrics_of};
 
 /// Records folded before anything else is looked at: a few milliseconds.
 const ROUND_RECORDS_MAX: usize = 500;
@@ -38,6 +39,10 @@ const REST: u32 = 20;
 const EVALUATED_AT_LEAST: Duration = Duration::from_secs(60);
 /// How often records that have left the window are dropped.
 const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(3_600);
+/// A partition that is read up to this long ago is read to now: half of what a leader may be behind.
+const LATE_MS: i64 = 30_000;
+/// Partitions that are named as late; a log that stands still as a whole is named by its first ones.
+const LATE_PARTITIONS_MAX: usize = 16;
 /// First and longest wait before a dead client is replaced.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How long the end of the thread is waited for; it may stand in a call to brokers that do not answer.
@@ -54,6 +59,10 @@ pub struct EvidenceOptions {
     pub clock: Clock,
     /// Where it is written.
     pub board: Arc<Board>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether this instance leads, and so shows in its metrics what evidence amounts to.
+    pub is_leading: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// The running thread.
@@ -137,6 +146,7 @@ fn run(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting) {
             backoff = BACKOFF.0;
         }
         tracing::warn!(%error, wait_ms = backoff.as_millis(), "building the clients of evidence anew");
+        options.metrics.evidence_fault();
         options.board.problem(problem_of(&error));
         let until = Instant::now() + backoff;
         while !waiting.is_stopped() && Instant::now() < until {
@@ -255,9 +265,21 @@ impl EvidenceFold {
             records: gathered.records.iter().map(|(topic, count)| (name(topic), *count)).collect(),
             tickets: gathered.evidence.len() as u64,
             partitions: reaches.len() as u64,
+            late_partitions: late_partitions(&reaches),
             unreadable_24h: gathered.unreadable_since(since),
             unreadable: gathered.unreadable.values().sum::<u64>() + gathered.unreadable_decisions,
         }
+    }
+
+    /// The worst partition of each topic; `None`: not all of it has been read to an end.
+    fn behind_by_topic(&self) -> Vec<(EvidenceTopic, Option<i64>)> {
+        let reaches = self.tail.reaches(self.clock.boot_ms());
+        let of_topic = |topic: EvidenceTopic| {
+            let mut partitions = reaches.iter().filter(|reach| reach.topic == topic).peekable();
+            partitions.peek()?;
+            Some((topic, partitions.try_fold(0, |worst: i64, reach| Some(worst.max(reach.behind_ms?)))))
+        };
+        EvidenceTopic::ALL.into_iter().filter_map(of_topic).collect()
     }
 
     fn missing_topic(&self) -> Option<Problem> {
@@ -273,6 +295,20 @@ impl EvidenceFold {
             hint: hint.to_owned(),
         })
     }
+}
+
+/// Partitions that are not read to now, the worst first.
+fn late_partitions(reaches: &[PartitionReach]) -> Vec<LatePartition> {
+    let is_late = |reach: &&PartitionReach| reach.behind_ms.is_none_or(|behind| behind > LATE_MS);
+    let mut late: Vec<&PartitionReach> = reaches.iter().filter(is_late).collect();
+    late.sort_by_key(|reach| std::cmp::Reverse((reach.behind_ms.unwrap_or(i64::MAX), reach.offsets_left)));
+    let row = |reach: &PartitionReach| LatePartition {
+        topic: reach.topic.as_str().to_owned(),
+        partition: reach.partition,
+        offsets_left: reach.offsets_left,
+        behind_ms: reach.behind_ms,
+    };
+    late.into_iter().take(LATE_PARTITIONS_MAX).map(row).collect()
 }
 
 /// The first append time that evidence may rest on: a verdict may come as late as the deadline of the oldest ticket.
@@ -311,7 +347,13 @@ impl Shown {
         if is_whole && is_due(self.evaluated_at, after) {
             let started = Instant::now();
             let now = options.clock.operating_now();
-            options.board.evaluated(evaluate(&fold.gathered, &options.settings, &options.ruling.load(), now));
+            let evaluated = evaluate(&fold.gathered, &options.settings, &options.ruling.load(), now);
+            if (options.is_leading)() {
+                options.metrics.evidence(&metrics_of(&evaluated));
+            } else {
+                options.metrics.not_leading();
+            }
+            options.board.evaluated(evaluated);
             self.took = started.elapsed();
             self.evaluated_at = Some(Instant::now());
             self.is_changed = false;
@@ -319,7 +361,9 @@ impl Shown {
     }
 
     fn tell(&self, options: &EvidenceOptions, fold: &EvidenceFold) {
-        options.board.reading(fold.status());
+        let status = fold.status();
+        options.metrics.evidence_read(&fold.behind_by_topic(), status.unreadable_24h);
+        options.board.reading(status);
         // A look that has failed is on the board until the next one succeeds.
         if self.look_failed_at.is_none_or(|at| at.elapsed() > Duration::from_secs(15)) {
             match fold.missing_topic() {
@@ -334,6 +378,7 @@ impl Shown {
             tracing::warn!(%error, "evidence is not read");
         }
         self.look_failed_at = Some(Instant::now());
+        options.metrics.evidence_fault();
         options.board.problem(problem_of(error));
     }
 }

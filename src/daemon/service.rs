@@ -181,6 +181,9 @@ impl Service {
                 ruling: Arc::clone(&shared),
                 clock: clock.clone(),
                 board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+                // Without a controller every instance shows what it knows: they all say the same.
+                is_leading: Arc::new(|| true),
             }),
             Surroundings::Demo => None,
         };

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::config::settings::{EventTopic, Settings};
+use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::rollout::decision::DecisionEvent;
 use crate::rollout::evidence::{Evidence, VerdictEvent};
 use crate::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use crate::wire::decision::DecisionRecord;
 use crate::wire::intake::DeadLetterClass;
+use crate::wire::values::SourcePosition;
 use crate::wire::verdict::{self, VerdictIntake, VerdictSource};
 
 use super::scan::{ScanError, ScanFrom, ScanProgress, Scanned, scan};
@@ -36,6 +39,8 @@ pub struct Gathered {
     pub without_statement: u64,
     /// Topics of the site that do not exist, by name.
     pub missing_topics: Vec<String>,
+    /// Where the first drawn decision of each ticket found its input record; `None`: nobody asked for it.
+    pub sources: Option<BTreeMap<TicketId, SourcePosition>>,
     /// Hours in which unreadable records were appended, counted since 1970, and how many each.
     unreadable_hours: BTreeMap<i64, u64>,
     /// When the newest record of verdicts or events with a statement was appended (operating time).
@@ -49,10 +54,31 @@ pub struct Gathered {
 pub fn gather(
     settings: &Settings,
     since: UtcMillis,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    gather_into(Gathered::default(), settings, since, progress)
+}
+
+/// The same, and where the records of drawn tickets lie.
+///
+/// # Errors
+/// Brokers that do not answer, or no topic of decisions.
+pub fn gather_with_sources(
+    settings: &Settings,
+    since: UtcMillis,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    let gathered = Gathered { sources: Some(BTreeMap::new()), ..Gathered::default() };
+    gather_into(gathered, settings, since, progress)
+}
+
+fn gather_into(
+    mut gathered: Gathered,
+    settings: &Settings,
+    since: UtcMillis,
     mut progress: impl FnMut(&'static str, ScanProgress),
 ) -> Result<Gathered, ScanError> {
     let topics = &settings.kafka.topics;
-    let mut gathered = Gathered::default();
     let from = ScanFrom::Since(since);
     scan(
         &settings.kafka,
@@ -100,10 +126,19 @@ impl Gathered {
 
     fn add_decision(&mut self, appended: Appended, scanned: &Scanned) {
         let record = DecisionRecord::from_json(scanned.record.value.as_deref().unwrap_or_default());
-        match record.ok().and_then(|record| record.seen().ok()) {
-            Some(Some(value)) => self.evidence.add_decision(Recorded { appended, value }),
+        let seen = record.ok().and_then(|record| Some((record.seen().ok()?, record.source)));
+        match seen {
+            Some((Some(value), source)) => {
+                // Decisions of a ticket lie in one partition, in their order: the first one read is the first one made.
+                if let (Some(sources), DecisionEvent::Decided(decided)) = (&mut self.sources, &value.event)
+                    && decided.is_drawn
+                {
+                    sources.entry(value.ticket_id.clone()).or_insert(source);
+                }
+                self.evidence.add_decision(Recorded { appended, value });
+            }
             // About no ticket.
-            Some(None) => {}
+            Some((None, _)) => {}
             None => {
                 self.unreadable_decisions += 1;
                 self.count_unreadable(appended.at);

@@ -5,6 +5,7 @@ mod evidence_reach;
 pub mod evidence_reader;
 pub mod evidence_tail;
 pub mod fault;
+pub mod fetch;
 pub mod log;
 mod own;
 pub mod patience;
