@@ -18,6 +18,7 @@ mod model;
 mod progress;
 mod run;
 mod settings_file;
+mod status;
 mod topics;
 mod verdicts;
 
@@ -58,6 +59,8 @@ enum Command {
     /// Show the configuration in force, where each value comes from, or the JSON Schema of a record.
     #[command(subcommand)]
     Config(config_command::Command),
+    /// Show where each slice stands, who is right how often, what is missing and what to do: asks the running daemon.
+    Status(status::Arguments),
     /// Say what was done with a ticket, by which rules, and what would change the outcome.
     Explain(explain::Arguments),
     /// Stop all automatic actions, or those of one slice, on every instance, until a person resumes.
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         | Command::Check(_)
         | Command::Topics(_)
         | Command::Config(_)
+        | Command::Status(_)
         | Command::Explain(_)
         | Command::Halt(_)
         | Command::Resume(_)
@@ -108,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Topics(command) => topics::run(command),
         Command::Config(command) => config_command::run(command),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Halt(arguments) => halt::halt(&arguments),
         Command::Resume(arguments) => halt::resume(&arguments),

@@ -4,6 +4,8 @@ mod batch;
 pub mod controller;
 mod counting;
 mod follower;
+pub mod evaluation;
+pub mod evidence;
 mod growth;
 mod halving;
 pub mod inquiry;

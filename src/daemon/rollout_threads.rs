@@ -90,9 +90,14 @@ impl RolloutThreads {
         Ok(())
     }
 
-    /// Whether this instance leads.
-    pub(super) fn leads(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.leads)
+    /// Whether this instance shows what only the leader shows. Without a controller every instance does: they all say the
+    /// same.
+    pub(super) fn leads(&self, mode: RolloutMode) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let leads = Arc::clone(&self.leads);
+        match mode {
+            RolloutMode::Fixed => Arc::new(|| true),
+            RolloutMode::Earned => Arc::new(move || leads.load(Ordering::Acquire)),
+        }
     }
 
     /// Takes over what a reload may change.

@@ -9,6 +9,9 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -24,6 +27,7 @@ use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
+use super::evidence::{EvidenceOptions, EvidenceThread};
 use super::inquiry;
 use super::rollout_threads::{RolloutOptions, RolloutThreads};
 use super::standing::Standing;
@@ -61,8 +65,19 @@ pub enum StartError {
     #[error("the engine does not start")]
     Engine(#[source] EngineError),
     /// No thread.
-    #[error("the kafka thread could not be started")]
+    #[error("the kafka thread, or that of evidence, could not be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// What a service shows to the outside: it writes, HTTP reads.
+#[derive(Clone, Debug)]
+pub struct Surfaces {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Health.
+    pub health: Arc<Health>,
+    /// Where each slice stands.
+    pub board: Arc<Board>,
 }
 
 /// A running service.
@@ -74,8 +89,11 @@ pub struct Service {
     pub health: Arc<Health>,
     /// The models, acting first.
     pub models: Vec<(ModelRole, ModelInfo)>,
+    board: Arc<Board>,
     surroundings: Surroundings,
     acting: ModelInfo,
+    /// `None` in the demo, which shows its own comparison.
+    evidence: Option<EvidenceThread>,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
     rollout: RolloutThreads,
@@ -130,10 +148,11 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
 }
 
 impl Service {
-    /// Metrics and health of a service that is about to start.
-    pub fn prepare(clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
+    /// What a service that is about to start will show.
+    pub fn prepare(clock: &Clock) -> Surfaces {
         let stalled_after_ms = i64::try_from(STALLED_AFTER.as_millis()).unwrap_or(i64::MAX);
-        (Arc::new(Metrics::new()), Arc::new(Health::new(clock.clone(), stalled_after_ms)))
+        let health = Arc::new(Health::new(clock.clone(), stalled_after_ms));
+        Surfaces { metrics: Arc::new(Metrics::new()), health, board: Arc::default() }
     }
 
     /// Warms the models up, then starts the Kafka thread. Blocks while models warm up.
@@ -145,7 +164,7 @@ impl Service {
         models: EngineModels,
         surroundings: Surroundings,
         clock: &Clock,
-        (metrics, health): (Arc<Metrics>, Arc<Health>),
+        Surfaces { metrics, health, board }: Surfaces,
     ) -> Result<Self, StartError> {
         let (waker, received) = wakes();
         let answers = waker.clone();
@@ -171,10 +190,34 @@ impl Service {
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
         metrics.models(&identities);
         metrics.stage_map(&in_force.stage_map);
+        board.instance(&settings.kafka.instance_id);
+        board.stage_map(Arc::clone(&in_force.stage_map));
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
         let standing = Arc::new(standing_of(settings, clock));
         let (inquirer, inquiries) = inquiry::line();
-        let ruling = Arc::clone(&in_force);
+        let rollout = RolloutThreads::start(RolloutOptions {
+            settings,
+            ruling: &in_force,
+            models: &models,
+            standing: Arc::clone(&standing),
+            waker: &waker,
+            clock,
+            inquirer,
+        })
+        .map_err(StartError::Thread)?;
+        let leads = rollout.leads(settings.rollout.mode);
+        let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
+        let evidence = match surroundings {
+            Surroundings::Desk => Some(EvidenceOptions {
+                settings: Arc::new(settings.clone()),
+                ruling: Arc::clone(&shared),
+                clock: clock.clone(),
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+                is_leading: leads,
+            }),
+            Surroundings::Demo => None,
+        };
         let options = ThreadOptions {
             kafka: settings.kafka.clone(),
             triage: settings.triage,
@@ -182,6 +225,8 @@ impl Service {
             intake: Arc::clone(&settings.intake),
             ruling: in_force,
             stage_map: None,
+            shown: Arc::clone(&shared),
+            board: Arc::clone(&board),
             standing: Arc::clone(&standing),
             engine,
             metrics: Arc::clone(&metrics),
@@ -197,18 +242,10 @@ impl Service {
             ended.kafka_thread_ended(&end.as_ref().map_or_else(ToString::to_string, |()| "stopped".to_owned()));
             end
         };
-        let rollout = RolloutThreads::start(RolloutOptions {
-            settings,
-            ruling: &ruling,
-            models: &models,
-            standing,
-            waker: &waker,
-            clock,
-            inquirer,
-        })
-        .map_err(StartError::Thread)?;
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread), rollout })
+        let evidence = evidence.map(|options| EvidenceThread::start(options, inquiries)).transpose().map_err(StartError::Thread)?;
+        let thread = Some(thread);
+        Ok(Self { metrics, health, models, board, surroundings, acting, evidence, waker, thread, rollout })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
@@ -224,6 +261,9 @@ impl Service {
         self.health.draining();
         self.rollout.stop();
         self.wake(Wake::Stop);
+        if let Some(evidence) = &self.evidence {
+            evidence.stop();
+        }
     }
 
     fn wake(&self, wake: Wake) {
@@ -242,10 +282,14 @@ impl Service {
     /// # Errors
     /// Why it could not go on.
     pub fn join(mut self) -> Result<(), ThreadEnd> {
-        match self.thread.take().map(JoinHandle::join) {
+        let end = match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(end)) => end,
             Some(Err(_)) => Err(ThreadEnd::Temporary("the kafka thread panicked; the log says where".into())),
+        };
+        if let Some(evidence) = self.evidence.take() {
+            evidence.join();
         }
+        end
     }
 }

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
@@ -83,6 +86,10 @@ pub struct ThreadOptions {
     pub ruling: Arc<Ruling>,
     /// The leader's stage map, once it was followed: it takes the place of the configuration's.
     pub stage_map: Option<Arc<StageMap>>,
+    /// What is in force, for those who only look.
+    pub shown: Arc<ArcSwap<Ruling>>,
+    /// What screens show.
+    pub board: Arc<Board>,
     /// Lease and halts.
     pub standing: Arc<Standing>,
     /// The engine.
@@ -118,6 +125,8 @@ impl ThreadOptions {
         }
         let ruling = self.in_force();
         self.metrics.stage_map(&ruling.stage_map);
+        self.board.stage_map(Arc::clone(&ruling.stage_map));
+        self.shown.store(Arc::clone(&ruling));
         ruling
     }
 }

@@ -3,9 +3,12 @@
 pub mod client;
 pub mod control_tail;
 pub mod control_writer;
+mod evidence_reach;
 pub mod evidence_reader;
+pub mod evidence_tail;
 pub mod fault;
 pub mod leadership;
+pub mod fetch;
 pub mod log;
 mod own;
 pub mod patience;

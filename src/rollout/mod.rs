@@ -9,10 +9,12 @@ pub mod consequence;
 pub mod control;
 pub mod counting;
 pub mod decision;
+pub mod evaluate;
 pub mod evidence;
 pub mod feed;
 pub mod ladder;
 pub mod lease;
+pub mod label_list;
 pub mod local_time;
 pub mod log;
 pub mod plan;
@@ -27,4 +29,5 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod transition;
+pub mod to_go;
 pub mod wrong;

@@ -108,7 +108,7 @@ fn metrics_of_a_busy_daemon() -> Metrics {
 async fn every_panel_shows_something_of_a_live_daemon() {
     let health = Arc::new(Health::new(Clock::Real, 30_000));
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::bind(any_port, Arc::new(metrics_of_a_busy_daemon()), health).await.unwrap();
+    let server = Server::bind(any_port, Arc::new(metrics_of_a_busy_daemon()), health, Arc::default()).await.unwrap();
     let address = server.address();
     let serving = tokio::spawn(server.serve(std::future::pending()));
     let Some(prometheus) = Prometheus::scraping(address) else {

@@ -25,6 +25,7 @@ mod counting;
 mod desk;
 mod folding;
 mod plan;
+mod label_list;
 mod settling;
 
 const HOUR_MS: i64 = 3_600_000;
