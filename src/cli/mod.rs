@@ -16,6 +16,7 @@ mod halt;
 mod init;
 mod model;
 mod progress;
+mod rollout;
 mod run;
 mod settings_file;
 mod status;
@@ -67,6 +68,9 @@ enum Command {
     Halt(halt::Arguments),
     /// Lift a halt of the same scope.
     Resume(halt::Arguments),
+    /// Ask for a step of the rollout, or see all that were made.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
     /// List what was done without a person.
     #[command(subcommand)]
     Actions(actions::Command),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
         | Command::Explain(_)
         | Command::Halt(_)
         | Command::Resume(_)
+        | Command::Rollout(_)
         | Command::Actions(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
@@ -116,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::Halt(arguments) => halt::halt(&arguments),
         Command::Resume(arguments) => halt::resume(&arguments),
+        Command::Rollout(command) => rollout::run(command),
         Command::Actions(command) => actions::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),

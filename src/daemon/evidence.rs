@@ -25,8 +25,8 @@ use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
-use super::inquiry::Inquiry;
 use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate, metrics_of};
+use super::inquiry::Inquiry;
 
 /// Records folded before anything else is looked at: a few milliseconds.
 const ROUND_RECORDS_MAX: usize = 500;

@@ -3,9 +3,9 @@
 mod batch;
 pub mod controller;
 mod counting;
-mod follower;
 pub mod evaluation;
 pub mod evidence;
+mod follower;
 mod growth;
 mod halving;
 pub mod inquiry;

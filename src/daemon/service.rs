@@ -243,7 +243,10 @@ impl Service {
             end
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        let evidence = evidence.map(|options| EvidenceThread::start(options, inquiries)).transpose().map_err(StartError::Thread)?;
+        let evidence = evidence
+            .map(|options| EvidenceThread::start(options, inquiries))
+            .transpose()
+            .map_err(StartError::Thread)?;
         let thread = Some(thread);
         Ok(Self { metrics, health, models, board, surroundings, acting, evidence, waker, thread, rollout })
     }

@@ -113,7 +113,8 @@ const fn is_taken_back(reason: ReviewReason) -> bool {
         | ReviewReason::Guard
         | ReviewReason::ChangedAfterAction
         | ReviewReason::Audit
-        | ReviewReason::Unwritable => false,
+        | ReviewReason::Unwritable
+        | ReviewReason::Recheck => false,
     }
 }
 

@@ -12,9 +12,9 @@ pub mod decision;
 pub mod evaluate;
 pub mod evidence;
 pub mod feed;
+pub mod label_list;
 pub mod ladder;
 pub mod lease;
-pub mod label_list;
 pub mod local_time;
 pub mod log;
 pub mod plan;
@@ -28,6 +28,6 @@ pub mod standing;
 pub mod state;
 #[cfg(test)]
 mod tests;
-pub mod transition;
 pub mod to_go;
+pub mod transition;
 pub mod wrong;

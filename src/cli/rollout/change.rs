@@ -131,12 +131,12 @@ pub(in crate::cli) fn ask_leader(
 /// A transition in one line.
 pub(super) fn told(record: &TransitionRecord) -> String {
     let change = |change: &crate::wire::transition::ChangeRecord| {
-        let stage = |position: &crate::wire::accounts::PositionRecord| match (position.auto_triage, position.auto_resolve)
-        {
-            (0.0, 0.0) => position.stage.0.to_string(),
-            (triage, 0.0) => format!("{} {:.0} %", position.stage.0, triage * 100.0),
-            (_, resolve) => format!("{} {:.0} %", position.stage.0, resolve * 100.0),
-        };
+        let stage =
+            |position: &crate::wire::accounts::PositionRecord| match (position.auto_triage, position.auto_resolve) {
+                (0.0, 0.0) => position.stage.0.to_string(),
+                (triage, 0.0) => format!("{} {:.0} %", position.stage.0, triage * 100.0),
+                (_, resolve) => format!("{} {:.0} %", position.stage.0, resolve * 100.0),
+            };
         let from = change.from.as_ref().map_or("new".to_owned(), stage);
         let suspended = if change.is_suspended { ", suspended" } else { "" };
         format!("{}: {from} → {}{suspended}", change.slice, stage(&change.to))

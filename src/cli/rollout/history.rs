@@ -3,10 +3,11 @@
 use anyhow::Context as _;
 
 use crate::config::Settings;
-use crate::kafka::evidence_reader::gather;
+use crate::kafka::evidence_reader::gather_up_to;
 use crate::kafka::scan::ScanFrom;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::log::Cut;
+use crate::rollout::spec::RolloutSpec;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
 
 use super::super::progress::Progress;
@@ -83,9 +84,9 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
     });
     let with_reports: Vec<&TransitionRecord> = with_reports.collect();
     let (mut differences, mut gone) = (0_usize, 0_usize);
-    let progress = Progress::new("reading evidence");
+    let mut progress = Progress::new("reading evidence");
     for (place, record) in with_reports.iter().enumerate() {
-        progress_at(&progress, place, with_reports.len());
+        progress.at(place as u64, with_reports.len() as u64);
         match verify_one(settings, record)? {
             Verified::Holds => {}
             Verified::EvidenceGone => gone += 1,
@@ -107,10 +108,6 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
     })
 }
 
-fn progress_at(progress: &Progress, place: usize, all: usize) {
-    progress.at(place as u64, all as u64);
-}
-
 /// What asking a report again says.
 enum Verified {
     Holds,
@@ -121,8 +118,11 @@ enum Verified {
 fn verify_one(settings: &Settings, record: &TransitionRecord) -> Result<Verified, Failure> {
     let questions = record.questions().map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     let cut = Cut::from(record.cut.clone());
-    let gathered = gather_up_to(settings, &cut, record)?;
-    let again = evaluate(&gathered, &questions, &settings.rollout.spec, cut, record.at.0);
+    let spec = &settings.rollout.spec;
+    let since = record.at.0.plus_ms(-RolloutSpec::days_ms(spec.window_days)).plus_ms(-spec.verdict_deadline_ms);
+    let gathered = gather_up_to(settings, since, cut.clone(), |_, _| {});
+    let gathered = gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
+    let again = evaluate(&gathered.evidence, &questions, spec, cut, record.at.0);
     if !again.holes.is_empty() {
         return Ok(Verified::EvidenceGone);
     }

@@ -24,8 +24,8 @@ mod accuracy;
 mod counting;
 mod desk;
 mod folding;
-mod plan;
 mod label_list;
+mod plan;
 mod settling;
 
 const HOUR_MS: i64 = 3_600_000;

@@ -1,0 +1,27 @@
+//! `noctriage rollout`: steps that a person asks for, and the trail of all that were made.
+
+pub(super) mod change;
+mod history;
+mod state;
+
+use super::CommandResult;
+
+/// Commands of `rollout`.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Ask for the next step of a slice: it is taken once, at the first reading after midnight at which its gates pass.
+    Promote(change::PromoteArguments),
+    /// Take a slice to a weaker stage, at once.
+    StepBack(change::StepBackArguments),
+    /// Print every transition with who asked for it and why; with --verify, ask every report again.
+    History(history::Arguments),
+}
+
+/// Runs a command of `rollout`.
+pub fn run(command: Command) -> CommandResult {
+    match command {
+        Command::Promote(arguments) => change::promote(&arguments),
+        Command::StepBack(arguments) => change::step_back(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+    }
+}
