@@ -7,8 +7,10 @@
 pub mod accuracy;
 pub mod counting;
 pub mod decision;
+pub mod evaluate;
 pub mod evidence;
 pub mod feed;
+pub mod gates;
 pub mod local_time;
 pub mod log;
 pub mod ratings;
@@ -17,6 +19,9 @@ pub mod report;
 pub mod settle;
 pub mod spec;
 pub mod standing;
+pub mod survey;
 #[cfg(test)]
 mod tests;
+pub mod traffic;
+pub mod watch;
 pub mod wrong;
