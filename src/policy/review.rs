@@ -73,7 +73,7 @@ impl ReviewReason {
     pub const fn priority(self) -> u8 {
         match self {
             Self::Critical => 1,
-            Self::Guard | Self::ModelUnavailable | Self::ChangedAfterAction | Self::Unwritable => 2,
+            Self::Guard | Self::ModelUnavailable | Self::ChangedAfterAction | Self::Unwritable | Self::Recheck => 2,
             Self::Sample | Self::Disagreement => 3,
             Self::Unsure | Self::Audit => 4,
         }

@@ -115,14 +115,10 @@ pub struct StepQuestionRecord {
 impl ClosedWord for EvidenceTopic {
     const NAME: &'static str = "evidence topic";
     fn all() -> &'static [Self] {
-        &[Self::Decisions, Self::Verdicts, Self::Events]
+        &Self::ALL
     }
     fn word(self) -> &'static str {
-        match self {
-            Self::Decisions => "decisions",
-            Self::Verdicts => "verdicts",
-            Self::Events => "events",
-        }
+        self.as_str()
     }
 }
 
