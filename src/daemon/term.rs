@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::config::settings::KafkaSettings;
 use crate::domain::time::UtcMillis;
+use crate::failpoints;
 use crate::kafka::control_tail::{Followed, TailFault, TopicTail};
 use crate::kafka::fault::Fault;
 use crate::kafka::leadership::{LeaderRecord, LeaderTopic, Leadership};
 use crate::kafka::log::TransactionEnd;
 use crate::kafka::scan::{ScanFrom, scan};
 use crate::rollout::control::ControlRecord;
-use crate::rollout::plan::{Plan, WhyNot, plan};
+use crate::rollout::plan::{EvaluationError, Plan, WhyNot, plan};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::wire::control;
@@ -241,7 +242,10 @@ impl Term {
         now: UtcMillis,
     ) -> Result<Done, TermEnd> {
         let requests = self.requests.make_contiguous();
-        let plan = plan(&self.state, answered.evaluation.as_ref(), requests, &answered.facts, spec, now);
+        let mut plan = plan(&self.state, answered.evaluation.as_ref(), requests, &answered.facts, spec, now);
+        if failpoints::fires("lease_not_renewed") {
+            plan.renewal = Err(WhyNot::Evaluation(EvaluationError("failpoint".to_owned())));
+        }
         let after = plan.after(&self.state);
         let records = self.records(&plan, &after, answered, spec, now)?;
         say(&plan);

@@ -5,5 +5,6 @@ mod bad_starts;
 mod faults;
 mod killed;
 mod positions;
+mod rollout;
 mod scenarios;
 mod verdicts;
