@@ -16,6 +16,7 @@ use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::Cut;
 use crate::rollout::plan::{Candidate, EvaluationError, Facts, SecondReading, SecondView};
+use crate::rollout::reach::eligible_per_day;
 use crate::rollout::reading::{Evaluation, SliceReport};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
@@ -160,10 +161,17 @@ impl Question {
             candidates: self.candidates.models.iter().map(candidate).collect(),
             eligibility_digest: self.eligibility_digest,
             second_readings: second_readings(evidence, &self.state),
-            eligible_per_day: Vec::new(),
+            eligible_per_day: self.eligible_per_day(evidence),
             cut: cut.clone(),
             evidence_behind_ms: behind_ms.unwrap_or(i64::MAX),
         }
+    }
+}
+
+impl Question {
+    fn eligible_per_day(&self, evidence: &Evidence) -> Vec<(Arc<str>, [Option<f64>; 2])> {
+        let basis = self.state.basis.as_ref();
+        basis.map(|basis| eligible_per_day(evidence, &self.spec, basis, self.now)).unwrap_or_default()
     }
 }
 

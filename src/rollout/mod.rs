@@ -21,6 +21,7 @@ pub mod log;
 pub mod plan;
 pub mod questions;
 pub mod ratings;
+pub mod reach;
 pub mod reading;
 pub mod report;
 pub mod settle;

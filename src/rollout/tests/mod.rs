@@ -26,6 +26,7 @@ mod desk;
 mod folding;
 mod label_list;
 mod plan;
+mod reach;
 mod settling;
 
 const HOUR_MS: i64 = 3_600_000;

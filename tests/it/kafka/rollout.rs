@@ -209,8 +209,7 @@ fn a_rollout_that_is_taken_away_begins_again_from_shadow_and_says_so() {
     desk.wait_automatic();
     let revision = newest_map(&desk.broker).unwrap()["rollout_revision"].as_u64().unwrap();
     let end = desk.broker.read("rollout", Isolation::Uncommitted).pop().unwrap().offset + 2;
-    // Everything, whatever was written meanwhile: -1 is the end.
-    desk.broker.delete_before("rollout", 0, -1);
+    desk.broker.delete_all("rollout", 0);
     desk.broker.wait("a new map", DEADLINE, |broker| {
         of_key(broker, "map").pop().is_some_and(|record| record.offset >= end && is_open(&record.json()))
     });
