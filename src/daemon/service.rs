@@ -31,7 +31,7 @@ use super::evidence::{EvidenceOptions, EvidenceThread};
 use super::inquiry;
 use super::rollout_threads::{RolloutOptions, RolloutThreads};
 use super::standing::Standing;
-use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
+use super::thread::{self, InForce, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
 /// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.
@@ -223,10 +223,13 @@ impl Service {
             triage: settings.triage,
             model_deadline: settings.inference.deadline,
             intake: Arc::clone(&settings.intake),
-            ruling: in_force,
-            stage_map: None,
-            shown: Arc::clone(&shared),
-            board: Arc::clone(&board),
+            in_force: InForce {
+                ruling: in_force,
+                stage_map: None,
+                shown: shared,
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+            },
             standing: Arc::clone(&standing),
             engine,
             metrics: Arc::clone(&metrics),

@@ -82,14 +82,8 @@ pub struct ThreadOptions {
     pub model_deadline: Duration,
     /// How records become tickets.
     pub intake: Arc<IntakeSettings>,
-    /// What is in force by the configuration.
-    pub ruling: Arc<Ruling>,
-    /// The leader's stage map, once it was followed: it takes the place of the configuration's.
-    pub stage_map: Option<Arc<StageMap>>,
-    /// What is in force, for those who only look.
-    pub shown: Arc<ArcSwap<Ruling>>,
-    /// What screens show.
-    pub board: Arc<Board>,
+    /// What is in force.
+    pub in_force: InForce,
     /// Lease and halts.
     pub standing: Arc<Standing>,
     /// The engine.
@@ -108,9 +102,23 @@ pub struct ThreadOptions {
     pub stopping: bool,
 }
 
-impl ThreadOptions {
-    /// What is in force: the configuration's ruling, with the leader's stage map where there is one.
-    fn in_force(&self) -> Arc<Ruling> {
+/// What is in force, from the configuration and from the leader.
+pub struct InForce {
+    /// What the configuration says.
+    pub ruling: Arc<Ruling>,
+    /// The leader's stage map, once it was followed: it takes the place of the configuration's.
+    pub stage_map: Option<Arc<StageMap>>,
+    /// All of it, for those who only look.
+    pub shown: Arc<ArcSwap<Ruling>>,
+    /// What screens show.
+    pub board: Arc<Board>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+impl InForce {
+    /// The configuration's ruling, with the leader's stage map where there is one.
+    fn ruling(&self) -> Arc<Ruling> {
         match &self.stage_map {
             None => Arc::clone(&self.ruling),
             Some(map) => Arc::new(Ruling { stage_map: Arc::clone(map), ..Ruling::clone(&self.ruling) }),
@@ -123,7 +131,7 @@ impl ThreadOptions {
             Change::Ruling(ruling) => self.ruling = ruling,
             Change::StageMap(map) => self.stage_map = Some(map),
         }
-        let ruling = self.in_force();
+        let ruling = self.ruling();
         self.metrics.stage_map(&ruling.stage_map);
         self.board.stage_map(Arc::clone(&ruling.stage_map));
         self.shown.store(Arc::clone(&ruling));
@@ -198,7 +206,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             settings: options.triage,
             model_deadline: options.model_deadline,
             intake: Arc::clone(&options.intake),
-            ruling: options.in_force(),
+            ruling: options.in_force.ruling(),
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
@@ -209,7 +217,7 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             view: ViewLimits {
                 window_ms: i64::try_from(options.triage.view_window.as_millis()).unwrap_or(i64::MAX),
                 records_max: options.triage.view_records_max,
-                storm_window_ms: options.ruling.policy.storm.window_ms,
+                storm_window_ms: options.in_force.ruling.policy.storm.window_ms,
             },
             standing: Arc::clone(&options.standing),
         },
@@ -242,8 +250,8 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             match woken {
                 Wake::Arrived => arrived.store(false, Ordering::Release),
                 Wake::Answers(answers) => triage.take_answers(answers),
-                Wake::Ruling(ruling) => triage.set_ruling(options.take_over(Change::Ruling(ruling))),
-                Wake::StageMap(map) => triage.set_ruling(options.take_over(Change::StageMap(map))),
+                Wake::Ruling(ruling) => triage.set_ruling(options.in_force.take_over(Change::Ruling(ruling))),
+                Wake::StageMap(map) => triage.set_ruling(options.in_force.take_over(Change::StageMap(map))),
                 Wake::Stop => {
                     options.stopping = true;
                     options.health.draining();
@@ -280,8 +288,8 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
         }
         match options.wakes.recv_timeout(left.min(Duration::from_millis(500))) {
             Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-            Ok(Wake::Ruling(ruling)) => drop(options.take_over(Change::Ruling(ruling))),
-            Ok(Wake::StageMap(map)) => drop(options.take_over(Change::StageMap(map))),
+            Ok(Wake::Ruling(ruling)) => drop(options.in_force.take_over(Change::Ruling(ruling))),
+            Ok(Wake::StageMap(map)) => drop(options.in_force.take_over(Change::StageMap(map))),
             Ok(Wake::Arrived | Wake::Answers(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
     }

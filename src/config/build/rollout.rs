@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::reader::Reader;
@@ -137,9 +136,8 @@ fn calendar(reader: &Reader<'_>) -> DeskCalendar {
         reader.mistake("rollout.desk_timezone", format!("`{bounded}` is no IANA time zone, as Europe/Zurich or UTC"));
         return DeskCalendar::utc();
     };
-    let [from, until] =
-        CALENDAR.map(|year| jiff::civil::date(year, 1, 1).to_zoned(TimeZone::UTC).expect("a year of the calendar"));
-    let (from, until): (Timestamp, Timestamp) = (from.timestamp(), until.timestamp());
+    let midnight = |year| TimeZone::UTC.to_timestamp(jiff::civil::date(year, 1, 1).at(0, 0, 0, 0));
+    let [from, until] = CALENDAR.map(|year| midnight(year).expect("a year of the calendar"));
     let offset_ms = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1000;
     let changes = zone
         .following(from)
