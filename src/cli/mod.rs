@@ -13,6 +13,7 @@ mod explain;
 mod init;
 mod model;
 mod progress;
+mod rollout;
 mod run;
 mod settings_file;
 mod status;
@@ -60,6 +61,9 @@ enum Command {
     Status(status::Arguments),
     /// Say what was done with a ticket, by which rules, and what would change the outcome.
     Explain(explain::Arguments),
+    /// Forecast how many verdicts and days a stage takes.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
     /// List records that were no tickets, or send them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         | Command::Config(_)
         | Command::Status(_)
         | Command::Explain(_)
+        | Command::Rollout(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
         | Command::Model(_)
@@ -101,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Config(command) => config_command::run(command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Rollout(command) => rollout::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
         Command::Model(command) => model::run(command),
