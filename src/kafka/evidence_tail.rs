@@ -227,7 +227,8 @@ impl EvidenceTail {
     /// Takes partitions in that are not read yet, from the start of the window on.
     fn take_stock(&mut self, index: usize) -> Result<(), TailError> {
         let tail = &self.topics[index];
-        let name = tail.tailed.name.as_str();
+        let name = name_of(tail).to_owned();
+        let name = name.as_str();
         let metadata = tail
             .reader
             .fetch_metadata(Some(name), self.call_max())
@@ -296,9 +297,7 @@ impl EvidenceTail {
         let tail = &self.topics[index];
         let sought = list_of(&name, to_meet.iter().copied())
             .and_then(|list| tail.reader.seek_partitions(list, self.call_max()))
-            .and_then(|list| {
-                list.elements().iter().try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)
-            });
+            .and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
         if let Err(source) = sought {
             self.topics[index].partitions.values_mut().for_each(Reach::forget_asked);
             return Err(self.failed(&name, "meeting the ends", source));

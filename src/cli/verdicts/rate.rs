@@ -122,7 +122,7 @@ fn midnight_before(now: UtcMillis) -> UtcMillis {
 
 fn opening(list: &LabelList, settings: &Settings) -> String {
     let mut text = match (list.items.len(), list.rated_today) {
-        (0, 0) => "nothing to rate: no drawn ticket waits for you".to_owned(),
+        (0, _) if list.left_over == 0 => "nothing to rate: no drawn ticket waits for you".to_owned(),
         (0, rated) => format!("enough for today: you have rated {rated}; {} tickets wait", list.left_over),
         (count, rated) => format!(
             "{count} tickets for you today ({rated} rated already, at most {PER_DAY_MAX} a day, {} more wait)",
