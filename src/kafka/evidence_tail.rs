@@ -3,7 +3,7 @@
 //! is not fetched.
 //!
 //! One reader per topic, because the end of a partition is reported without the name of its topic. Nothing here waits for
-//! long: one question to brokers, at most [`CALL_MAX`] each, every [`BETWEEN_LOOKS`].
+//! long: a few questions to brokers, at most [`CALL_MAX`] each, every [`BETWEEN_LOOKS`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ const CALL_MAX: Duration = Duration::from_secs(5);
 /// How often the ends of all partitions are asked for: two requests a topic. "Read to within 60 s" needs two looks, so
 /// five times as rarely would do; much more often would be felt by brokers with hundreds of partitions.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// The same until everything has been read to an end once: somebody waits for the first numbers.
+const BETWEEN_FIRST_LOOKS: Duration = Duration::from_millis(500);
 /// How often topics are asked for new partitions, and for topics that did not exist.
 const BETWEEN_INVENTORIES: Duration = Duration::from_secs(30);
 
@@ -208,7 +210,8 @@ impl EvidenceTail {
     /// Brokers that do not answer. What has been read stays read.
     pub fn look(&mut self, now_ms: i64) -> Result<(), TailError> {
         let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
-        if !is_due(self.looked_at, BETWEEN_LOOKS) {
+        let is_read = self.behind_ms(now_ms).is_some();
+        if !is_due(self.looked_at, if is_read { BETWEEN_LOOKS } else { BETWEEN_FIRST_LOOKS }) {
             return Ok(());
         }
         self.looked_at = Some(Instant::now());
