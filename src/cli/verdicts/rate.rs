@@ -115,7 +115,7 @@ fn list_of(settings: &Settings, reviewer: &ReviewerId) -> Result<(Gathered, Labe
 /// The last midnight where the person sits.
 fn midnight_before(now: UtcMillis) -> UtcMillis {
     let midnight = Timestamp::from_millisecond(now.0)
-        .and_then(|instant| instant.to_zoned(TimeZone::system()).start_of_day())
+        .and_then(|instant| instant.to_zoned_datetime(TimeZone::system()).start_of_day())
         .map(|midnight| UtcMillis(midnight.timestamp().as_millisecond()));
     midnight.unwrap_or(now.plus_ms(-DAY_MS))
 }
