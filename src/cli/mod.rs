@@ -68,7 +68,7 @@ enum Command {
     Halt(halt::Arguments),
     /// Lift a halt of the same scope.
     Resume(halt::Arguments),
-    /// Ask for a step of the rollout, or see all that were made.
+    /// Forecast what a stage takes, ask for a step of the rollout, or see all that were made.
     #[command(subcommand)]
     Rollout(rollout::Command),
     /// List what was done without a person.

@@ -1,6 +1,7 @@
-//! `noctriage rollout`: steps that a person asks for, and the trail of all that were made.
+//! `noctriage rollout`: what stages are earned with, steps that a person asks for, and the trail of all that were made.
 
 pub(super) mod change;
+mod forecast;
 mod history;
 mod state;
 
@@ -9,6 +10,8 @@ use super::CommandResult;
 /// Commands of `rollout`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Say how many verdicts and days a stage takes, from numbers of your site; needs neither Kafka nor a configuration.
+    Forecast(forecast::Arguments),
     /// Ask for the next step of a slice: it is taken once, at the first reading after midnight at which its gates pass.
     Promote(change::PromoteArguments),
     /// Take a slice to a weaker stage, at once.
@@ -20,6 +23,7 @@ pub enum Command {
 /// Runs a command of `rollout`.
 pub fn run(command: Command) -> CommandResult {
     match command {
+        Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Promote(arguments) => change::promote(&arguments),
         Command::StepBack(arguments) => change::step_back(&arguments),
         Command::History(arguments) => history::run(&arguments),

@@ -1,7 +1,6 @@
 //! `noctriage run`: the daemon, under systemd or in a terminal.
 
 use std::io::IsTerminal as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};

@@ -210,3 +210,7 @@ fn problems(gathered: &Gathered, settings: &Settings, verdicts: &VerdictsStatus,
     }
     problems
 }
+
+#[cfg(test)]
+#[path = "evaluation_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 //! is not fetched.
 //!
 //! One reader per topic, because the end of a partition is reported without the name of its topic. Nothing here waits for
-//! long: one question to brokers, at most [`CALL_MAX`] each, every [`BETWEEN_LOOKS`].
+//! long: a few questions to brokers, at most [`CALL_MAX`] each, every [`BETWEEN_LOOKS`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ const CALL_MAX: Duration = Duration::from_secs(5);
 /// How often the ends of all partitions are asked for: two requests a topic. "Read to within 60 s" needs two looks, so
 /// five times as rarely would do; much more often would be felt by brokers with hundreds of partitions.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
+/// The same until everything has been read to an end once: somebody waits for the first numbers.
+const BETWEEN_FIRST_LOOKS: Duration = Duration::from_millis(500);
 /// How often topics are asked for new partitions, and for topics that did not exist.
 const BETWEEN_INVENTORIES: Duration = Duration::from_secs(30);
 
@@ -208,7 +210,8 @@ impl EvidenceTail {
     /// Brokers that do not answer. What has been read stays read.
     pub fn look(&mut self, now_ms: i64) -> Result<(), TailError> {
         let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
-        if !is_due(self.looked_at, BETWEEN_LOOKS) {
+        let is_read = self.behind_ms(now_ms).is_some();
+        if !is_due(self.looked_at, if is_read { BETWEEN_LOOKS } else { BETWEEN_FIRST_LOOKS }) {
             return Ok(());
         }
         self.looked_at = Some(Instant::now());
@@ -227,7 +230,8 @@ impl EvidenceTail {
     /// Takes partitions in that are not read yet, from the start of the window on.
     fn take_stock(&mut self, index: usize) -> Result<(), TailError> {
         let tail = &self.topics[index];
-        let name = tail.tailed.name.as_str();
+        let name = name_of(tail).to_owned();
+        let name = name.as_str();
         let metadata = tail
             .reader
             .fetch_metadata(Some(name), self.call_max())
@@ -296,9 +300,7 @@ impl EvidenceTail {
         let tail = &self.topics[index];
         let sought = list_of(&name, to_meet.iter().copied())
             .and_then(|list| tail.reader.seek_partitions(list, self.call_max()))
-            .and_then(|list| {
-                list.elements().iter().try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)
-            });
+            .and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
         if let Err(source) = sought {
             self.topics[index].partitions.values_mut().for_each(Reach::forget_asked);
             return Err(self.failed(&name, "meeting the ends", source));

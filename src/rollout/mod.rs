@@ -5,6 +5,7 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod calculator;
 pub mod consequence;
 pub mod control;
 pub mod counting;

@@ -115,14 +115,14 @@ fn list_of(settings: &Settings, reviewer: &ReviewerId) -> Result<(Gathered, Labe
 /// The last midnight where the person sits.
 fn midnight_before(now: UtcMillis) -> UtcMillis {
     let midnight = Timestamp::from_millisecond(now.0)
-        .and_then(|instant| instant.to_zoned(TimeZone::system()).start_of_day())
+        .and_then(|instant| instant.to_zoned_datetime(TimeZone::system()).start_of_day())
         .map(|midnight| UtcMillis(midnight.timestamp().as_millisecond()));
     midnight.unwrap_or(now.plus_ms(-DAY_MS))
 }
 
 fn opening(list: &LabelList, settings: &Settings) -> String {
     let mut text = match (list.items.len(), list.rated_today) {
-        (0, 0) => "nothing to rate: no drawn ticket waits for you".to_owned(),
+        (0, _) if list.left_over == 0 => "nothing to rate: no drawn ticket waits for you".to_owned(),
         (0, rated) => format!("enough for today: you have rated {rated}; {} tickets wait", list.left_over),
         (count, rated) => format!(
             "{count} tickets for you today ({rated} rated already, at most {PER_DAY_MAX} a day, {} more wait)",

@@ -22,11 +22,8 @@ fn desk(hours: i64) -> Log {
         let low = answer(ModelRole::Acting, "v1", Some(Severity::Low));
         let reached = if number % 8 == 0 { [vec![0.8, 0.95], vec![]] } else { [vec![0.8], vec![]] };
         let at = hour(number / 10);
-        let decided = TicketDecision {
-            is_drawn: number % 2 == 0,
-            answers: vec![reaching(low, reached)],
-            ..decision("T", at)
-        };
+        let decided =
+            TicketDecision { is_drawn: number % 2 == 0, answers: vec![reaching(low, reached)], ..decision("T", at) };
         log.decided(&format!("T{number}"), decided);
     }
     log

@@ -7,4 +7,5 @@ mod killed;
 mod positions;
 mod rollout;
 mod scenarios;
+mod shadow_day;
 mod verdicts;
