@@ -1,8 +1,9 @@
-//! `noctriage model`: make a card for a model directory, check it, ask it for predictions. No Kafka, no configuration.
+//! `noctriage model`: make a card for a model directory, check it, ask it for predictions, or let another one act.
 
 mod check;
 mod init;
 mod predict;
+mod switch;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub enum Command {
     Check(check::Arguments),
     /// Predict tickets from standard input (one native ticket in JSON per line); one line of JSON out per line in.
     Predict(predict::Arguments),
+    /// Make another loaded model the acting one, where stages are earned: prints the consequence first.
+    Switch(switch::Arguments),
 }
 
 /// What commands that load a model have in common.
@@ -50,5 +53,6 @@ pub fn run(command: Command) -> CommandResult {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Switch(arguments) => switch::run(&arguments),
     }
 }

@@ -3,7 +3,7 @@
 pub(super) mod change;
 mod forecast;
 mod history;
-mod state;
+pub(super) mod state;
 
 use super::CommandResult;
 

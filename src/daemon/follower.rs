@@ -16,7 +16,7 @@ use crate::wire::intake::RawRecord;
 use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord};
 
 use super::standing::Standing;
-use super::thread::Wake;
+use super::thread::{FollowedMap, Wake};
 
 /// Longest wait for something in `control`: a halt is in force so long after the broker has it, at most.
 const POLL: Duration = Duration::from_millis(25);
@@ -52,8 +52,10 @@ pub fn run(options: &FollowerOptions) {
         let wait = match Following::open(options).and_then(|mut following| following.run(&mut lease)) {
             Ok(()) => return,
             Err(TailFault::Missing(topic)) if options.mode == RolloutMode::Fixed => {
-                // Nobody can have halted anything in a topic that is not there.
-                options.standing.set_halts(Halts::default());
+                // Nobody can have halted anything in a topic that was never there; what was heard of before stays.
+                if options.standing.halts().is_none() {
+                    options.standing.set_halts(Halts::default());
+                }
                 say(&mut said, format!("topic {topic} does not exist: automatic actions can be halted by file alone"));
                 WHILE_MISSING
             }
@@ -228,10 +230,16 @@ impl<'thread> Following<'thread> {
     /// it has not read back.
     fn publish_map(&mut self) {
         let Some(value) = self.map.take() else { return };
-        match MapRecord::read(&value).and_then(|record| record.stage_map()) {
-            Ok(map) => {
-                tracing::info!(revision = map.rollout_revision, "the stage map of this revision is in force here");
-                if self.options.waker.send(Wake::StageMap(Arc::new(map))).is_err() {
+        let followed = MapRecord::read(&value).and_then(|record| {
+            let acting = record.state.basis.as_ref().map(|basis| &basis.model);
+            let acting = acting.map(|model| (model.digest.0, model.calibration_digest.0));
+            Ok(FollowedMap { stage_map: Arc::new(record.stage_map()?), acting })
+        });
+        match followed {
+            Ok(followed) => {
+                let revision = followed.stage_map.rollout_revision;
+                tracing::info!(revision, "the stage map of this revision is in force here");
+                if self.options.waker.send(Wake::StageMap(Arc::new(followed))).is_err() {
                     tracing::debug!("the kafka thread has already ended");
                 }
             }

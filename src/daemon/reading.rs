@@ -71,7 +71,7 @@ pub(super) fn item(
 pub(super) fn job(id: u64, ruling: &Ruling, items: &mut [Item], in_flight: &VecDeque<Batch>, view: &RecentView) -> Job {
     let in_flight = in_flight.iter().flat_map(|batch| &batch.items);
     let mut on_their_way: HashSet<TicketId> = in_flight.filter_map(|item| item.content.ticket_id().cloned()).collect();
-    let mut job = Job { id, tickets: Vec::new(), drawn: Vec::new() };
+    let mut job = Job { id, tickets: Vec::new(), drawn: Vec::new(), acting: Some(Arc::clone(&ruling.acting)) };
     for item in items {
         // A tombstone changes what is known of a ticket as well.
         let is_on_its_way = item.content.ticket_id().is_some_and(|id| !on_their_way.insert(id.clone()));

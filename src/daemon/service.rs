@@ -225,7 +225,8 @@ impl Service {
             intake: Arc::clone(&settings.intake),
             in_force: InForce {
                 ruling: in_force,
-                stage_map: None,
+                followed: None,
+                models: models.iter().map(|(_, info)| Arc::clone(&info.identity)).collect(),
                 shown: shared,
                 board: Arc::clone(&board),
                 metrics: Arc::clone(&metrics),

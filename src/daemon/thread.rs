@@ -13,6 +13,8 @@ use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
+use crate::domain::digest::Digest;
+use crate::domain::prediction::ModelIdentity;
 use crate::inference::engine::{Engine, JobAnswers};
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
@@ -45,10 +47,19 @@ pub enum Wake {
     Answers(JobAnswers),
     /// A reload: in force from the next batch on.
     Ruling(Arc<Ruling>),
-    /// The leader's stage map: in force from the next batch on.
-    StageMap(Arc<StageMap>),
+    /// What the leader says: in force from the next batch on.
+    StageMap(Arc<FollowedMap>),
     /// Finish what is in flight, at most until the drain deadline, then end.
     Stop,
+}
+
+/// What the leader says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FollowedMap {
+    /// Stages, shares, grants.
+    pub stage_map: Arc<StageMap>,
+    /// The model that acts, by the digests of its directory and its calibration; `None`: nothing has begun.
+    pub acting: Option<(Digest, Digest)>,
 }
 
 /// The queue of wake-ups.
@@ -106,8 +117,10 @@ pub struct ThreadOptions {
 pub struct InForce {
     /// What the configuration says.
     pub ruling: Arc<Ruling>,
-    /// The leader's stage map, once it was followed: it takes the place of the configuration's.
-    pub stage_map: Option<Arc<StageMap>>,
+    /// What the leader says, once it was followed: it takes the place of the configuration's.
+    pub followed: Option<Arc<FollowedMap>>,
+    /// All models that are loaded.
+    pub models: Vec<Arc<ModelIdentity>>,
     /// All of it, for those who only look.
     pub shown: Arc<ArcSwap<Ruling>>,
     /// What screens show.
@@ -117,19 +130,24 @@ pub struct InForce {
 }
 
 impl InForce {
-    /// The configuration's ruling, with the leader's stage map where there is one.
+    /// The configuration's ruling, with the leader's stage map and acting model where there are such. A model that is not
+    /// loaded here cannot act: the configured one goes on to be shown, and nothing of it is automatic.
     fn ruling(&self) -> Arc<Ruling> {
-        match &self.stage_map {
-            None => Arc::clone(&self.ruling),
-            Some(map) => Arc::new(Ruling { stage_map: Arc::clone(map), ..Ruling::clone(&self.ruling) }),
-        }
+        let Some(followed) = &self.followed else { return Arc::clone(&self.ruling) };
+        let key = |model: &ModelIdentity| (model.digest, model.calibration_digest);
+        let acting = self.models.iter().find(|model| Some(key(model)) == followed.acting);
+        Arc::new(Ruling {
+            stage_map: Arc::clone(&followed.stage_map),
+            acting: Arc::clone(acting.unwrap_or(&self.ruling.acting)),
+            ..Ruling::clone(&self.ruling)
+        })
     }
 
     /// Takes over a reload or a stage map, and says what is in force now.
     fn take_over(&mut self, change: Change) -> Arc<Ruling> {
         match change {
             Change::Ruling(ruling) => self.ruling = ruling,
-            Change::StageMap(map) => self.stage_map = Some(map),
+            Change::StageMap(map) => self.followed = Some(map),
         }
         let ruling = self.ruling();
         self.metrics.stage_map(&ruling.stage_map);
@@ -142,7 +160,7 @@ impl InForce {
 /// What changes what is in force.
 enum Change {
     Ruling(Arc<Ruling>),
-    StageMap(Arc<StageMap>),
+    StageMap(Arc<FollowedMap>),
 }
 
 /// Runs until it is stopped or cannot go on. Call it on a thread of its own.

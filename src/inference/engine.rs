@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::domain::prediction::{Answer, ModelRole, Prediction, TicketFault};
+use crate::domain::prediction::{Answer, ModelIdentity, ModelRole, Prediction, TicketFault};
 use crate::domain::ticket::Ticket;
 
 use super::batch::{ROWS_MAX, classify_all};
@@ -34,6 +34,8 @@ pub struct Job {
     pub tickets: Vec<Arc<Ticket>>,
     /// Rows of those in the evidence draw, ascending: candidates are asked about these and no others.
     pub drawn: Vec<usize>,
+    /// Which model acts; `None`, or one that is not loaded: the one that the engine was started with.
+    pub acting: Option<Arc<ModelIdentity>>,
 }
 
 /// The answers to one job.
@@ -251,28 +253,57 @@ impl Worker {
     /// Answers of all models for all tickets; `None` when the job was given up on the way.
     fn answer(&mut self, job: &Job) -> Option<Vec<Vec<Answer>>> {
         let mut answers: Vec<Vec<Answer>> = job.tickets.iter().map(|_| Vec::with_capacity(self.models.len())).collect();
-        for index in 0..self.models.len() {
+        for (index, role) in self.roles(job.acting.as_deref()) {
             self.passes = Duration::ZERO;
-            let results = self.ask(index, job)?;
-            let (role, model) = &self.models[index];
+            let results = self.ask(index, role, job)?;
+            let (_, model) = &self.models[index];
             let latency_ms = self.passes.as_secs_f64() * 1000.0;
-            for (row, result) in rows_of(*role, job).zip(results) {
+            for (row, result) in rows_of(role, job).zip(results) {
                 let model = Arc::clone(&model.info().identity);
-                answers[row].push(Answer { role: *role, model, result, latency_ms });
+                answers[row].push(Answer { role, model, result, latency_ms });
             }
         }
         Some(answers)
     }
 
-    fn ask(&mut self, index: usize, job: &Job) -> Option<Vec<Result<Prediction, TicketFault>>> {
+    /// In which order models are asked, and in which capacity: after a switch a candidate acts, and what acted is a candidate.
+    fn roles(&self, acting: Option<&ModelIdentity>) -> Vec<(usize, ModelRole)> {
+        let key = |identity: &ModelIdentity| (identity.digest, identity.calibration_digest);
+        let is_wanted =
+            |model: &dyn Classifier| acting.is_some_and(|acting| key(acting) == key(&model.info().identity));
+        let started: Vec<(usize, ModelRole)> = self.models.iter().map(|(role, _)| *role).enumerate().collect();
+        let is_candidate = |(role, model): &(ModelRole, Box<dyn Classifier>)| {
+            *role == ModelRole::Candidate && is_wanted(model.as_ref())
+        };
+        let acts_already =
+            |(role, model): &(ModelRole, Box<dyn Classifier>)| *role == ModelRole::Acting && is_wanted(model.as_ref());
+        let switched = self.models.iter().position(is_candidate).filter(|_| !self.models.iter().any(acts_already));
+        let Some(switched) = switched else { return started };
+        let role_of = |index: usize, role: ModelRole| match role {
+            ModelRole::Acting => ModelRole::Candidate,
+            ModelRole::Candidate if index == switched => ModelRole::Acting,
+            ModelRole::Baseline | ModelRole::Candidate => role,
+        };
+        let mut roles: Vec<(usize, ModelRole)> =
+            started.into_iter().map(|(index, role)| (index, role_of(index, role))).collect();
+        let rank = |role: ModelRole| match role {
+            ModelRole::Acting => 0,
+            ModelRole::Baseline => 1,
+            ModelRole::Candidate => 2,
+        };
+        roles.sort_by_key(|(_, role)| rank(*role));
+        roles
+    }
+
+    fn ask(&mut self, index: usize, role: ModelRole, job: &Job) -> Option<Vec<Result<Prediction, TicketFault>>> {
         let Self { models, batch_tokens_max, now_ms, shared, passes, deliver: _ } = self;
         let before_pass = || shared.oldest_live_job.load(Ordering::Relaxed) <= job.id;
         let after_pass = |taken: Duration| {
             *passes += taken;
             shared.progress_ms.store(now_ms(), Ordering::Relaxed);
         };
-        let (role, model) = &mut models[index];
-        let tickets = rows_of(*role, job).map(|row| job.tickets[row].as_ref());
+        let (_, model) = &mut models[index];
+        let tickets = rows_of(role, job).map(|row| job.tickets[row].as_ref());
         classify_all(model.as_mut(), tickets, *batch_tokens_max, before_pass, after_pass)
     }
 }
@@ -359,7 +390,7 @@ mod tests {
         let engine = Engine::start(models, batch_tokens_max, Box::new(|| 7), deliver).expect("starts");
         batches.lock().expect("no panic holds the lock").clear();
         engine
-            .submit(Job { id: 1, drawn: (0..titles.len()).collect(), tickets: tickets(titles) })
+            .submit(Job { id: 1, drawn: (0..titles.len()).collect(), tickets: tickets(titles), acting: None })
             .expect("an empty queue");
         let JobAnswers { id, answers } = receiver.recv().expect("an answer");
         assert_eq!((id, engine.last_progress_ms()), (1, 7));
@@ -398,13 +429,52 @@ mod tests {
         };
         let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
         let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
-        engine.submit(Job { id: 3, tickets: tickets(&["a", "b", "c"]), drawn: vec![1] }).expect("an empty queue");
+        engine
+            .submit(Job { id: 3, tickets: tickets(&["a", "b", "c"]), drawn: vec![1], acting: None })
+            .expect("an empty queue");
         let JobAnswers { id: _, answers } = receiver.recv().expect("an answer");
         let roles = |row: usize| answers[row].iter().map(|answer| answer.role).collect::<Vec<_>>();
         assert_eq!(roles(0), [ModelRole::Acting, ModelRole::Baseline]);
         assert_eq!(roles(1), [ModelRole::Acting, ModelRole::Baseline, ModelRole::Candidate, ModelRole::Candidate]);
         assert_eq!(roles(2), roles(0));
         assert_eq!(&answers[1][0].result, &answers[1][3].result);
+    }
+
+    #[test]
+    fn after_a_switch_a_candidate_acts_on_every_ticket_and_what_acted_is_a_candidate() {
+        let (sender, receiver) = sync_channel(1);
+        let other = |number: u8| {
+            let mut scripted = Scripted::new(&Arc::default());
+            let identity = ModelIdentity::clone(&scripted.info.identity);
+            scripted.info.identity =
+                Arc::new(ModelIdentity { digest: crate::domain::digest::Digest([number; 32]), ..identity });
+            scripted
+        };
+        let identities = [1, 2].map(|number| Arc::clone(&other(number).info.identity));
+        let models = EngineModels {
+            acting: Box::new(other(0)),
+            baseline: Some(Box::new(ZeroCost::new())),
+            candidates: vec![Box::new(other(1)), Box::new(other(2))],
+        };
+        let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
+        let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
+        let mut ask = |id, acting: Option<Arc<ModelIdentity>>| {
+            engine.submit(Job { id, tickets: tickets(&["a", "b"]), drawn: vec![1], acting }).expect("an empty queue");
+            let JobAnswers { answers, .. } = receiver.recv().expect("an answer");
+            let said = |answer: &Answer| (answer.role, answer.model.digest.0[0]);
+            answers.iter().map(|row| row.iter().map(said).collect::<Vec<_>>()).collect::<Vec<_>>()
+        };
+        use ModelRole::{Acting, Baseline, Candidate};
+        let switched = ask(1, Some(Arc::clone(&identities[1])));
+        let zero = switched[0][1].1;
+        assert_eq!(switched[0], [(Acting, 2), (Baseline, zero)]);
+        assert_eq!(switched[1], [(Acting, 2), (Baseline, zero), (Candidate, 0), (Candidate, 1)]);
+        // One that is not loaded changes nothing.
+        let unknown =
+            ModelIdentity { digest: crate::domain::digest::Digest([9; 32]), ..ModelIdentity::clone(&identities[0]) };
+        let started = ask(2, Some(Arc::new(unknown)));
+        assert_eq!(started[1], [(Acting, 0), (Baseline, zero), (Candidate, 1), (Candidate, 2)]);
+        assert_eq!(ask(3, None), started);
     }
 
     #[test]
@@ -421,7 +491,7 @@ mod tests {
             sender.send(answers.id).expect("the test waits");
         });
         let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
-        let job = |id| Job { id, tickets: tickets(&["a"]), drawn: Vec::new() };
+        let job = |id| Job { id, tickets: tickets(&["a"]), drawn: Vec::new(), acting: None };
         engine.submit(job(0)).expect("an empty queue");
         arrived.recv().expect("the engine reaches the gate");
         let refused =

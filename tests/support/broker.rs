@@ -182,20 +182,26 @@ impl Broker {
         OpenTransaction(producer)
     }
 
+    /// Deletes a topic, and waits until it is gone: brokers delete no records of a compacted one.
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
+        let topic = self.topic(name);
+        for deleted in runtime.block_on(admin.delete_topics(&[&topic], &options)).unwrap() {
+            deleted.unwrap();
+        }
+        self.wait("the topic is gone", TIMEOUT, |_| {
+            let metadata = admin.inner().fetch_metadata(None, TIMEOUT).unwrap();
+            metadata.topics().iter().all(|found| found.name() != topic)
+        });
+    }
+
     /// Deletes the records of a partition below an offset, as retention would.
     pub(crate) fn delete_before(&self, name: &str, partition: i32, offset: i64) {
-        self.delete(name, partition, Offset::Offset(offset));
-    }
-
-    /// Deletes all records of a partition.
-    pub(crate) fn delete_all(&self, name: &str, partition: i32) {
-        self.delete(name, partition, Offset::End);
-    }
-
-    fn delete(&self, name: &str, partition: i32, before: Offset) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic(name), partition, before).unwrap();
+        list.add_partition_offset(&self.topic(name), partition, Offset::Offset(offset)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
         runtime.block_on(admin.delete_records(&list, &options)).unwrap();

@@ -19,7 +19,7 @@ const LAST_RECORDS: u64 = 256;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(300);
 
 /// Refuses where stages are not earned: nobody would answer.
-pub(super) fn check_earned(settings: &Settings) -> Result<(), Failure> {
+pub(in crate::cli) fn check_earned(settings: &Settings) -> Result<(), Failure> {
     match settings.rollout.mode {
         RolloutMode::Earned => Ok(()),
         RolloutMode::Fixed => Err(Failure::usage(anyhow!(
@@ -30,7 +30,7 @@ pub(super) fn check_earned(settings: &Settings) -> Result<(), Failure> {
 }
 
 /// The map and state that stand; `None`: there is no rollout yet.
-pub(super) fn current(kafka: &KafkaSettings) -> Result<Option<(MapRecord, RolloutState)>, Failure> {
+pub(in crate::cli) fn current(kafka: &KafkaSettings) -> Result<Option<(MapRecord, RolloutState)>, Failure> {
     let mut map = None;
     read(kafka, &kafka.topics.rollout, ScanFrom::Start, |scanned| {
         if scanned.record.key.as_deref() == Some(MAP_KEY.as_bytes()) {

@@ -116,7 +116,7 @@ impl TestEngine {
 
     /// Waits until every job handed over so far is answered or skipped, and takes the answers. The gate must be open.
     pub(super) fn settle(&self) -> VecDeque<JobAnswers> {
-        let mut marker = Job { id: MARKER, tickets: Vec::new(), drawn: Vec::new() };
+        let mut marker = Job { id: MARKER, tickets: Vec::new(), drawn: Vec::new(), acting: None };
         loop {
             match self.engine.submit(marker) {
                 Ok(()) => break,
@@ -144,8 +144,10 @@ impl TestEngine {
             while !std::mem::replace(&mut is_full, false) {
                 id += 1;
                 let tickets = vec![Arc::new(ticket.clone())];
-                is_full =
-                    matches!(self.engine.submit(Job { id, tickets, drawn: Vec::new() }), Err(SubmitError::Full(_)));
+                is_full = matches!(
+                    self.engine.submit(Job { id, tickets, drawn: Vec::new(), acting: None }),
+                    Err(SubmitError::Full(_))
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -156,7 +158,7 @@ impl TestEngine {
         self.dies.store(true, Ordering::SeqCst);
         while self.engine.is_running() {
             // Whatever the thread answers next is its last answer; a refusal means that it is gone already.
-            drop(self.engine.submit(Job { id: MARKER, tickets: Vec::new(), drawn: Vec::new() }));
+            drop(self.engine.submit(Job { id: MARKER, tickets: Vec::new(), drawn: Vec::new(), acting: None }));
             std::thread::yield_now();
         }
     }

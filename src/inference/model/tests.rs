@@ -551,7 +551,7 @@ fn the_engine_answers_ragged_tickets_of_real_models_in_order() {
     let engine = Engine::start(models, 60, Box::new(|| 0), deliver).expect("warm");
     let tickets: Vec<_> = golden.iter().map(|golden| Arc::new(golden.ticket())).collect();
     let drawn = (0..tickets.len()).collect();
-    engine.submit(Job { id: 1, tickets, drawn }).expect("an empty queue");
+    engine.submit(Job { id: 1, tickets, drawn, acting: None }).expect("an empty queue");
     let answers = receiver.recv().expect("an answer").answers;
     let goldens = [golden, Golden::read("tfidf"), Golden::read("xlm-roberta")];
     for (model, role) in [ModelRole::Acting, ModelRole::Baseline, ModelRole::Candidate].into_iter().enumerate() {
