@@ -277,3 +277,36 @@ fn without_renewals_nothing_is_automatic_and_the_check_sees_it_where_the_lease_i
     desk.wait_automatic();
     assert_ne!(outside_every_lease(&desk.broker), Vec::<i64>::new(), "the check cannot fail");
 }
+
+#[test]
+fn a_person_steps_a_slice_back_and_the_trail_says_who_and_why() {
+    let Some(mut desk) = Desk::open("step-back", "") else { return };
+    desk.wait_automatic();
+    let say = |desk: &Desk, arguments: &[&str]| {
+        let output = desk.instances[0].command(arguments);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = say(&desk, &["rollout", "step-back", "rest", "--reason", "new templates", "--who", "mira"]);
+    assert_eq!(code, Some(0), "{said}{}", desk.logs());
+    assert!(said.contains("stepped_back") && said.contains("auto_triage 80 % → suggest"), "{said}");
+    desk.broker.wait("the map says so", DEADLINE, |broker| {
+        newest_map(broker).is_some_and(|map| map["permissions"][0]["stage"] == "suggest")
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    let commands = desk.broker.count("commands");
+    desk.decide(20);
+    assert_eq!(desk.broker.count("commands"), commands);
+    // Up goes only what is earned: the request is recorded, and nothing moves.
+    let (code, said) = say(&desk, &["rollout", "promote", "rest", "--reason", "too early", "--who", "mira"]);
+    assert_eq!(code, Some(0), "{said}{}", desk.logs());
+    assert!(said.contains("next step is stage auto_triage") && said.contains("requested"), "{said}");
+    assert_eq!(newest_map(&desk.broker).unwrap()["permissions"][0]["stage"], "suggest");
+    // A second step back to where it stands is refused, with its reason.
+    let again = ["rollout", "step-back", "rest", "--to", "suggest", "--reason", "again", "--who", "mira"];
+    let (code, said) = say(&desk, &again);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("refused: ") && said.contains("stands at suggest already"), "{said}");
+    let (code, said) = say(&desk, &["rollout", "history", "--verify"]);
+    assert!(said.contains("mira: new templates") && said.contains("refused request"), "{said}");
+    assert!(said.contains("0 readings differ"), "{code:?} {said}");
+}
