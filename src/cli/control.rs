@@ -7,7 +7,6 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, Settings};
-use crate::domain::time::UtcMillis;
 use crate::kafka::control_writer::{self, Acknowledged};
 use crate::rollout::control::{Ask, ControlRequest, Signature};
 use crate::wire::control;
@@ -55,38 +54,30 @@ fn user_of_shell() -> Option<String> {
         .find(|name| !name.trim().is_empty())
 }
 
-/// A request that stands in the control topic.
-#[derive(Debug)]
-pub(super) struct Sent {
-    pub(super) offset: i64,
-    pub(super) at: UtcMillis,
-}
-
-/// Writes a request.
-pub(super) fn send(kafka: &KafkaSettings, request: &ControlRequest) -> Result<Sent, Failure> {
+/// Writes a request, and says at which offset of the control topic it lies.
+pub(super) fn send(kafka: &KafkaSettings, request: &ControlRequest) -> Result<i64, Failure> {
     let value = control::to_json(request).context("writing the request")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    let offset =
-        runtime.block_on(control_writer::write(kafka, &value)).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    Ok(Sent { offset, at: request.at })
+    let offset = runtime.block_on(control_writer::write(kafka, &value));
+    offset.map_err(|error| Failure::new(EXIT_TEMPORARY, error))
 }
 
 /// Sends a request that every instance follows by itself, and says which have it in force.
 pub(super) fn send_to_all(settings: &Settings, signed: &Signed, ask: Ask, done: &str) -> CommandResult {
     let kafka = &settings.kafka;
-    let sent = send(kafka, &signed.request(ask, None)?)?;
-    let acknowledged = control_writer::wait_acknowledged(kafka, sent.offset, ACKNOWLEDGED_WITHIN);
+    let offset = send(kafka, &signed.request(ask, None)?)?;
+    let acknowledged = control_writer::wait_acknowledged(kafka, offset, ACKNOWLEDGED_WITHIN);
     let is_complete = acknowledged.as_ref().is_ok_and(Acknowledged::is_complete);
     if signed.json {
         let instances = acknowledged.as_ref().map(|Acknowledged(instances)| instances.clone()).unwrap_or_default();
         let problem = acknowledged.as_ref().err().map(ToString::to_string);
         println!(
             "{}",
-            json!({ "done": done, "offset": sent.offset, "instances": instances, "complete": is_complete,
+            json!({ "done": done, "offset": offset, "instances": instances, "complete": is_complete,
                 "problem": problem })
         );
     } else {
-        println!("{done}: record {} of {}", sent.offset, kafka.topics.control);
+        println!("{done}: record {} of {}", offset, kafka.topics.control);
         match &acknowledged {
             Ok(acknowledged) => lines(acknowledged).iter().for_each(|line| println!("  {line}")),
             Err(error) => println!("  {error}"),

@@ -134,16 +134,12 @@ fn windows(policy: &Policy, now: UtcMillis, findings: &mut Vec<Finding>) {
 pub fn never_because(settings: &Settings, action: AutoAction) -> Vec<String> {
     let policy = &settings.policy;
     let mut reasons = Vec::new();
-    match settings.rollout.mode {
-        // Stages and shares are what evidence has earned: nothing here says how far that can go.
-        RolloutMode::Earned => {}
-        RolloutMode::Fixed if settings.rollout.fixed_stage < action.stage_needed() => {
-            reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
-        }
-        RolloutMode::Fixed if settings.rollout.shares[action.index()].get() == 0.0 => {
-            reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
-        }
-        RolloutMode::Fixed => {}
+    // Stages and shares that are earned are what evidence says: nothing here knows how far that can go.
+    let is_fixed = settings.rollout.mode == RolloutMode::Fixed;
+    if is_fixed && settings.rollout.fixed_stage < action.stage_needed() {
+        reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
+    } else if is_fixed && settings.rollout.shares[action.index()].get() == 0.0 {
+        reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
     }
     if policy.allow.kinds.is_empty() {
         reasons.push("policy.allow.kinds is empty".to_owned());

@@ -161,9 +161,10 @@ impl Reign {
     fn say(&mut self, why_not: Option<&WhyNot>) {
         let why_not = why_not.map(ToString::to_string);
         if why_not != self.said {
-            match &why_not {
-                Some(why_not) => tracing::warn!(why_not, "the lease is not renewed"),
-                None => tracing::info!("the lease is renewed"),
+            if let Some(why_not) = &why_not {
+                tracing::warn!(why_not, "the lease is not renewed");
+            } else {
+                tracing::info!("the lease is renewed");
             }
             self.said = why_not;
         }

@@ -126,13 +126,12 @@ impl Inquiry {
     /// have never been reached.
     pub fn answer(self, evidence: &Evidence, cut: &Cut, behind_ms: Option<i64>) {
         let Self { question, reply } = self;
-        let evaluation = match behind_ms {
+        let evaluation = if behind_ms.is_some() {
+            let questions = question.state.questions(&question.spec);
+            Ok(evaluate(evidence, &questions, &question.spec, cut.clone(), question.now))
+        } else {
             // A number of a part of the evidence would be a wrong number.
-            None => Err(EvaluationError("the evidence has not been read to its end yet".to_owned())),
-            Some(_) => {
-                let questions = question.state.questions(&question.spec);
-                Ok(evaluate(evidence, &questions, &question.spec, cut.clone(), question.now))
-            }
+            Err(EvaluationError("the evidence has not been read to its end yet".to_owned()))
         };
         let answered = Answered {
             facts: question.facts(evidence, cut, behind_ms, evaluation.as_ref().ok()),

@@ -89,7 +89,6 @@ pub struct Service {
     pub health: Arc<Health>,
     /// The models, acting first.
     pub models: Vec<(ModelRole, ModelInfo)>,
-    board: Arc<Board>,
     surroundings: Surroundings,
     acting: ModelInfo,
     /// `None` in the demo, which shows its own comparison.
@@ -252,7 +251,7 @@ impl Service {
             .transpose()
             .map_err(StartError::Thread)?;
         let thread = Some(thread);
-        Ok(Self { metrics, health, models, board, surroundings, acting, evidence, waker, thread, rollout })
+        Ok(Self { metrics, health, models, surroundings, acting, evidence, waker, thread, rollout })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.

@@ -12,7 +12,7 @@ use crate::kafka::fault::Fault;
 use crate::kafka::leadership::{LeaderRecord, LeaderTopic, Leadership};
 use crate::kafka::log::TransactionEnd;
 use crate::kafka::scan::{ScanFrom, scan};
-use crate::rollout::control::ControlRecord;
+use crate::rollout::control::{ControlRecord, Signature};
 use crate::rollout::plan::{EvaluationError, Plan, WhyNot, plan};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
@@ -420,7 +420,7 @@ fn say(plan: &Plan) {
             revision = transition.revision,
             kind = transition.kind.as_str(),
             cause = %transition.cause,
-            who = transition.signed.as_ref().map(|signed| signed.who()),
+            who = transition.signed.as_ref().map(Signature::who),
             "the rollout changes"
         );
     }

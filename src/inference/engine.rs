@@ -442,6 +442,7 @@ mod tests {
 
     #[test]
     fn after_a_switch_a_candidate_acts_on_every_ticket_and_what_acted_is_a_candidate() {
+        use ModelRole::{Acting, Baseline, Candidate};
         let (sender, receiver) = sync_channel(1);
         let other = |number: u8| {
             let mut scripted = Scripted::new(&Arc::default());
@@ -458,13 +459,12 @@ mod tests {
         };
         let deliver = Box::new(move |answers| sender.send(answers).expect("the test waits"));
         let engine = Engine::start(models, 64, Box::new(|| 0), deliver).expect("starts");
-        let mut ask = |id, acting: Option<Arc<ModelIdentity>>| {
+        let ask = |id, acting: Option<Arc<ModelIdentity>>| {
             engine.submit(Job { id, tickets: tickets(&["a", "b"]), drawn: vec![1], acting }).expect("an empty queue");
             let JobAnswers { answers, .. } = receiver.recv().expect("an answer");
             let said = |answer: &Answer| (answer.role, answer.model.digest.0[0]);
             answers.iter().map(|row| row.iter().map(said).collect::<Vec<_>>()).collect::<Vec<_>>()
         };
-        use ModelRole::{Acting, Baseline, Candidate};
         let switched = ask(1, Some(Arc::clone(&identities[1])));
         let zero = switched[0][1].1;
         assert_eq!(switched[0], [(Acting, 2), (Baseline, zero)]);

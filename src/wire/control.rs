@@ -333,6 +333,6 @@ mod tests {
             "it is not noctriage.control/v1: schema is `noctriage.control/v2`",
         );
         assert_eq!(read(None), Err(ControlFault::Empty));
-        assert_eq!(read(Some(&[b' '; 70_000])), Err(ControlFault::TooLong(70_000)));
+        assert_eq!(read(Some(" ".repeat(70_000).as_bytes())), Err(ControlFault::TooLong(70_000)));
     }
 }

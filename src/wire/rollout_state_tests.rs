@@ -45,7 +45,9 @@ fn cuts() -> impl Strategy<Value = Cut> {
     let topics = select(EvidenceTopic::ALL.to_vec());
     vec((topics, 0_i32..100, any::<i64>()), 0..5).prop_map(|partitions| {
         let mut cut = Cut::start();
-        partitions.into_iter().for_each(|(topic, partition, next)| cut.set_next(topic, partition, next));
+        for (topic, partition, next) in partitions {
+            cut.set_next(topic, partition, next);
+        }
         cut
     })
 }

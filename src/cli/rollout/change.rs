@@ -72,9 +72,8 @@ pub fn step_back(arguments: &StepBackArguments) -> CommandResult {
     let loaded = signed.file_of_settings.load()?;
     let settings = &loaded.settings;
     let (_, state) = slice_state(settings, slice)?;
-    let stage = state.standing.position.stage();
-    let weaker = Stage::ALL.into_iter().rfind(|weaker| *weaker < stage);
-    let to = to.or(weaker);
+    let stands_at = state.standing.position.stage();
+    let to = to.or(Stage::ALL.into_iter().rfind(|weaker| *weaker < stands_at));
     let to = to.ok_or_else(|| Failure::usage(anyhow::anyhow!("slice {slice} is in shadow; there is nothing below")))?;
     ask_leader(settings, signed, Ask::StepBack { slice: slice.as_str().into(), to }, None)
 }
@@ -105,15 +104,15 @@ pub(in crate::cli) fn ask_leader(
 ) -> CommandResult {
     let kafka = &settings.kafka;
     let word = ask.as_str();
-    let sent = send(kafka, &signed.request(ask, expires_in)?)?;
-    let answer = answer(kafka, sent.offset, ACKNOWLEDGED_WITHIN)?;
+    let offset = send(kafka, &signed.request(ask, expires_in)?)?;
+    let answer = answer(kafka, offset, ACKNOWLEDGED_WITHIN)?;
     let (code, sentence) = match &answer {
         None => (
             EXIT_TEMPORARY,
             format!(
                 "{word} is recorded ({}@{}); no instance that leads has answered within {} s, it will be read when one does",
                 kafka.topics.control,
-                sent.offset,
+                offset,
                 ACKNOWLEDGED_WITHIN.as_secs()
             ),
         ),
@@ -121,7 +120,7 @@ pub(in crate::cli) fn ask_leader(
         Some(AuditRecord::Refusal(record)) => (EXIT_DOES_NOT_HOLD, format!("refused: {}", record.why)),
     };
     if signed.json {
-        println!("{}", json!({ "offset": sent.offset, "answered": answer.is_some(), "sentence": sentence }));
+        println!("{}", json!({ "offset": offset, "answered": answer.is_some(), "sentence": sentence }));
     } else {
         println!("{sentence}");
     }

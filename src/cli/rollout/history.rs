@@ -56,7 +56,9 @@ pub fn run(arguments: &Arguments) -> CommandResult {
             }
         }
     }
-    gaps.iter().for_each(|gap| eprintln!("noctriage: {gap}"));
+    for gap in &gaps {
+        eprintln!("noctriage: {gap}");
+    }
     let verified = if arguments.verify { verify(settings, &records)? } else { EXIT_OK };
     Ok(if gaps.is_empty() { verified } else { EXIT_DOES_NOT_HOLD })
 }
@@ -92,7 +94,9 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
             Verified::EvidenceGone => gone += 1,
             Verified::Differs(found) => {
                 differences += found.len();
-                found.iter().for_each(|one| println!("revision {}: {one}", record.rollout_revision));
+                for one in &found {
+                    println!("revision {}: {one}", record.rollout_revision);
+                }
             }
         }
     }
