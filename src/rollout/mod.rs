@@ -5,6 +5,7 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod consequence;
 pub mod control;
 pub mod counting;
 pub mod decision;
@@ -13,6 +14,7 @@ pub mod feed;
 pub mod ladder;
 pub mod local_time;
 pub mod log;
+pub mod plan;
 pub mod questions;
 pub mod ratings;
 pub mod reading;

@@ -39,8 +39,8 @@ pub struct Transition {
     pub acting: Option<ActingChange>,
     /// Holes that are acknowledged from now on.
     pub acknowledged: BTreeSet<String>,
-    /// The report that justified it; `None`: it follows from no report.
-    pub report: Option<SliceReport>,
+    /// The reports that justified it; empty where it follows from none.
+    pub reports: Vec<SliceReport>,
 }
 
 /// How one slice changes.

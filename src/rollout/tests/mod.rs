@@ -22,7 +22,9 @@ use super::wrong::Permission;
 
 mod accuracy;
 mod counting;
+mod desk;
 mod folding;
+mod plan;
 mod settling;
 
 const HOUR_MS: i64 = 3_600_000;
