@@ -201,6 +201,18 @@ pub struct Distribution {
     pub low: f64,
 }
 
+impl Distribution {
+    /// The probability of one severity.
+    pub const fn of(&self, severity: Severity) -> f64 {
+        match severity {
+            Severity::Critical => self.critical,
+            Severity::High => self.high,
+            Severity::Medium => self.medium,
+            Severity::Low => self.low,
+        }
+    }
+}
+
 /// A root cause and its probability.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseRecord {

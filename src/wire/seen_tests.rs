@@ -7,6 +7,7 @@ use crate::domain::digest::Digest;
 use crate::domain::prediction::ModelRole;
 use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
+use crate::domain::time::UtcMillis;
 
 /// A drawn ticket of the shadow stage, with some fields of the record, its basis or its facts replaced.
 fn seen(record: &Value, basis: &Value, facts: &Value) -> Option<DecisionSeen> {
@@ -52,10 +53,12 @@ fn a_decision_of_a_drawn_ticket_is_taken_with_all_that_evidence_needs() {
     assert_eq!(decision.parent.as_ref().map(TicketId::as_str), Some("T0"));
     assert_eq!((decision.is_drawn, decision.is_second_reading, decision.is_audit), (true, true, false));
     assert_eq!(decision.source_severity, Some(Severity::High));
-    let said: Vec<_> = decision.answers.iter().map(|answer| (answer.role, answer.severity)).collect();
+    let said: Vec<_> = decision.answers.iter().map(|answer| (answer.role, answer.severity())).collect();
     assert_eq!(said, [(ModelRole::Acting, Some(Severity::Low)), (ModelRole::Baseline, None)]);
-    assert!(decision.reaches(AutoAction::Triage, 0.9) && !decision.reaches(AutoAction::Triage, 0.95));
-    assert!(!decision.reaches(AutoAction::Resolve, 0.8));
+    let said = decision.acting().and_then(|answer| answer.said.as_ref()).unwrap();
+    assert_eq!((said.confidence, said.critical), (0.9, 0.0));
+    assert!(said.reaches(AutoAction::Triage, 0.9) && !said.reaches(AutoAction::Triage, 0.95));
+    assert!(!said.reaches(AutoAction::Resolve, 0.8));
 }
 
 #[test]
@@ -85,6 +88,17 @@ fn the_end_of_a_ticket_says_whose_hand_was_in_it() {
     assert_eq!(ended(json!({ "written_by_noctriage": true })), DecisionEvent::Ended(EndedBy::Noctriage));
     let deleted = event(&json!({ "outcome": "terminal" }), &json!({ "facts": null }), &nothing());
     assert_eq!(deleted, DecisionEvent::Seen, "nobody knows who had worked on a deleted ticket");
+}
+
+#[test]
+fn every_ticket_arrives_in_its_slice_drawn_or_not_unless_it_had_ended() {
+    let arrival = |outcome: &str| seen(&json!({ "outcome": outcome }), &nothing(), &nothing()).unwrap().arrival;
+    let at = UtcMillis("2026-11-24T10:00:01Z".parse::<jiff::Timestamp>().unwrap().as_millisecond());
+    let expected = Some(Arrival { at, slice: Arc::from("wireless") });
+    assert_eq!((arrival("decided"), arrival("not_drawn")), (expected.clone(), expected));
+    for outcome in ["unchanged", "duplicate", "terminal"] {
+        assert_eq!(arrival(outcome), None);
+    }
 }
 
 #[test]

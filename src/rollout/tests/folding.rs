@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::accuracy::{AccuracyWindow, live_accuracy};
-use super::super::counting::{CountingRules, count};
+use super::super::counting::{AccountCount, CountingRules, count};
 use super::super::log::Cut;
 use super::super::ratings::ratings;
 use super::super::standing::{VerdictStanding, tally};
+use super::super::survey::Survey;
 use super::*;
 use crate::domain::verdict::{Rating, RatingScale};
 
@@ -45,7 +46,12 @@ fn any_event() -> impl Strategy<Value = Event> {
             // One partition has one ticket at an offset, so that a position never means two records.
             Event::Decision(Recorded {
                 appended: place(EvidenceTopic::Decisions),
-                value: DecisionSeen { ticket_id: ticket(name), event },
+                value: DecisionSeen {
+                    ticket_id: ticket(name),
+                    event,
+                    arrival: (at % 3 > 0)
+                        .then(|| Arrival { at: hour(at), slice: Arc::from(["rest", "core"][(at % 2) as usize]) }),
+                },
             })
         };
         let verdict = |value| Event::Verdict(Recorded { appended: place(EvidenceTopic::Verdicts), value });
@@ -92,7 +98,9 @@ proptest! {
         let now = hour(300);
         let of = |evidence: &Evidence| {
             let rules = CountingRules::at(evidence, DEADLINE_MS, now);
-            let counts = Permission::ALL.map(|permission| count(evidence, &account(permission), &rules, &Cut::start(), now));
+            let survey = Survey::of(evidence);
+            let counted = |count: AccountCount<'_>| (count.counted.iter().map(|ticket| (ticket.ticket_id.clone(), ticket.wrong)).collect::<Vec<_>>(), count.left_out, count.waiting);
+            let counts = Permission::ALL.map(|permission| counted(count(&survey, &account(permission), &rules, &Cut::start(), now)));
             let window = AccuracyWindow { from: hour(0), now, deadline_ms: DEADLINE_MS };
             (counts, live_accuracy(evidence, window), tally(evidence, DEADLINE_MS, RatingScale::Helpful3V1))
         };

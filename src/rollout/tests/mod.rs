@@ -15,7 +15,7 @@ use crate::domain::verdict::{
 use crate::policy::decided::ActionKind;
 
 use super::counting::AccountKey;
-use super::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, TicketDecision};
+use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, Said, TicketDecision};
 use super::evidence::{Evidence, VerdictEvent};
 use super::log::{Appended, EvidenceTopic, Position, Recorded};
 use super::wrong::Permission;
@@ -91,7 +91,14 @@ fn model(name: &str) -> Arc<ModelKey> {
 }
 
 fn answer(role: ModelRole, name: &str, severity: Option<Severity>) -> ModelAnswer {
-    ModelAnswer { role, model: model(name), severity }
+    let reached = [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]];
+    let said = severity.map(|severity| Said { severity, confidence: 0.97, critical: 0.001, reached });
+    ModelAnswer { role, model: model(name), said }
+}
+
+/// The same answer with other thresholds reached.
+fn reaching(answer: ModelAnswer, reached: [Vec<f64>; 2]) -> ModelAnswer {
+    ModelAnswer { said: answer.said.map(|said| Said { reached, ..said }), ..answer }
 }
 
 /// A drawn ticket of its own fingerprint, predicted low by the acting model `v1`, in W up to 0.95.
@@ -107,7 +114,6 @@ fn decision(ticket_id: &str, at: UtcMillis) -> TicketDecision {
         is_audit: false,
         is_second_reading: false,
         answers: vec![answer(ModelRole::Acting, "v1", Some(Severity::Low))],
-        reached: [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]],
         eligibility_digest: Digest::default(),
         source_severity: Some(Severity::Medium),
         queue: Some(Arc::from("access")),
@@ -144,7 +150,13 @@ impl Log {
     }
 
     fn event(&mut self, ticket_id: &str, event: DecisionEvent) -> &mut Self {
-        let seen = DecisionSeen { ticket_id: ticket(ticket_id), event };
+        let arrival = match &event {
+            DecisionEvent::Decided(decided) => {
+                Some(Arrival { at: decided.desk_time, slice: Arc::clone(&decided.slice) })
+            }
+            DecisionEvent::Ended(_) | DecisionEvent::Seen => None,
+        };
+        let seen = DecisionSeen { ticket_id: ticket(ticket_id), event, arrival };
         self.offset += 1;
         self.evidence.add_decision(recorded(EvidenceTopic::Decisions, self.offset, seen));
         self
