@@ -57,9 +57,8 @@ impl People {
         self.known.insert(ticket_id.clone(), known);
     }
 
-    /// A ticket that was acted on and that nobody looks at, unless it goes wrong: a person opens it again where closing it
-    /// was wrong.
-    pub fn will_notice(&mut self, ticket_id: &TicketId, known: Known) {
+    /// A ticket that was acted on and that nobody looks at afterwards.
+    pub fn will_remember(&mut self, ticket_id: &TicketId, known: Known) {
         self.known.insert(ticket_id.clone(), known);
     }
 
@@ -77,8 +76,11 @@ impl People {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now.0)?;
         let at = UtcMillis(entry.key().0);
         let verdict = entry.remove();
-        let position =
-            Position { topic: EvidenceTopic::Verdicts, partition: 0, offset: i64::try_from(self.said).unwrap_or(i64::MAX) };
+        let position = Position {
+            topic: EvidenceTopic::Verdicts,
+            partition: 0,
+            offset: i64::try_from(self.said).unwrap_or(i64::MAX),
+        };
         self.said += 1;
         Some(Recorded { appended: Appended { at, position }, value: VerdictEvent::Verdict(Box::new(verdict)) })
     }
