@@ -24,6 +24,7 @@ mod accuracy;
 mod counting;
 mod desk;
 mod folding;
+mod machine;
 mod plan;
 mod settling;
 
