@@ -27,6 +27,7 @@ mod folding;
 mod machine;
 mod plan;
 mod settling;
+mod snapshot;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
