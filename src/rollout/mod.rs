@@ -23,6 +23,7 @@ pub mod ratings;
 pub mod reading;
 pub mod report;
 pub mod settle;
+pub mod snapshot;
 pub mod spec;
 pub mod standing;
 pub mod state;

@@ -25,8 +25,10 @@ mod counting;
 mod desk;
 mod folding;
 mod measured;
+mod machine;
 mod plan;
 mod settling;
+mod snapshot;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
