@@ -22,8 +22,11 @@ use super::wrong::Permission;
 
 mod accuracy;
 mod counting;
+mod evaluating;
 mod folding;
+mod gates;
 mod settling;
+mod watching;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
