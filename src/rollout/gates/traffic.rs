@@ -2,7 +2,7 @@
 //! busy hours. Evidence of quiet nights says nothing about a busy Monday.
 //!
 //! How much of the traffic each kind is comes from *all* tickets of the slice, drawn or not. A kind is met with five answered
-//! tickets from two dates; the kinds that are met must make up 95 % of the traffic, by time and by load. Load is that of the
+//! tickets of the account from two dates; the kinds that are met must make up 95 % of the traffic, by time and by load. Load is that of the
 //! whole desk: thirds of its hours with tickets, by how many they bring.
 
 use std::collections::{BTreeMap, BTreeSet};
