@@ -12,9 +12,11 @@ mod demo;
 mod explain;
 mod init;
 mod model;
+mod policy;
 mod progress;
 mod run;
 mod settings_file;
+mod span;
 mod topics;
 mod verdicts;
 
@@ -63,6 +65,9 @@ enum Command {
     /// See where verdicts come from and what becomes of them, or write some.
     #[command(subcommand)]
     Verdicts(verdicts::Command),
+    /// See what another policy would have done with the tickets that were decided.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
@@ -86,6 +91,7 @@ pub fn main() -> ExitCode {
         | Command::Explain(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
+        | Command::Policy(_)
         | Command::Model(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
@@ -98,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(arguments),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
+        Command::Policy(command) => policy::run(command),
         Command::Model(command) => model::run(command),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),

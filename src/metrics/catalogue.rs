@@ -168,8 +168,13 @@ pub(super) const MODELS: Row =
     gauge("noctriage_model_info", &["role", "name", "version", "digest"], "Always 1; the models in use.");
 pub(super) const WATCHDOG: Row = counter("noctriage_watchdog_pings_total", &[], "Signs of life sent to systemd.");
 pub(super) const READY: Row = gauge("noctriage_ready", &[], "1 if the daemon can take tickets: the answer of /readyz.");
+pub(super) const NOTIFICATIONS: Row = counter(
+    "noctriage_notifications_total",
+    &["result"],
+    "Notices to notify.url: taken by the receiver, refused or not answered at any attempt, dropped from a full queue.",
+);
 
-const ALL: [Row; 37] = [
+const ALL: [Row; 38] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -207,6 +212,7 @@ const ALL: [Row; 37] = [
     CONFIG,
     MODELS,
     WATCHDOG,
+    NOTIFICATIONS,
 ];
 
 /// All metrics of our own, in the order in which they are documented. The `process_*` metrics come beside them.

@@ -8,6 +8,7 @@ pub mod intake;
 pub mod output;
 pub mod outputs;
 pub mod remembered;
+mod retold;
 pub mod review;
 pub mod schema;
 mod seen;
