@@ -14,9 +14,11 @@ mod init;
 mod model;
 mod policy;
 mod progress;
+mod rollout;
 mod run;
 mod settings_file;
 mod span;
+mod status;
 mod topics;
 mod verdicts;
 
@@ -57,8 +59,13 @@ enum Command {
     /// Show the configuration in force, where each value comes from, or the JSON Schema of a record.
     #[command(subcommand)]
     Config(config_command::Command),
+    /// Show where each slice stands, who is right how often, what is missing and what to do: asks the running daemon.
+    Status(status::Arguments),
     /// Say what was done with a ticket, by which rules, and what would change the outcome.
     Explain(explain::Arguments),
+    /// Forecast how many verdicts and days a stage takes.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
     /// List records that were no tickets, or send them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -88,7 +95,9 @@ pub fn main() -> ExitCode {
         | Command::Check(_)
         | Command::Topics(_)
         | Command::Config(_)
+        | Command::Status(_)
         | Command::Explain(_)
+        | Command::Rollout(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
         | Command::Policy(_)
@@ -101,7 +110,9 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Topics(command) => topics::run(command),
         Command::Config(command) => config_command::run(command),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Rollout(command) => rollout::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
         Command::Policy(command) => policy::run(command),

@@ -269,7 +269,7 @@ pub const KEYS: &[Key] = &[
         "Longest rebuild of a partition of the view; afterwards its tickets are decided, never automatic."),
 
     key("admin.listen", Text, r#""127.0.0.1:9464""#, "", NoClock, Restart,
-        "Address of /metrics, /healthz and /readyz."),
+        "Address of /metrics, /healthz, /readyz and /api/v1."),
     key("admin.behind_proxy", Flag, "false", "", NoClock, Restart,
         "Allows an address beyond loopback: a proxy in front decides who may read it."),
 

@@ -256,6 +256,17 @@ pub enum TruthSource {
     Explicit,
 }
 
+impl TruthSource {
+    /// The word of the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::TicketSystem => "ticket_system",
+            Self::Explicit => "explicit",
+        }
+    }
+}
+
 /// Where the events of the ticket system lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventTopic {

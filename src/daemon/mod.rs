@@ -2,6 +2,8 @@
 
 mod batch;
 mod counting;
+pub mod evaluation;
+pub mod evidence;
 mod growth;
 mod halving;
 mod outputs;

@@ -9,6 +9,9 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -22,6 +25,7 @@ use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
+use super::evidence::{EvidenceOptions, EvidenceThread};
 use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
@@ -56,8 +60,19 @@ pub enum StartError {
     #[error("the engine does not start")]
     Engine(#[source] EngineError),
     /// No thread.
-    #[error("the kafka thread could not be started")]
+    #[error("the kafka thread, or that of evidence, could not be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// What a service shows to the outside: it writes, HTTP reads.
+#[derive(Clone, Debug)]
+pub struct Surfaces {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Health.
+    pub health: Arc<Health>,
+    /// Where each slice stands.
+    pub board: Arc<Board>,
 }
 
 /// A running service.
@@ -69,8 +84,12 @@ pub struct Service {
     pub health: Arc<Health>,
     /// The models, acting first.
     pub models: Vec<(ModelRole, ModelInfo)>,
+    board: Arc<Board>,
     surroundings: Surroundings,
     acting: ModelInfo,
+    in_force: Arc<ArcSwap<Ruling>>,
+    /// `None` in the demo, which shows its own comparison.
+    evidence: Option<EvidenceThread>,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
 }
@@ -110,10 +129,11 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
 }
 
 impl Service {
-    /// Metrics and health of a service that is about to start.
-    pub fn prepare(clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
+    /// What a service that is about to start will show.
+    pub fn prepare(clock: &Clock) -> Surfaces {
         let stalled_after_ms = i64::try_from(STALLED_AFTER.as_millis()).unwrap_or(i64::MAX);
-        (Arc::new(Metrics::new()), Arc::new(Health::new(clock.clone(), stalled_after_ms)))
+        let health = Arc::new(Health::new(clock.clone(), stalled_after_ms));
+        Surfaces { metrics: Arc::new(Metrics::new()), health, board: Arc::default() }
     }
 
     /// Warms the models up, then starts the Kafka thread. Blocks while models warm up.
@@ -125,7 +145,7 @@ impl Service {
         models: EngineModels,
         surroundings: Surroundings,
         clock: &Clock,
-        (metrics, health): (Arc<Metrics>, Arc<Health>),
+        Surfaces { metrics, health, board }: Surfaces,
     ) -> Result<Self, StartError> {
         let (waker, received) = wakes();
         let answers = waker.clone();
@@ -151,7 +171,22 @@ impl Service {
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
         metrics.models(&identities);
         metrics.stage_map(&in_force.stage_map);
+        board.instance(&settings.kafka.instance_id);
+        board.stage_map(Arc::clone(&in_force.stage_map));
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
+        let evidence = match surroundings {
+            Surroundings::Desk => Some(EvidenceOptions {
+                settings: Arc::new(settings.clone()),
+                ruling: Arc::clone(&shared),
+                clock: clock.clone(),
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+                // Without a controller every instance shows what it knows: they all say the same.
+                is_leading: Arc::new(|| true),
+            }),
+            Surroundings::Demo => None,
+        };
         let options = ThreadOptions {
             kafka: settings.kafka.clone(),
             triage: settings.triage,
@@ -173,14 +208,18 @@ impl Service {
             end
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread) })
+        let evidence = evidence.map(EvidenceThread::start).transpose().map_err(StartError::Thread)?;
+        let thread = Some(thread);
+        Ok(Self { metrics, health, models, board, surroundings, acting, in_force: shared, evidence, waker, thread })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
         let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
         self.metrics.stage_map(&ruling.stage_map);
+        self.board.stage_map(Arc::clone(&ruling.stage_map));
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        self.in_force.store(Arc::clone(&ruling));
         self.wake(Wake::Ruling(ruling));
     }
 
@@ -195,6 +234,9 @@ impl Service {
     pub fn stop(&self) {
         self.health.draining();
         self.wake(Wake::Stop);
+        if let Some(evidence) = &self.evidence {
+            evidence.stop();
+        }
     }
 
     fn wake(&self, wake: Wake) {
@@ -213,10 +255,14 @@ impl Service {
     /// # Errors
     /// Why it could not go on.
     pub fn join(mut self) -> Result<(), ThreadEnd> {
-        match self.thread.take().map(JoinHandle::join) {
+        let end = match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(end)) => end,
             Some(Err(_)) => Err(ThreadEnd::Temporary("the kafka thread panicked; the log says where".into())),
+        };
+        if let Some(evidence) = self.evidence.take() {
+            evidence.join();
         }
+        end
     }
 }

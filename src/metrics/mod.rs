@@ -4,6 +4,7 @@
 //! a closed label set exists from the start with the value 0, so that `rate()` sees the first event.
 
 pub mod catalogue;
+mod evidence;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -23,9 +24,13 @@ use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{ActionKind, Decided, Outcome, ReviewReason, ReviewState, Rule};
 use crate::policy::ruling::StageMap;
+use crate::rollout::log::EvidenceTopic;
 use crate::wire::intake::DeadLetterClass;
 
+use evidence::EvidenceMetrics;
+
 pub use catalogue::{Kind, Row, rows};
+pub use evidence::{AnswererLabel, DrawnState, EVIDENCE_SLICES_MAX, EvidenceShown, SliceShown};
 
 /// Slices with series of their own, over the life of the process (a counter cannot be taken back); what is done in later
 /// ones is counted under `other`. A slice costs eight series: 64 are a quarter of the budget of 2,000 per instance.
@@ -157,6 +162,7 @@ pub struct Metrics {
     watchdog: IntCounter,
     notifications: IntCounterVec,
     ready: IntGauge,
+    evidence: EvidenceMetrics,
     slices: Mutex<BTreeSet<String>>,
 }
 
@@ -211,6 +217,7 @@ impl Metrics {
             watchdog: counter(&registry, &catalogue::WATCHDOG),
             ready: gauge(&registry, &catalogue::READY),
             notifications: counter_vec(&registry, &catalogue::NOTIFICATIONS),
+            evidence: EvidenceMetrics::new(&registry),
             slices: Mutex::new(BTreeSet::new()),
             registry,
         };
@@ -465,6 +472,27 @@ impl Metrics {
     /// A sign of life was sent to systemd.
     pub fn watchdog_pinged(&self) {
         self.watchdog.inc();
+    }
+
+    /// What evidence amounts to, said by the instance that leads.
+    pub fn evidence(&self, shown: &EvidenceShown<'_>) {
+        self.evidence.leads(shown);
+    }
+
+    /// Another instance leads.
+    pub fn not_leading(&self) {
+        self.evidence.not_leading();
+    }
+
+    /// How far each topic of evidence is behind, in milliseconds (`None`: not read to an end yet), and how many records
+    /// of the last 24 hours could not be read. Replaces what was said before.
+    pub fn evidence_read(&self, behind_ms: &[(EvidenceTopic, Option<i64>)], unreadable_24h: u64) {
+        self.evidence.reading(behind_ms, unreadable_24h);
+    }
+
+    /// Brokers did not answer for evidence, or its clients are built anew.
+    pub fn evidence_fault(&self) {
+        self.evidence.fault();
     }
 
     /// Whether the daemon can take tickets.

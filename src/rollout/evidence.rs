@@ -25,7 +25,7 @@ pub enum VerdictEvent {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     tickets: BTreeMap<TicketId, TicketEvidence>,
-    ours: BTreeSet<Position>,
+    ours: BTreeSet<Appended>,
     /// One copy of each model and slice, which all decisions share.
     models: BTreeSet<Arc<ModelKey>>,
     slices: BTreeSet<Arc<str>>,
@@ -92,7 +92,7 @@ impl Evidence {
                 insert(&mut ticket.verdicts, appended, verdict);
             }
             VerdictEvent::Ours => {
-                self.ours.insert(appended.position);
+                self.ours.insert(appended);
             }
         }
     }
@@ -119,6 +119,19 @@ impl Evidence {
     /// All tickets by slice and time, drawn or not.
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
+    /// begins now. A ticket that still lives keeps the place of its first decision.
+    pub fn forget_before(&mut self, instant: UtcMillis) {
+        let traffic = &mut self.traffic;
+        self.tickets.retain(|_, ticket| {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+                traffic.remove(&arrival);
+            }
+            ticket.forget_before(instant)
+        });
+        self.ours.retain(|appended| appended.at >= instant);
     }
 
     /// All tickets that a decision or a verdict names, by id.
@@ -154,6 +167,17 @@ impl Evidence {
 }
 
 impl TicketEvidence {
+    /// Drops what was appended before an instant, and says whether anything is left.
+    fn forget_before(&mut self, instant: UtcMillis) -> bool {
+        self.decisions.retain(|recorded| recorded.appended.at >= instant);
+        self.verdicts.retain(|recorded| recorded.appended.at >= instant);
+        if self.latest.is_some_and(|(latest, _)| latest.at < instant) {
+            self.latest = None;
+            self.first = None;
+        }
+        self.latest.is_some() || !self.verdicts.is_empty()
+    }
+
     /// When and where the first decision about it was appended: the order of tickets. `None`: no decision is known.
     pub const fn first(&self) -> Option<Appended> {
         self.first

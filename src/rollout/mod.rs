@@ -5,6 +5,7 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod calculator;
 pub mod consequence;
 pub mod control;
 pub mod counting;
@@ -12,15 +13,15 @@ pub mod decision;
 pub mod evaluate;
 pub mod evidence;
 pub mod feed;
-pub mod forecast;
 pub mod gates;
+pub mod label_list;
 pub mod ladder;
 pub mod local_time;
 pub mod log;
 pub mod measured;
+pub mod outlook;
 pub mod plan;
 pub mod questions;
-pub mod outlook;
 pub mod ratings;
 pub mod reading;
 pub mod report;
@@ -32,6 +33,7 @@ pub mod state;
 pub mod survey;
 #[cfg(test)]
 mod tests;
+pub mod to_go;
 pub mod traffic;
 pub mod transition;
 pub mod watch;

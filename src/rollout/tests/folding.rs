@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::super::accuracy::{AccuracyWindow, live_accuracy};
 use super::super::counting::{AccountCount, CountingRules, count};
 use super::super::evaluate::evaluate;
+use super::super::evidence::TicketEvidence;
 use super::super::log::Cut;
 use super::super::ratings::ratings;
 use super::super::reading::SliceQuestion;
@@ -143,6 +144,23 @@ proptest! {
             fold(&mut later, event.clone());
         }
         prop_assert_eq!(at_the_time, later);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_as_if_it_had_never_been_read(log in any_log(), from in 0..40_i64) {
+        let mut forgetful = Evidence::default();
+        log.iter().cloned().for_each(|event| fold(&mut forgetful, event));
+        forgetful.forget_before(UtcMillis(from));
+        let mut restarted = Evidence::default();
+        let is_kept = |event: &&Event| position(event).offset >= from;
+        log.iter().filter(is_kept).cloned().for_each(|event| fold(&mut restarted, event));
+        let of = |evidence: &Evidence| -> Vec<_> {
+            let row = |(id, ticket): (&TicketId, &TicketEvidence)| {
+                (id.clone(), ticket.decisions().to_vec(), ticket.verdicts().to_vec(), ticket.ended())
+            };
+            evidence.tickets().map(row).collect()
+        };
+        prop_assert_eq!((of(&forgetful), forgetful.ours()), (of(&restarted), restarted.ours()));
     }
 }
 

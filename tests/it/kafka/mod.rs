@@ -6,4 +6,5 @@ mod faults;
 mod killed;
 mod positions;
 mod scenarios;
+mod shadow_day;
 mod verdicts;
