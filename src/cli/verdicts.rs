@@ -6,6 +6,8 @@ mod send;
 
 use super::CommandResult;
 
+pub(super) use check::span;
+
 /// Commands of `verdicts`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -11,7 +11,7 @@ use crate::policy::slices::{SliceCondition, SliceRule};
 use crate::wire::intake::settings::Preset;
 use crate::wire::verdict::NoWorkCodes;
 
-use super::settings::{Settings, TruthSource};
+use super::settings::{RolloutMode, Settings, TruthSource};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,10 +151,16 @@ fn windows(policy: &Policy, now: UtcMillis, findings: &mut Vec<Finding>) {
 pub fn never_because(settings: &Settings, action: AutoAction) -> Vec<String> {
     let policy = &settings.policy;
     let mut reasons = Vec::new();
-    if settings.rollout.fixed_stage < action.stage_needed() {
-        reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
-    } else if settings.rollout.shares[action.index()].get() == 0.0 {
-        reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
+    match settings.rollout.mode {
+        // Stages and shares are what evidence has earned: nothing here says how far that can go.
+        RolloutMode::Earned => {}
+        RolloutMode::Fixed if settings.rollout.fixed_stage < action.stage_needed() => {
+            reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
+        }
+        RolloutMode::Fixed if settings.rollout.shares[action.index()].get() == 0.0 => {
+            reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
+        }
+        RolloutMode::Fixed => {}
     }
     if policy.allow.kinds.is_empty() {
         reasons.push("policy.allow.kinds is empty".to_owned());
@@ -186,8 +192,16 @@ pub fn never_because(settings: &Settings, action: AutoAction) -> Vec<String> {
     reasons
 }
 
+/// The stage that every slice has at the first start.
+fn stage_at_start(settings: &Settings) -> Stage {
+    match settings.rollout.mode {
+        RolloutMode::Fixed => settings.rollout.fixed_stage,
+        RolloutMode::Earned => Stage::Shadow,
+    }
+}
+
 fn actions(settings: &Settings, findings: &mut Vec<Finding>) {
-    let stage = settings.rollout.fixed_stage;
+    let stage = stage_at_start(settings);
     for action in AutoAction::ALL {
         let reasons = never_because(settings, action);
         if reasons.is_empty() {
@@ -218,7 +232,7 @@ fn source(settings: &Settings, findings: &mut Vec<Finding>) {
         let sentence = "is not set; ServiceNow writes times without a zone, and such records become dead letters";
         findings.push(Finding::new(Weight::Warning, "source.timezone", sentence));
     }
-    let stage = settings.rollout.fixed_stage;
+    let stage = stage_at_start(settings);
     if intake.machine_users.is_empty() && intake.preset != Preset::Alertmanager {
         let sentence = "is empty: every user who opens or changes a ticket counts as a person, and what a person has set is \
                         never written over; name the users of your monitoring and rules";

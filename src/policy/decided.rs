@@ -194,11 +194,13 @@ pub enum ReviewReason {
     Audit,
     /// The outputs of this ticket could not be written.
     Unwritable,
+    /// It was acted on, and its slice has stepped back since.
+    Recheck,
 }
 
 impl ReviewReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sample,
         Self::Critical,
         Self::Guard,
@@ -208,6 +210,7 @@ impl ReviewReason {
         Self::ChangedAfterAction,
         Self::Audit,
         Self::Unwritable,
+        Self::Recheck,
     ];
 
     /// The word used in records and metrics.
@@ -222,6 +225,7 @@ impl ReviewReason {
             Self::ChangedAfterAction => "changed_after_action",
             Self::Audit => "audit",
             Self::Unwritable => "unwritable",
+            Self::Recheck => "recheck",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[rollout]`, `[model]`, `[triage]`, `[admin]`, `[log]`, `[notify]`.
+//! `[model]`, `[triage]`, `[admin]`, `[log]`, `[notify]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -6,26 +6,12 @@ use std::time::Duration;
 
 use crate::config::reader::Reader;
 use crate::config::settings::{
-    AdminSettings, DeviceChoice, InferenceSettings, LogSettings, NotifySettings, RolloutSettings, TriageSettings,
+    AdminSettings, DeviceChoice, InferenceSettings, LogSettings, NotifySettings, TriageSettings,
 };
 use crate::config::webhook::Address;
-use crate::domain::stage::Share;
 
 /// Most candidates: each predicts the evidence draw beside the acting model.
 const CANDIDATES_MAX: usize = 4;
-
-pub(super) fn rollout(reader: &Reader<'_>) -> RolloutSettings {
-    let share = |key| Share::try_new(reader.number(key)).expect("the table's range is that of a share");
-    let shares = [share("rollout.shares.auto_triage"), share("rollout.shares.auto_resolve")];
-    if shares[1] > shares[0] {
-        reader.mistake(
-            "rollout.shares.auto_resolve",
-            "is greater than rollout.shares.auto_triage; tickets that are resolved lie inside those that are triaged",
-        );
-    }
-    let fixed_stage = reader.text("rollout.fixed_stage").parse().expect("the table's words are the stages");
-    RolloutSettings { fixed_stage, shares }
-}
 
 pub(super) fn inference(reader: &Reader<'_>) -> InferenceSettings {
     let model = reader.path("model.directory").unwrap_or_else(|| {

@@ -20,9 +20,10 @@ use crate::rollout::decision::{DecisionEvent, DecisionSeen, ModelKey};
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
-use crate::rollout::measured::{eligible_per_day, second_readings};
 use crate::rollout::plan::{Facts, plan};
+use crate::rollout::reach::eligible_per_day;
 use crate::rollout::reading::{Evaluation, SliceReport};
+use crate::rollout::second_reading::second_readings;
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::wire::decision::DecisionRecord;
@@ -153,12 +154,14 @@ impl Ladder {
         if self.lead == ShiftLead::Simulated {
             self.ask(&evaluation.slices, now);
         }
+        let basis = self.state.basis.as_ref();
         let facts = Facts {
             configured: Arc::clone(&self.configured),
             candidates: Vec::new(),
             eligibility_digest: self.eligibility_digest,
             second_readings: second_readings(&self.evidence, &self.state),
-            eligible_per_day: eligible_per_day(&self.evidence, &self.state, &self.spec, now),
+            eligible_per_day: basis
+                .map_or_else(Vec::new, |basis| eligible_per_day(&self.evidence, &self.spec, basis, now)),
             cut: self.cut.clone(),
             evidence_behind_ms: 0,
         };
