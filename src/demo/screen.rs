@@ -381,6 +381,7 @@ mod tests {
     fn view(tally: &Tally, has_verdicts: bool) -> View<'_> {
         let elapsed = Duration::from_secs(6_125);
         View {
+            ladder: None,
             tally,
             sent: 123_456,
             in_flight: 2_000,

@@ -8,7 +8,7 @@ use crate::domain::time::UtcMillis;
 use crate::domain::verdict::Verdict;
 
 use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
-use super::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
+use super::log::{Appended, Cut, EvidenceTopic, Recorded};
 use super::settle::{Settlement, settle};
 use super::traffic::Traffic;
 
