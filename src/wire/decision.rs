@@ -169,6 +169,24 @@ pub struct AnswerRecord {
     /// Why there is no prediction (`deadline`, `not_finite`, …); absent with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// What a candidate would have been allowed, on a drawn ticket; absent for other models, whose eligibility stands beside
+    /// the answers or is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eligible: Option<ReachRecord>,
+}
+
+/// What a candidate would have been allowed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReachRecord {
+    /// Thresholds that its confidence reaches for `auto_triage`, ascending; absent when forbidden.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_triage: Vec<f64>,
+    /// The same for `auto_resolve`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auto_resolve: Vec<f64>,
+    /// Queue that the table of the policy gives for its answer; absent where no row matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
 }
 
 /// A prediction, probabilities rounded to six digits.

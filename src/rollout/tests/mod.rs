@@ -22,8 +22,12 @@ use super::wrong::Permission;
 
 mod accuracy;
 mod counting;
+mod evaluating;
 mod folding;
+mod gates;
+mod outlook;
 mod settling;
+mod watching;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -90,7 +94,13 @@ fn model(name: &str) -> Arc<ModelKey> {
 
 fn answer(role: ModelRole, name: &str, severity: Option<Severity>) -> ModelAnswer {
     let reached = [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]];
-    let said = severity.map(|severity| Said { severity, confidence: 0.97, critical: 0.001, reached });
+    let said = severity.map(|severity| Said {
+        severity,
+        confidence: 0.97,
+        critical: 0.001,
+        reached,
+        queue: Some(Arc::from("access")),
+    });
     ModelAnswer { role, model: model(name), said }
 }
 
@@ -114,7 +124,6 @@ fn decision(ticket_id: &str, at: UtcMillis) -> TicketDecision {
         answers: vec![answer(ModelRole::Acting, "v1", Some(Severity::Low))],
         eligibility_digest: Digest::default(),
         source_severity: Some(Severity::Medium),
-        queue: Some(Arc::from("access")),
         fingerprint: Digest::of(ticket_id.as_bytes()),
         parent: None,
         is_human_touched: false,
