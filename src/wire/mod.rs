@@ -1,5 +1,6 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
+pub mod answer;
 mod basis;
 pub mod command;
 pub mod dead_letter;
