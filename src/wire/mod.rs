@@ -1,6 +1,7 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
 pub mod accounts;
+pub mod answer;
 mod basis;
 pub mod command;
 pub mod control;

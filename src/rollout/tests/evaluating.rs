@@ -3,10 +3,11 @@
 use super::super::evaluate::evaluate;
 use super::super::log::Cut;
 use super::super::reading::{Gate, GateOutcome, Missing, SliceQuestion};
-use super::super::spec::{RolloutSpec, SliceSpec};
+use super::super::spec::{Limits, RolloutSpec, SliceSpec};
 use super::gates::{RESOLVE, TRIAGE, after_all, asked, hourly, read, spec, step};
 use super::*;
 use crate::domain::severity::Severity::{High, Low};
+use crate::statistics::tally::ErrorLimit;
 
 /// 1970-01-05, a Monday.
 const MONDAY: i64 = 4 * 24;
@@ -181,4 +182,34 @@ fn a_log_that_begins_behind_the_cut_of_an_account_is_a_hole() {
     assert_eq!(holes(7, Some(7)), Vec::<String>::new());
     assert_eq!(holes(8, Some(7)), ["decisions partition 0 begins at offset 8, but the account needs it from offset 7"]);
     assert_eq!(holes(8, None), Vec::<String>::new(), "an account that began with what there was");
+}
+
+#[test]
+fn no_sentence_holds_a_word_of_the_method() {
+    let log = hourly(700, |number| (number % 60 != 0).then_some(if number % 90 == 1 { High } else { Low }));
+    for permission in Permission::ALL {
+        for now in [hour(10), hour(200), after_all(700)] {
+            for reading in read(&log, &spec(), step(permission), now).gates {
+                let words =
+                    ["evidence", "e-process", "alpha", "detector", "martingale", "hypothes", "NaN", "inf", "PSI"];
+                assert!(!words.iter().any(|word| reading.sentence.contains(word)), "{}", reading.sentence);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_is_stricter_is_never_passed_earlier() {
+    let limit = |rate| ErrorLimit::try_new(rate).unwrap();
+    for wrong in [0, 1, 3] {
+        for count in [100, 266, 450, 700] {
+            let log = hourly(count, |number| Some(if number * wrong % 200 < wrong { High } else { Low }));
+            let passes = [0.05, 0.03, 0.02, 0.01].map(|rate| {
+                let limits = Limits { action_error: limit(rate), ..Limits::default() };
+                let report = read(&log, &RolloutSpec { limits, ..spec() }, step(TRIAGE), after_all(count));
+                report.gate(Gate::ActionError).unwrap().outcome == GateOutcome::Pass
+            });
+            assert!(passes.is_sorted_by(|looser, stricter| looser >= stricter), "{count}: {passes:?}");
+        }
+    }
 }

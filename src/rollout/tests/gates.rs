@@ -13,7 +13,6 @@ use super::*;
 use crate::domain::severity::Severity::{Critical, High, Low, Medium};
 use crate::domain::stage::AutoAction;
 use crate::domain::verdict::{Rating, RatingScale};
-use crate::statistics::tally::ErrorLimit;
 
 pub(super) const TRIAGE: Permission = Permission::Auto(AutoAction::Triage);
 pub(super) const RESOLVE: Permission = Permission::Auto(AutoAction::Resolve);
@@ -381,34 +380,4 @@ fn agreement_of_people_and_ratings_are_shown_and_block_nothing() {
     );
     assert!(!report.gate(Gate::HumanCeiling).unwrap().blocks && !report.gate(Gate::RootCauseRating).unwrap().blocks);
     assert!(report.gate(Gate::SeverityAccuracy).unwrap().sentence.ends_with("; people agree in 80 %"));
-}
-
-#[test]
-fn no_sentence_holds_a_word_of_the_method() {
-    let log = hourly(700, |number| (number % 60 != 0).then_some(if number % 90 == 1 { High } else { Low }));
-    for permission in Permission::ALL {
-        for now in [hour(10), hour(200), after_all(700)] {
-            for reading in read(&log, &spec(), step(permission), now).gates {
-                let words =
-                    ["evidence", "e-process", "alpha", "detector", "martingale", "hypothes", "NaN", "inf", "PSI"];
-                assert!(!words.iter().any(|word| reading.sentence.contains(word)), "{}", reading.sentence);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_limit_that_is_stricter_is_never_passed_earlier() {
-    let limit = |rate| ErrorLimit::try_new(rate).unwrap();
-    for wrong in [0, 1, 3] {
-        for count in [100, 266, 450, 700] {
-            let log = hourly(count, |number| Some(if number * wrong % 200 < wrong { High } else { Low }));
-            let passes = [0.05, 0.03, 0.02, 0.01].map(|rate| {
-                let limits = Limits { action_error: limit(rate), ..Limits::default() };
-                let report = read(&log, &RolloutSpec { limits, ..spec() }, step(TRIAGE), after_all(count));
-                report.gate(Gate::ActionError).unwrap().outcome == GateOutcome::Pass
-            });
-            assert!(passes.is_sorted_by(|looser, stricter| looser >= stricter), "{count}: {passes:?}");
-        }
-    }
 }

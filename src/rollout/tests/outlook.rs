@@ -41,9 +41,10 @@ fn an_empty_list_makes_resolving_unreachable_whatever_was_counted() {
 
 #[test]
 fn an_error_above_the_limit_and_missing_verdicts_stand_in_the_way() {
-    let reasons = |log: &Log| match outlook_of(log, step(TRIAGE), ResolveList::Declared, after_all(200)).expectation {
-        Expectation::NotReachable(reasons) => reasons,
-        other => panic!("{other:?}"),
+    let reasons = |log: &Log| {
+        let found = outlook_of(log, step(TRIAGE), ResolveList::Declared, after_all(200));
+        let Expectation::NotReachable(reasons) = found.expectation else { panic!("{found:?}") };
+        reasons
     };
     let wrong = reasons(&hourly(200, |number| Some(if number % 8 == 0 { High } else { Low })));
     assert!(wrong.iter().any(|why| why.starts_with("action_error: ")), "{wrong:?}");
