@@ -14,7 +14,7 @@ mod look;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::rollout::plan::Plan;
 use crate::rollout::reading::{Evaluation, GateOutcome};
@@ -25,7 +25,14 @@ use super::desk::{Desk, Says};
 use book::Book;
 use event::{Event, events};
 
-const CASES: u32 = 300;
+/// Sequences of up to 70 events; about half as many still see every kind of transition.
+const CASES: u32 = 256;
+
+/// The same sequences in every run: which kinds of transition they reach must not be a matter of luck.
+fn runner(cases: u32) -> TestRunner {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
 
 /// The machine, the book beside it, and all that was ever written.
 struct World {
@@ -108,8 +115,7 @@ impl World {
 fn no_sequence_of_events_acts_without_a_permit_or_promotes_without_a_passing_report() {
     let seen: RefCell<BTreeMap<TransitionKind, u64>> = RefCell::default();
     let permitted: RefCell<u64> = RefCell::default();
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
-    let result = TestRunner::new(config).run(&events(), |events| {
+    let result = runner(CASES).run(&events(), |events| {
         let mut world = World::new();
         world.settle();
         for event in &events {
@@ -134,8 +140,7 @@ fn no_sequence_of_events_acts_without_a_permit_or_promotes_without_a_passing_rep
 
 #[test]
 fn evaluations_that_never_say_pass_never_promote() {
-    let config = Config { cases: 64, failure_persistence: None, ..Config::default() };
-    let result = TestRunner::new(config).run(&events(), |events| {
+    let result = runner(CASES / 4).run(&events(), |events| {
         let mut world = World::new();
         world.settle();
         for event in &events {
