@@ -89,10 +89,15 @@ pub struct EngineersRecord {
     pub agreement_with_acting: Option<f64>,
 }
 
+/// A share with six digits, as shares stand in records: more would be noise, and would not read back alike.
+fn rounded(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
+}
+
 impl From<&Score> for ScoreRecord {
     fn from(score: &Score) -> Self {
         let Score { right, of, unanswered, too_low, too_high } = *score;
-        let interval_95 = score.interval().map(|interval| [interval.low, interval.high]);
+        let interval_95 = score.interval().map(|interval| [rounded(interval.low), rounded(interval.high)]);
         Self { right, of, unanswered, too_low, too_high, interval_95 }
     }
 }
@@ -137,8 +142,8 @@ impl From<&SliceAccuracy> for AccuracyRecord {
             engineers: EngineersRecord {
                 readings: ScoreRecord::from(&engineers.readings),
                 tickets_read_twice: engineers.read_twice.len() as u64,
-                agreement_among_readers: agreement.map(|pair| pair.0),
-                agreement_with_acting: agreement.map(|pair| pair.1),
+                agreement_among_readers: agreement.map(|pair| rounded(pair.0)),
+                agreement_with_acting: agreement.map(|pair| rounded(pair.1)),
             },
         }
     }

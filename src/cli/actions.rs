@@ -11,7 +11,7 @@ use crate::wire::values::Instant;
 
 use super::progress::Progress;
 use super::settings_file::SettingsFile;
-use super::verdicts::span;
+use super::span::span;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// Commands of `actions`.

@@ -15,10 +15,12 @@ mod explain;
 mod halt;
 mod init;
 mod model;
+mod policy;
 mod progress;
 mod rollout;
 mod run;
 mod settings_file;
+mod span;
 mod status;
 mod topics;
 mod verdicts;
@@ -80,6 +82,9 @@ enum Command {
     /// See where verdicts come from and what becomes of them, or write some.
     #[command(subcommand)]
     Verdicts(verdicts::Command),
+    /// See what another policy would have done with the tickets that were decided.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
@@ -108,6 +113,7 @@ pub fn main() -> ExitCode {
         | Command::Actions(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
+        | Command::Policy(_)
         | Command::Model(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
@@ -125,6 +131,7 @@ pub fn main() -> ExitCode {
         Command::Actions(command) => actions::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
+        Command::Policy(command) => policy::run(command),
         Command::Model(command) => model::run(command),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),

@@ -6,7 +6,6 @@ mod send;
 
 use super::CommandResult;
 
-pub(super) use check::span;
 
 /// Commands of `verdicts`.
 #[derive(Debug, clap::Subcommand)]

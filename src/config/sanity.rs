@@ -5,6 +5,7 @@
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
+use crate::policy::loosened::{LimitKind, loosened};
 use crate::policy::ruling::{Policy, QueueRule, WindowScope};
 use crate::policy::slices::{SliceCondition, SliceRule};
 use crate::wire::intake::settings::Preset;
@@ -59,10 +60,10 @@ pub fn findings(settings: &Settings, now: UtcMillis) -> Vec<Finding> {
     shadowed_queues(&settings.policy.queues, &mut findings);
     windows(&settings.policy, now, &mut findings);
     actions(settings, &mut findings);
+    loosened_thresholds(settings, &mut findings);
     source(settings, &mut findings);
     kafka(settings, &mut findings);
     verdicts(settings, &mut findings);
-    later(settings, &mut findings);
     findings
 }
 
@@ -114,6 +115,22 @@ fn shadowed_queues(queues: &[QueueRule], findings: &mut Vec<Finding>) {
                     row.queue, earlier.queue
                 ),
             ));
+        }
+    }
+}
+
+/// Limits that stand between a prediction and an action and are looser than the defaults: what that does is known from
+/// recorded decisions, before it is done.
+fn loosened_thresholds(settings: &Settings, findings: &mut Vec<Finding>) {
+    let Ok(defaults) = super::load(&super::Sources::built_in(&[], settings.draw_key)) else { return };
+    for limit in loosened(&defaults.settings.policy, &settings.policy) {
+        match limit.kind {
+            LimitKind::Threshold => {
+                let hint = "what it does to recorded tickets: `noctriage policy try FILE --from 14d`";
+                let sentence = format!("looser than the default ({}); {hint}", limit.sentence);
+                findings.push(Finding::new(Weight::Note, "policy", sentence));
+            }
+            LimitKind::Amount | LimitKind::List | LimitKind::Draw => {}
         }
     }
 }
@@ -261,13 +278,6 @@ fn verdicts(settings: &Settings, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Weight::Note, "verdicts.no_work_codes", sentence));
         }
         TruthSource::TicketSystem | TruthSource::Explicit => {}
-    }
-}
-
-fn later(settings: &Settings, findings: &mut Vec<Finding>) {
-    if settings.later.notify_url.is_some() {
-        let sentence = "is kept for the rollout controller; nothing reads it yet";
-        findings.push(Finding::new(Weight::Note, "notify.url", sentence));
     }
 }
 

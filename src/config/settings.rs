@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::webhook::Address;
 use crate::domain::digest::Digest;
 use crate::domain::stage::{Share, Stage};
 use crate::domain::verdict::RatingScale;
@@ -41,8 +42,8 @@ pub struct Settings {
     pub taxonomy: Arc<Taxonomy>,
     /// What counts as a person's verdict.
     pub verdicts: VerdictsSettings,
-    /// Kept for the rollout controller; nothing reads it yet.
-    pub later: LaterSettings,
+    /// The outgoing webhook.
+    pub notify: NotifySettings,
     /// Key of the draws.
     pub draw_key: DrawKey,
     /// Digest of the whole configuration as loaded (secrets left out).
@@ -315,9 +316,9 @@ pub enum EventTopic {
     Verdicts,
 }
 
-/// Accepted and kept for the rollout controller; nothing reads it yet.
+/// The outgoing webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaterSettings {
-    /// Where transitions are announced; `None`: nowhere.
-    pub notify_url: Option<String>,
+pub struct NotifySettings {
+    /// Where notices are posted; `None`: nowhere.
+    pub address: Option<Address>,
 }

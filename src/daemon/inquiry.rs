@@ -7,17 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::time::Duration;
 
 use crate::domain::digest::Digest;
-use crate::domain::severity::Severity;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
-use crate::domain::verdict::VerdictKind;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::Cut;
-use crate::rollout::plan::{Candidate, EvaluationError, Facts, SecondReading, SecondView};
+use crate::rollout::plan::{Candidate, EvaluationError, Facts};
 use crate::rollout::reach::eligible_per_day;
 use crate::rollout::reading::{Evaluation, SliceReport};
+use crate::rollout::second_reading::second_readings;
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::rollout::wrong::Permission;
@@ -172,24 +171,6 @@ impl Question {
         let basis = self.state.basis.as_ref();
         basis.map(|basis| eligible_per_day(evidence, &self.spec, basis, self.now)).unwrap_or_default()
     }
-}
-
-/// What second readers say about tickets of hard stops.
-fn second_readings(evidence: &Evidence, state: &RolloutState) -> Vec<SecondReading> {
-    let asked = state.slices.values().flat_map(|slice| &slice.suspension).flat_map(|suspension| &suspension.asked);
-    let reading = |ticket: &TicketId, since: UtcMillis| {
-        let verdicts = evidence.ticket(ticket)?.verdicts();
-        let is_second = |kind| matches!(kind, VerdictKind::SecondReading | VerdictKind::Adjudication);
-        let said =
-            verdicts.iter().filter(|recorded| is_second(recorded.value.kind) && recorded.value.decided_at >= since);
-        let severity = said.filter_map(|recorded| recorded.value.severity).next_back()?;
-        let view = match severity {
-            Severity::Critical => SecondView::Confirmed,
-            Severity::High | Severity::Medium | Severity::Low => SecondView::Refuted,
-        };
-        Some(SecondReading { ticket: ticket.clone(), view })
-    };
-    asked.filter_map(|asked| reading(&asked.ticket, asked.since)).collect()
 }
 
 /// Decision ids of all tickets that people may have to look at again.

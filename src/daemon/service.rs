@@ -262,6 +262,13 @@ impl Service {
         self.wake(Wake::Ruling(ruling));
     }
 
+    /// Takes over a stage map, with the policy of these settings. In force from the next batch on.
+    pub fn take_stage_map(&self, settings: &Settings, stage_map: StageMap) {
+        let ruling = ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings);
+        self.metrics.stage_map(&stage_map);
+        self.wake(Wake::Ruling(Arc::new(Ruling { stage_map: Arc::new(stage_map), ..ruling })));
+    }
+
     /// Asks the Kafka thread to finish what is in flight and to end.
     pub fn stop(&self) {
         self.health.draining();

@@ -6,6 +6,7 @@ use crate::domain::severity::Severity;
 use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::ticket::TicketId;
 
+use super::eligibility::CandidateReach;
 use super::permit::Command;
 
 /// Exactly one per input record.
@@ -90,6 +91,8 @@ pub struct Decided {
     pub draws: Draws,
     /// Eligibility per action, in the order of [`AutoAction::ALL`]; `None` without a prediction.
     pub eligibility: Option<[Eligibility; 2]>,
+    /// What each candidate that answered would have been allowed; only for a drawn ticket, which alone counts for anything.
+    pub candidates: Vec<CandidateReach>,
     /// Every rule that fired, in the order in which it was read.
     pub rules: Vec<Rule>,
     /// The answer as it is shown, if it is.

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::prediction::ModelRole;
 use crate::domain::probability::Probability;
 use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
@@ -58,9 +57,7 @@ impl AccountKey {
             Permission::Suggest => true,
             Permission::Auto(action) => said.reaches(action, self.threshold.get()),
         })?;
-        // The queue stands in the record for the acting model alone; of a candidate the severity is judged.
-        let queue = decision.queue.as_deref().filter(|_| answer.role == ModelRole::Acting);
-        Some((said, Proposal { permission: self.permission, severity: said.severity, queue }))
+        Some((said, self.proposed(said)))
     }
 
     /// What the model did with the ticket, if this is an automatic action of the account.
@@ -69,8 +66,11 @@ impl AccountKey {
         let is_of_account = decision.acted().is_some_and(|action| self.permission == Permission::Auto(action))
             && decision.slice == self.slice
             && decision.eligibility_digest == self.eligibility_digest;
-        let proposal = |severity| Proposal { permission: self.permission, severity, queue: decision.queue.as_deref() };
-        acting.severity().filter(|_| is_of_account).map(proposal)
+        acting.said.as_ref().filter(|_| is_of_account).map(|said| self.proposed(said))
+    }
+
+    fn proposed<'said>(&self, said: &'said Said) -> Proposal<'said> {
+        Proposal { permission: self.permission, severity: said.severity, queue: said.queue.as_deref() }
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Said {
     /// Thresholds that the confidence reaches, per action in the order of [`AutoAction::ALL`]; empty where the action is
     /// forbidden, or where eligibility was not recorded for this model.
     pub reached: [Vec<f64>; 2],
+    /// Queue that the table gives for this answer; `None`: no row matches.
+    pub queue: Option<Arc<str>>,
 }
 
 impl Said {
@@ -131,8 +133,6 @@ pub struct TicketDecision {
     pub eligibility_digest: Digest,
     /// Severity by the source; `None`: it says nothing, or what it says is ours.
     pub source_severity: Option<Severity>,
-    /// Queue that the table gives; `None`: no row matches.
-    pub queue: Option<Arc<str>>,
     /// Groups tickets of one kind of event.
     pub fingerprint: Digest,
     /// Parent incident.

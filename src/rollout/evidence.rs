@@ -97,13 +97,6 @@ impl Evidence {
         }
     }
 
-    /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
-    /// begins now. A ticket that still lives keeps the place of its first decision.
-    pub fn forget_before(&mut self, instant: UtcMillis) {
-        self.tickets.retain(|_, ticket| ticket.forget_before(instant));
-        self.ours.retain(|appended| appended.at >= instant);
-    }
-
     /// Notes where the log of a partition begins: what lay before is gone.
     pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
         self.log_starts.insert((topic, partition), offset);
@@ -126,6 +119,19 @@ impl Evidence {
     /// All tickets by slice and time, drawn or not.
     pub const fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
+    /// begins now. A ticket that still lives keeps the place of its first decision.
+    pub fn forget_before(&mut self, instant: UtcMillis) {
+        let traffic = &mut self.traffic;
+        self.tickets.retain(|_, ticket| {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+                traffic.remove(&arrival);
+            }
+            ticket.forget_before(instant)
+        });
+        self.ours.retain(|appended| appended.at >= instant);
     }
 
     /// All tickets that a decision or a verdict names, by id.

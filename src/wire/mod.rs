@@ -1,6 +1,7 @@
 //! The JSON of every topic and the presets of every source; the only place that knows them.
 
 pub mod accounts;
+pub mod answer;
 mod basis;
 pub mod command;
 pub mod control;
@@ -10,6 +11,7 @@ pub mod intake;
 pub mod output;
 pub mod outputs;
 pub mod remembered;
+mod retold;
 pub mod review;
 pub mod rollout;
 pub mod rollout_state;

@@ -10,7 +10,7 @@ use crate::rollout::decision::{
     Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, Said, TicketDecision,
 };
 
-use super::decision::{AnswerRecord, Basis, DecisionRecord, EligibilityRecord, PerAction, TicketFacts};
+use super::decision::{AnswerRecord, Basis, DecisionRecord, TicketFacts};
 
 impl DecisionRecord {
     /// What evidence needs of this decision; `None` for a record about no ticket.
@@ -55,7 +55,7 @@ impl DecisionRecord {
     }
 
     fn decided(&self, basis: &Basis, facts: &TicketFacts) -> Result<TicketDecision, InvalidTicketId> {
-        let answers = basis.answers.iter().map(|record| answer(record, basis.eligibility.as_ref()));
+        let answers = basis.answers.iter().map(|record| answer(record, basis));
         let reported = facts.severity_reported.filter(|fact| fact.set_by.0 != SetBy::Noctriage);
         Ok(TicketDecision {
             decision_id: self.decision_id.0,
@@ -70,7 +70,6 @@ impl DecisionRecord {
             answers: answers.collect(),
             eligibility_digest: basis.digests.eligibility.0,
             source_severity: reported.and_then(|fact| fact.value).map(|value| value.0),
-            queue: basis.queue.as_deref().map(Arc::from),
             fingerprint: facts.fingerprint.0,
             parent: facts.parent.as_deref().map(TicketId::try_new).transpose()?,
             is_human_touched: facts.human_touched,
@@ -88,16 +87,27 @@ fn ended_by(facts: &TicketFacts) -> EndedBy {
     }
 }
 
-/// An answer with the eligibility that was recorded for it.
-fn answer(record: &AnswerRecord, of_acting: Option<&PerAction<EligibilityRecord>>) -> ModelAnswer {
-    let eligibility = of_acting.filter(|_| record.role.0 == ModelRole::Acting);
+/// An answer with the eligibility that was recorded for it: that of the acting model and its queue stand beside the
+/// answers, those of a candidate with its own.
+fn answer(record: &AnswerRecord, basis: &Basis) -> ModelAnswer {
+    let (reached, queue) = match record.role.0 {
+        ModelRole::Acting => (
+            basis.eligibility.as_ref().map_or_else(Default::default, |per_action| {
+                [per_action.auto_triage.reached.clone(), per_action.auto_resolve.reached.clone()]
+            }),
+            basis.queue.as_deref(),
+        ),
+        ModelRole::Candidate => record.eligible.as_ref().map_or_else(Default::default, |reach| {
+            ([reach.auto_triage.clone(), reach.auto_resolve.clone()], reach.queue.as_deref())
+        }),
+        ModelRole::Baseline => Default::default(),
+    };
     let said = record.prediction.as_ref().map(|prediction| Said {
         severity: prediction.severity.0,
         confidence: prediction.distribution.of(prediction.severity.0),
         critical: prediction.distribution.critical,
-        reached: eligibility.map_or_else(Default::default, |per_action| {
-            [per_action.auto_triage.reached.clone(), per_action.auto_resolve.reached.clone()]
-        }),
+        reached,
+        queue: queue.map(Arc::from),
     });
     ModelAnswer {
         role: record.role.0,

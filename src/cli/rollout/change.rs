@@ -13,7 +13,7 @@ use crate::wire::transition::{AuditRecord, TransitionRecord};
 
 use super::super::control::{ACKNOWLEDGED_WITHIN, Signed, send};
 use super::super::halt::known_slice;
-use super::super::verdicts::span;
+use super::super::span::span;
 use super::super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 use super::state::{answer, check_earned, current};
 

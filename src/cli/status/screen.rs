@@ -64,7 +64,7 @@ fn verdicts_line(verdicts: &VerdictsStatus) -> String {
         .iter()
         .filter_map(|standing| Some((standing, *verdicts.standings.get(standing.as_str())?)))
         .filter(|(_, count)| *count > 0)
-        .map(|(standing, count)| format!("{count} {}", standing.as_str()))
+        .map(|(standing, count)| format!("{} {count}", standing.as_str()))
         .collect();
     let ours =
         if verdicts.ours > 0 { format!("; {} of our own writes left out", verdicts.ours) } else { String::new() };

@@ -42,7 +42,7 @@ pub(super) fn settings(reader: &Reader<'_>) -> Settings {
         log: service::log(reader),
         eligibility_base: base,
         taxonomy,
-        later: service::later(reader),
+        notify: service::notify(reader),
         draw_key,
         config_digest: Digest::of(reader.values.canonical(|_| true).as_bytes()),
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::config::reader::Reader;
 use crate::config::settings::{
-    AdminSettings, DeviceChoice, InferenceSettings, LaterSettings, LogSettings, TriageSettings,
+    AdminSettings, DeviceChoice, InferenceSettings, LogSettings, NotifySettings, TriageSettings,
 };
+use crate::config::webhook::Address;
 
 /// Most candidates: each predicts the evidence draw beside the acting model.
 const CANDIDATES_MAX: usize = 4;
@@ -95,10 +96,12 @@ pub(super) fn log(reader: &Reader<'_>) -> LogSettings {
     LogSettings { filter: filter.to_owned(), json: reader.flag("log.json") }
 }
 
-pub(super) fn later(reader: &Reader<'_>) -> LaterSettings {
-    let notify_url = reader.set_text("notify.url");
-    if notify_url.is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-        reader.mistake("notify.url", "is not a URL that starts with https:// or http://");
+pub(super) fn notify(reader: &Reader<'_>) -> NotifySettings {
+    let address = reader.set_text("notify.url").map(Address::try_new).transpose();
+    NotifySettings {
+        address: address.unwrap_or_else(|why| {
+            reader.mistake("notify.url", why.to_string());
+            None
+        }),
     }
-    LaterSettings { notify_url: notify_url.map(str::to_owned) }
 }

@@ -13,14 +13,19 @@ pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
         return Found::unreadable(&"a suggestion takes no action");
     };
     let missed = context.own.counted.iter().filter(|ticket| is_miss(ticket)).count() as u64;
-    Rate {
+    let expected: f64 = context.own.counted.iter().map(|ticket| ticket.said.critical).sum();
+    let found = Rate {
         tally: CountedWrong { counted: context.own.n(), wrong: missed },
         limit: context.spec.critical_miss(action),
         level: context.level,
         pace: pace(context.own, context),
         called: "critical or not judged",
     }
-    .find()
+    .find();
+    if !expected.is_finite() || context.own.n() == 0 {
+        return found;
+    }
+    Found { sentence: format!("{}; the model itself expected {expected:.1} critical", found.sentence), ..found }
 }
 
 fn is_miss(ticket: &CountedTicket<'_>) -> bool {

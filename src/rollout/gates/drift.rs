@@ -2,7 +2,7 @@
 //! days against the oldest half of the account before them. It needs no verdict, so that it speaks days before they do.
 //!
 //! The reference is the beginning of the account, not what lies just before the window: a change in small steps must not
-//! carry its reference along. Whole weeks on both sides would be better still, and small sites could not wait for them.
+//! carry its reference along.
 
 use super::super::decision::{Said, TicketDecision};
 use super::super::reading::GateOutcome;
@@ -14,7 +14,7 @@ use crate::statistics::drift::{Drift, drift};
 
 /// The window: a whole week, so that weekends are on both sides (desk time).
 const WINDOW_MS: i64 = RolloutSpec::days_ms(7);
-/// But at least so many tickets, where there are as many: fewer cannot tell a change from chance.
+/// But at least so many tickets: fewer cannot tell a change from chance.
 const WINDOW_TICKETS: usize = 200;
 /// Tickets on each side below which nothing is said.
 const TICKETS_MIN: usize = 100;
@@ -29,8 +29,7 @@ pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
 pub(in super::super) fn of_met(met: &[(&TicketDecision, &Said)], now: UtcMillis) -> Found {
     let since = now.plus_ms(-WINDOW_MS);
     let of_week = met.iter().rev().take_while(|(decision, _)| decision.desk_time > since).count();
-    // Of a short account half is reference.
-    let window_len = of_week.max(WINDOW_TICKETS.min(met.len() / 2));
+    let window_len = of_week.max(WINDOW_TICKETS).min(met.len());
     let (before, window) = met.split_at(met.len() - window_len);
     let reference = &before[..(before.len() / 2).max(TICKETS_MIN).min(before.len())];
     let least = window.len().min(reference.len());

@@ -2,8 +2,8 @@
 //! busy hours. Evidence of quiet nights says nothing about a busy Monday.
 //!
 //! How much of the traffic each kind is comes from *all* tickets of the slice, drawn or not. A kind is met with five answered
-//! tickets from two dates; the kinds that are met must make up 95 % of the traffic, by time and by load. Load is that of the
-//! whole desk: thirds of its hours by tickets.
+//! tickets of the account from two dates; the kinds that are met must make up 95 % of the traffic, by time and by load. Load is that of the
+//! whole desk: thirds of its hours with tickets, by how many they bring.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
     }
     let answered: Vec<&CountedTicket<'_>> =
         context.own.counted.iter().filter(|ticket| ticket.wrong != Some(Wrong::NoVerdict)).collect();
-    let load = Load::of(traffic.all(UtcMillis(i64::MIN)), &spec.calendar, since, now);
+    let load = Load::of(traffic.all(UtcMillis(i64::MIN)), &spec.calendar, since);
     let calendar = &spec.calendar;
     let by_time = Met::of(cells(&of_slice, calendar), &of_slice, &answered, calendar, |at| cell(at, calendar));
     let by_load = Met::of(loads(), &of_slice, &answered, calendar, |at| load.third(at, calendar));
@@ -105,7 +105,8 @@ fn cells(traffic: &[(UtcMillis, u64)], calendar: &DeskCalendar) -> Vec<Kind> {
             of_day[before].extend(parts);
         }
         let named = |parts: Vec<usize>| {
-            let names: Vec<String> = parts.iter().map(|&part| cell_name(part)).collect();
+            let with_traffic = parts.iter().filter(|&&part| weights[part] > 0);
+            let names: Vec<String> = with_traffic.map(|&part| cell_name(part)).collect();
             Kind { name: names.join(" with "), parts }
         };
         kinds.extend(of_day.into_iter().map(named));
@@ -166,29 +167,21 @@ struct Load {
 }
 
 impl Load {
-    /// All traffic there is; thirds are those of the hours between `since` and `now`, those without a ticket among them.
-    fn of(
-        all: impl Iterator<Item = (UtcMillis, u64)>,
-        calendar: &DeskCalendar,
-        since: UtcMillis,
-        now: UtcMillis,
-    ) -> Self {
+    /// All traffic there is; thirds are those of the hours with tickets since an instant. With the empty ones among them, a
+    /// small desk would have nothing but busy hours.
+    fn of(all: impl Iterator<Item = (UtcMillis, u64)>, calendar: &DeskCalendar, since: UtcMillis) -> Self {
+        let hour_of = |at| (calendar.day(at), calendar.hour(at));
         let mut by_hour: BTreeMap<(LocalDay, u8), u64> = BTreeMap::new();
-        let mut first = now;
         for (at, count) in all {
-            *by_hour.entry((calendar.day(at), calendar.hour(at))).or_default() += count;
-            if at >= since {
-                first = first.min(at);
-            }
+            *by_hour.entry(hour_of(at)).or_default() += count;
         }
-        let hour_ms = RolloutSpec::days_ms(1) / 24;
-        let hours = (now.since_ms(first) / hour_ms + 1).max(1) as usize;
-        let from = (calendar.day(first), calendar.hour(first));
-        let mut counts: Vec<u64> = by_hour.range(from..).map(|(_, count)| *count).collect();
-        counts.resize(counts.len().max(hours), 0);
+        let mut counts: Vec<u64> = by_hour.range(hour_of(since)..).map(|(_, count)| *count).collect();
         counts.sort_unstable();
-        let end = |third: usize| counts[(third * counts.len() / 3).min(counts.len() - 1)];
-        Self { by_hour, ends: [end(1), end(2)] }
+        let end = |third: usize| {
+            let place = (third * counts.len()).div_ceil(3).saturating_sub(1);
+            counts.get(place).copied().unwrap_or_default()
+        };
+        Self { ends: [end(1), end(2)], by_hour }
     }
 
     /// 0 quiet, 1 normal, 2 busy.

@@ -176,12 +176,19 @@ fn allowed(
         return Err(Waits::Suspended);
     }
     if let Some(until) = state.cool_down_until.filter(|until| evaluated_at < *until) {
-        return Err(Waits::CoolDown(until));
+        return Err(Waits::CoolDown { hours: hours_until(until, evaluated_at) });
     }
     if state.is_locked && request.lock == Lock::Respect {
         return Err(Waits::Locked);
     }
     Ok(())
+}
+
+/// Hours from an instant to a later one, rounded up.
+pub(super) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
+    const HOUR_MS: i64 = 3_600_000;
+    let whole = until.since_ms(from) / HOUR_MS;
+    if whole * HOUR_MS < until.since_ms(from) { whole + 1 } else { whole }
 }
 
 fn passes(report: &StepReport) -> Result<(), Waits> {

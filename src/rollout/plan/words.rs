@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::stage::{AutoAction, Stage};
-use crate::domain::time::UtcMillis;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::ladder::NoTraffic;
 use crate::rollout::reading::{Gate, GateOutcome};
@@ -88,8 +87,11 @@ pub enum Waits {
     #[error("a hard stop waits for its second reader")]
     Suspended,
     /// The cool-down lasts.
-    #[error("the cool-down after a step back lasts until {0:?}")]
-    CoolDown(UtcMillis),
+    #[error("the cool-down after a step back lasts another {hours} h")]
+    CoolDown {
+        /// So many hours of desk time, rounded up.
+        hours: i64,
+    },
     /// The slice is locked.
     #[error("it has stepped back twice; only a promotion with --override goes up")]
     Locked,

@@ -6,9 +6,11 @@ use proptest::prelude::*;
 
 use super::super::accuracy::{AccuracyWindow, live_accuracy};
 use super::super::counting::{AccountCount, CountingRules, count};
+use super::super::evaluate::evaluate;
 use super::super::evidence::TicketEvidence;
 use super::super::log::Cut;
 use super::super::ratings::ratings;
+use super::super::reading::SliceQuestion;
 use super::super::standing::{VerdictStanding, tally};
 use super::super::survey::Survey;
 use super::*;
@@ -103,7 +105,13 @@ proptest! {
             let counted = |count: AccountCount<'_>| (count.counted.iter().map(|ticket| (ticket.ticket_id.clone(), ticket.wrong)).collect::<Vec<_>>(), count.left_out, count.waiting);
             let counts = Permission::ALL.map(|permission| counted(count(&survey, &account(permission), &rules, &Cut::start(), now)));
             let window = AccuracyWindow { from: hour(0), now, deadline_ms: DEADLINE_MS };
-            (counts, live_accuracy(evidence, window), tally(evidence, DEADLINE_MS, RatingScale::Helpful3V1))
+            let question = SliceQuestion {
+                slice: Arc::from("rest"),
+                next: Some(gates::step(gates::TRIAGE)),
+                in_force: Permission::ALL.map(gates::asked).to_vec(),
+            };
+            let evaluation = evaluate(evidence, &[question], &gates::spec(), Cut::start(), now);
+            (evaluation, counts, live_accuracy(evidence, window), tally(evidence, DEADLINE_MS, RatingScale::Helpful3V1))
         };
         prop_assert_eq!(of(&one), of(&two));
     }

@@ -23,11 +23,18 @@ use super::wrong::Permission;
 mod accuracy;
 mod counting;
 mod desk;
+mod evaluating;
 mod folding;
+mod gates;
 mod label_list;
+mod machine;
+mod outlook;
 mod plan;
 mod reach;
+mod second_reading;
 mod settling;
+mod snapshot;
+mod watching;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -94,7 +101,13 @@ fn model(name: &str) -> Arc<ModelKey> {
 
 fn answer(role: ModelRole, name: &str, severity: Option<Severity>) -> ModelAnswer {
     let reached = [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]];
-    let said = severity.map(|severity| Said { severity, confidence: 0.97, critical: 0.001, reached });
+    let said = severity.map(|severity| Said {
+        severity,
+        confidence: 0.97,
+        critical: 0.001,
+        reached,
+        queue: Some(Arc::from("access")),
+    });
     ModelAnswer { role, model: model(name), said }
 }
 
@@ -118,7 +131,6 @@ fn decision(ticket_id: &str, at: UtcMillis) -> TicketDecision {
         answers: vec![answer(ModelRole::Acting, "v1", Some(Severity::Low))],
         eligibility_digest: Digest::default(),
         source_severity: Some(Severity::Medium),
-        queue: Some(Arc::from("access")),
         fingerprint: Digest::of(ticket_id.as_bytes()),
         parent: None,
         is_human_touched: false,
