@@ -5,6 +5,7 @@ pub mod command;
 pub mod dead_letter;
 pub mod decision;
 pub mod intake;
+pub mod labelled;
 pub mod output;
 pub mod outputs;
 pub mod remembered;
