@@ -84,6 +84,20 @@ pub fn read_inner(ticket: &Map<String, Value>, settings: &IntakeSettings) -> Res
     native::read(&draft, None, settings)
 }
 
+/// The native JSON that preset and mapping make of a record, before anything is read or bounded: for files of old tickets,
+/// from which what is known later is taken out first.
+///
+/// # Errors
+/// A record that the preset cannot read.
+pub(in crate::wire) fn drafted(
+    payload: &Value,
+    settings: &IntakeSettings,
+) -> Result<Map<String, Value>, DeadLetterReason> {
+    let mut draft = draft_of(payload, &RawRecord::default(), settings)?;
+    mapped::apply(&settings.mapping, payload, &mut draft);
+    Ok(draft.ticket.into_owned())
+}
+
 /// Reads one record and lets the caller look at the payload and the draft on the way.
 fn examine(
     record: &RawRecord,

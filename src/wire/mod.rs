@@ -4,6 +4,7 @@ mod basis;
 pub mod command;
 pub mod dead_letter;
 pub mod decision;
+pub mod import;
 pub mod intake;
 pub mod labelled;
 pub mod output;
