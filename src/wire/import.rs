@@ -15,7 +15,7 @@ use crate::domain::severity::Severity;
 use crate::domain::verdict::Closable;
 
 use super::intake::settings::{IntakeSettings, Preset, SeverityMeaning};
-use super::intake::{drafted, times};
+use super::intake::{drafted, read_inner, times};
 use super::labelled::{self, LABELLED_SCHEMA, LabelRecord, LabelledRecord, NotLabelled};
 use super::values::Instant;
 use super::words::{ClosedWord as _, Word};
@@ -24,6 +24,7 @@ pub mod audit;
 mod created;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use created::LATER_FIELDS;
 
@@ -163,6 +164,8 @@ impl ImportSettings {
         let severity = if self.severity_is_label(is_audited) { SourceSays::Label } else { SourceSays::First };
         let mut native = created::as_created(native, severity, &self.intake, &mut left_out);
         self.date(&mut native)?;
+        let ticket = read_inner(&native, &self.intake).map_err(|reason| RowFault::NotATicket(reason.detail))?;
+        words::translate(&mut native, &ticket);
         let record = LabelledRecord {
             schema: Some(LABELLED_SCHEMA.to_owned()),
             ticket: native,

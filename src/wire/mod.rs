@@ -14,6 +14,7 @@ pub mod review;
 pub mod schema;
 mod seen;
 pub mod suggestion;
+pub mod test_use;
 pub mod ticket_schema;
 pub mod transaction;
 pub mod values;

@@ -27,7 +27,7 @@ pub enum Leak {
     Touched,
     /// A note was written after the creation, or without a time.
     LaterNote,
-    /// The severity in it was set by a person: the label, or close to it.
+    /// A person set the severity in it, at a moment that nobody knows: the label, or close to it.
     SeverityOfPerson,
 }
 
@@ -53,7 +53,7 @@ impl Leak {
             Self::Ended => "it is resolved, closed or cancelled",
             Self::Touched => "it was assigned, or a person has edited it",
             Self::LaterNote => "it holds a note of a person that is later than its creation, or has no time",
-            Self::SeverityOfPerson => "a person set the severity in it",
+            Self::SeverityOfPerson => "a person set the severity in it, and nobody says that it was at its creation",
         }
     }
 
@@ -64,7 +64,10 @@ impl Leak {
             Self::Ended => ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal),
             Self::Touched => ticket.human_touched,
             Self::LaterNote => has_later_note(ticket),
-            Self::SeverityOfPerson => ticket.severity_reported.set_by() == Some(SetBy::Human),
+            // Whoever opens a ticket may say how urgent it is: at its creation that is no leak.
+            Self::SeverityOfPerson => {
+                labelled.as_of == AsOf::Unknown && ticket.severity_reported.set_by() == Some(SetBy::Human)
+            }
         }
     }
 }

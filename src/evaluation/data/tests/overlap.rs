@@ -64,6 +64,9 @@ fn a_clean_ticket_leaks_nothing_and_each_trace_of_later_knowledge_is_named() {
     all[2].ticket.human_touched = true;
     all[3].ticket.notes = vec![note(60_001, AuthorKind::Human)];
     all[4].ticket.notes = vec![note(60_000, AuthorKind::Human), note(900_000, AuthorKind::System)];
+    all[5].as_of = AsOf::Unknown;
+    all[6].ticket.severity_reported =
+        SourceSeverity::Known { value: Severity::Low, native: "4".into(), set_by: SetBy::Human };
     all[5].ticket.severity_reported =
         SourceSeverity::Known { value: Severity::Low, native: "4".into(), set_by: SetBy::Human };
     let found = leakage(&all);
@@ -71,7 +74,7 @@ fn a_clean_ticket_leaks_nothing_and_each_trace_of_later_knowledge_is_named() {
     assert_eq!(
         named,
         [
-            (Leak::AsOfUnknown, [0].as_slice()),
+            (Leak::AsOfUnknown, [0, 5].as_slice()),
             (Leak::Ended, &[1]),
             (Leak::Touched, &[2]),
             (Leak::LaterNote, &[3]),
