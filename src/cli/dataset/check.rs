@@ -27,7 +27,7 @@ const SHARE_SHOWN: f64 = 0.8;
 
 /// Arguments of `dataset check`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// The test set.
     #[arg(long, value_name = "FILE", required = true)]
     test: Vec<PathBuf>,
@@ -102,6 +102,10 @@ fn note(ledger: &Path, test: Digest, model: &str) -> Result<(), Failure> {
 
 fn read_uses(ledger: &Path) -> Result<Vec<TestUse>, Failure> {
     let shown = ledger.display();
+    if !ledger.exists() {
+        eprintln!("note: {shown} is not there yet, so no use is written down; --note-use MODEL begins it");
+        return Ok(Vec::new());
+    }
     let text = std::fs::read_to_string(ledger).with_context(|| format!("{shown} cannot be read"));
     let mut uses = Vec::new();
     for (at, line) in text.map_err(Failure::usage)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -28,7 +28,7 @@ const COPIES_MAX: u64 = 100;
 
 /// Arguments of `dataset export`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// Files of labelled tickets; their `split` says what trains and what is for validation.
     #[arg(required = true)]
     files: Vec<PathBuf>,

@@ -27,7 +27,7 @@ const FAULTS_REPORTED: usize = 1_000;
 
 /// Arguments of `dataset import`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// The export: .csv, .json or .jsonl.
     file: PathBuf,
     /// Where it comes from. generic: name the fields with --field.

@@ -15,7 +15,7 @@ const ROWS_SHOWN: usize = 20;
 
 /// Arguments of `dataset mix`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// What is trained on.
     #[arg(long, value_name = "FILE", required = true)]
     train: Vec<PathBuf>,

@@ -19,7 +19,7 @@ pub(super) const PLAN_SCHEMA: &str = "noctriage.training_plan/v1";
 
 /// Arguments of `dataset plan`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// What is trained on.
     #[arg(long, value_name = "FILE", required_unless_present = "tickets")]
     train: Vec<PathBuf>,

@@ -24,7 +24,7 @@ const LARGE_GROUP: usize = 10;
 
 /// Arguments of `dataset split`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// Files of labelled tickets.
     #[arg(required = true)]
     files: Vec<PathBuf>,
