@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use crate::cli::{CommandResult, EXIT_OK, Failure};
 use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Generator, LabelledSet, Writer};
+use crate::domain::labelled::AsOf;
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UtcMillis;
 use crate::inference::render::{DEFAULT_TEMPLATE, Template};
 use crate::wire::intake::{self, Intake, IntakeSettings, RawRecord};
+use crate::wire::labelled::LABELLED_SCHEMA;
 
 /// Most tickets of one call: more than any recipe needs, few enough for memory.
 const TICKETS_MAX: usize = 1_000_000;
@@ -37,6 +39,9 @@ pub struct GenerateArguments {
     /// As the demonstration shows them (desk only): storms, children, and no text of the labelled training sets.
     #[arg(long, conflicts_with = "wireless")]
     stream: bool,
+    /// As `noctriage.labelled/v1`, which `dataset split`, `evaluate` and the others read, without the text.
+    #[arg(long)]
+    labelled: bool,
     /// Template of the model's text; without it, that of the bundled models.
     #[arg(long, default_value = DEFAULT_TEMPLATE)]
     text: String,
@@ -72,7 +77,7 @@ pub(super) fn run_render(arguments: RenderArguments) -> CommandResult {
 }
 
 fn generate(arguments: GenerateArguments, mut output: impl Write) -> CommandResult {
-    let GenerateArguments { generator, tickets, seed, wireless, stream, text } = arguments;
+    let GenerateArguments { generator, tickets, seed, wireless, stream, labelled, text } = arguments;
     if !(1..=TICKETS_MAX).contains(&tickets) || wireless.is_some_and(|wireless| wireless > tickets) {
         return Err(Failure::usage(anyhow!("--tickets must be 1 to {TICKETS_MAX}, and --wireless at most as many")));
     }
@@ -85,14 +90,17 @@ fn generate(arguments: GenerateArguments, mut output: impl Write) -> CommandResu
     if stream && generator != Generator::Desk {
         return Err(Failure::usage(anyhow!("--stream is of the desk alone: add --generator desk, or leave it out")));
     }
+    let line = |ticket: &DeskTicket| {
+        if labelled { Ok(labelled_record(ticket)) } else { line_with_text(ticket, &template) }
+    };
     if stream {
         let settings = DeskSettings { seed, start: STREAM_START, tickets_per_day: STREAM_TICKETS_PER_DAY };
         for ticket in Desk::new(settings).take(tickets) {
-            write_line(&mut output, &labelled_line(&ticket, &template)?)?;
+            write_line(&mut output, &line(&ticket)?)?;
         }
     } else {
         for ticket in Writer::new(generator).labelled(LabelledSet { seed, tickets, wireless }) {
-            write_line(&mut output, &labelled_line(&ticket, &template)?)?;
+            write_line(&mut output, &line(&ticket)?)?;
         }
     }
     output.flush().context("standard output")?;
@@ -115,7 +123,7 @@ fn render(arguments: RenderArguments, mut output: impl Write) -> CommandResult {
     Ok(EXIT_OK)
 }
 
-fn labelled_line(ticket: &DeskTicket, template: &Template) -> anyhow::Result<Value> {
+fn line_with_text(ticket: &DeskTicket, template: &Template) -> anyhow::Result<Value> {
     Ok(json!({
         "ticket": ticket.value,
         "text": rendered(&ticket.value, template)?,
@@ -128,6 +136,22 @@ fn labelled_line(ticket: &DeskTicket, template: &Template) -> anyhow::Result<Val
         "verdict": ticket.verdict.severity.as_str(),
         "jargon": { "shared": ticket.jargon.shared, "own": ticket.jargon.own },
     }))
+}
+
+/// A labelled ticket: the label is the truth, which the simulated desk knows without a person.
+fn labelled_record(ticket: &DeskTicket) -> Value {
+    json!({
+        "schema": LABELLED_SCHEMA,
+        "ticket": ticket.value,
+        "label": {
+            "severity": ticket.truth.severity.as_str(),
+            "root_cause": ticket.truth.root_cause,
+            "queue": ticket.truth.queue,
+            "closable": if ticket.truth.closable { "yes" } else { "no" },
+        },
+        "as_of": AsOf::Created.as_str(),
+        "slice": ticket.category,
+    })
 }
 
 /// The text that a model reads of a native ticket: through the daemon's own reader and renderer.
