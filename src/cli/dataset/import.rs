@@ -141,7 +141,7 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
 
 fn settings(arguments: &Arguments) -> Result<ImportSettings, Failure> {
     let mut intake = match &arguments.config {
-        Some(path) => SettingsFile { config: Some(path.clone()) }.load()?.settings.intake.clone(),
+        Some(path) => SettingsFile { config: Some(path.clone()) }.load()?.settings.intake.as_ref().clone(),
         None => IntakeSettings::for_preset(match arguments.preset {
             PresetName::Servicenow => Preset::ServiceNow,
             PresetName::Native => Preset::Native,

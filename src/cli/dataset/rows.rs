@@ -110,8 +110,9 @@ fn csv_rows(
     take: &mut impl FnMut(Row) -> Result<(), Failure>,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), Problem> {
-    // A row with too many or too few fields is a fault of that row, not of the file.
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
+    // A row with too many or too few fields is a fault of that row, not of the file. Lines are ended by `\n` alone, or the
+    // reader would count the line of a row one short where `\r` stands before it; that `\r` is then the last field's.
+    let mut reader = csv::ReaderBuilder::new().flexible(true).terminator(csv::Terminator::Any(b'\n')).from_reader(file);
     let head = reader.byte_headers().context("the line with the names of the columns").map_err(Problem::OfFile)?;
     let names: Vec<String> = head
         .iter()
@@ -128,8 +129,11 @@ fn csv_rows(
             Ok(false) => return Ok(()),
             Ok(true) => {
                 let number = record.position().map_or(number, csv::Position::line);
-                let fields = csv_fields(&names, &record, encoding);
-                take(Row { number, fields }).map_err(Problem::OfTaker)?;
+                let is_blank = record.len() == 1 && record.as_slice().trim_ascii().is_empty();
+                if !is_blank {
+                    let fields = csv_fields(&names, &record, encoding);
+                    take(Row { number, fields }).map_err(Problem::OfTaker)?;
+                }
             }
             Err(error) => return Err(Problem::OfFile(anyhow!("line {number}: {error}"))),
         }
@@ -147,7 +151,7 @@ fn csv_fields(names: &[String], record: &csv::ByteRecord, encoding: Encoding) ->
     }
     let mut fields = Map::new();
     for (name, value) in names.iter().zip(record) {
-        let value = decoded(value, encoding)?;
+        let value = decoded(value.strip_suffix(b"\r").unwrap_or(value), encoding)?;
         if !value.is_empty() {
             fields.insert(name.clone(), Value::String(value));
         }
@@ -244,10 +248,11 @@ mod tests {
 
     #[test]
     fn a_quoted_field_may_hold_lines_and_each_row_knows_where_it_begins() {
-        let bytes = "\u{feff}number,text\r\nI1,\"a\nb, \"\"c\"\"\"\r\nI2,\r\n\"I3\",d,e\r\n".as_bytes();
+        let bytes = "\u{feff}number,text\r\nI1,\"a\nb, \"\"c\"\"\"\r\nI2,\r\n\"I3\",d,e\r\n\r\n".as_bytes();
         let found = rows("a.csv", bytes, Encoding::Utf8).expect("rows");
         assert_eq!(found[0], (2, Ok(serde_json::json!({ "number": "I1", "text": "a\nb, \"c\"" }))));
         assert_eq!(found[1], (4, Ok(serde_json::json!({ "number": "I2" }))));
+        assert_eq!(found.len(), 3);
         assert!(found[2].0 == 5 && found[2].1.as_ref().is_err_and(|fault| fault.contains("has 3 fields")));
     }
 
