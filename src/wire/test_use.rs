@@ -1,69 +1,45 @@
-//! `noctriage.test_use/v1`: one line for each time that a version was scored on a test set. Who chooses by a score uses the
-//! test set up; the file says how far.
+//! Which version was judged on which test set, as the ledger `versions.jsonl` says it (`noctriage.version/v1`): all that a
+//! check of a test set reads of its lines.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::domain::message::in_line;
 use crate::evaluation::data::uses::TestUse;
 
-use super::values::{HexDigest, Instant};
+/// Schema of a line.
+pub const VERSION_SCHEMA: &str = "noctriage.version/v1";
+/// Characters that a mistake shows of what a parser says.
+const SHOWN_CHARS_MAX: usize = 300;
 
-/// Schema of a use.
-pub const TEST_USE_SCHEMA: &str = "noctriage.test_use/v1";
-
-/// One use of a test set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TestUseRecord {
-    /// `noctriage.test_use/v1`.
-    pub schema: String,
-    /// Digest of the test set.
-    pub test: HexDigest,
-    /// Name and version of what was scored.
-    pub model: String,
-    /// When.
-    pub at: Instant,
+#[derive(Deserialize)]
+struct VersionLine {
+    schema: String,
+    name: String,
+    test_set: String,
 }
 
-impl TestUseRecord {
-    /// Reads a line; `None` where it is a record of another schema, which may stand in the same file.
-    ///
-    /// # Errors
-    /// A line that is no JSON, or a use that lacks something.
-    pub fn read(line: &str) -> Result<Option<Self>, String> {
-        #[derive(Deserialize)]
-        struct Kind {
-            schema: Option<String>,
-        }
-        let Kind { schema } = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        if schema.as_deref() != Some(TEST_USE_SCHEMA) {
-            return Ok(None);
-        }
-        serde_json::from_str(line).map(Some).map_err(|error| error.to_string())
+/// Reads a line of the ledger.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn read(line: &str) -> Result<TestUse, String> {
+    let VersionLine { schema, name, test_set } = serde_json::from_str(line)
+        .map_err(|error| format!("is no {VERSION_SCHEMA}: {}", in_line(&error.to_string(), SHOWN_CHARS_MAX)))?;
+    if schema != VERSION_SCHEMA {
+        return Err(format!("names the schema `{}`; this reader reads {VERSION_SCHEMA}", in_line(&schema, 64)));
     }
-
-    /// What it says.
-    pub fn used(self) -> TestUse {
-        TestUse { test: self.test.0, model: self.model }
-    }
+    Ok(TestUse { test_set, model: name })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::digest::Digest;
-    use crate::domain::time::UtcMillis;
 
     #[test]
-    fn a_use_is_read_back_and_other_records_of_the_file_are_passed_over() {
-        let record = TestUseRecord {
-            schema: TEST_USE_SCHEMA.to_owned(),
-            test: HexDigest(Digest::of(b"test")),
-            model: "v1".to_owned(),
-            at: Instant(UtcMillis(1_764_000_000_000)),
-        };
-        let line = serde_json::to_string(&record).unwrap();
-        assert_eq!(TestUseRecord::read(&line), Ok(Some(record)));
-        assert_eq!(TestUseRecord::read("{\"schema\":\"noctriage.version/v1\"}"), Ok(None));
-        assert!(TestUseRecord::read(&line.replace("\"model\":\"v1\",", "")).is_err());
-        assert!(TestUseRecord::read("not json").is_err());
+    fn a_line_says_what_was_judged_on_what_and_another_schema_is_refused() {
+        let line = r#"{"schema":"noctriage.version/v1","name":"v1","test_set":"ab12","right":3,"of":5,"macro_f1":0.5}"#;
+        assert_eq!(read(line), Ok(TestUse { test_set: "ab12".into(), model: "v1".into() }));
+        assert!(read(&line.replace("version/v1", "version/v2")).is_err_and(|error| error.contains("version/v2")));
+        assert!(read(&line.replace("\"test_set\":\"ab12\",", "")).is_err_and(|error| error.contains("test_set")));
     }
 }

@@ -165,12 +165,16 @@ fn a_test_set_that_stands_in_training_is_found_pair_by_pair() {
 fn the_eighth_version_spends_a_test_set() {
     let walk = Walk::new();
     let (test, train) = (walk.imported("test", 30, 4, 1), walk.imported("train", 30, 4, 9));
-    let ledger = walk.path("ledger.jsonl");
+    let ledger = walk.path("versions.jsonl");
+    let files = ["check", "--test", shown(&test), "--train", shown(&train), "--ledger", shown(&ledger)];
+    let digest = report(0, &files)["test"]["digest"].as_str().unwrap().to_owned();
+    let mut judged = String::new();
     for version in 1..=8 {
-        let model = format!("v{version}");
-        let code = i32::from(version == 8);
-        let files = ["check", "--test", shown(&test), "--train", shown(&train)];
-        let found = report(code, &[files.as_slice(), &["--ledger", shown(&ledger), "--note-use", &model]].concat());
+        let line =
+            json!({ "schema": "noctriage.version/v1", "name": format!("v{version}"), "test_set": &digest[..12] });
+        judged += &format!("{line}\n");
+        fs::write(&ledger, &judged).unwrap();
+        let found = report(i32::from(version == 8), &files);
         assert_eq!((&found["spent"]["versions"], &found["spent"]["is_spent"]), (&json!(version), &json!(version == 8)));
     }
 }

@@ -1,7 +1,5 @@
 //! `noctriage dataset check`: may a score on this test set be believed?
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -10,15 +8,14 @@ use serde_json::{Value, json};
 use super::files::{Tickets, near, print_json};
 use crate::cli::progress::Progress;
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
-use crate::clock::Clock;
 use crate::domain::digest::Digest;
 use crate::domain::time::UtcMillis;
 use crate::evaluation::data::leakage::{Leak, Leakage, leakage};
 use crate::evaluation::data::near::NEAR;
 use crate::evaluation::data::overlap::{Likeness, Overlap, Pair, overlap};
 use crate::evaluation::data::uses::{Spent, TestUse, VERSIONS_MAX, spent};
-use crate::wire::test_use::{TEST_USE_SCHEMA, TestUseRecord};
-use crate::wire::values::{HexDigest, Instant};
+use crate::wire::test_use;
+use crate::wire::values::Instant;
 
 /// Pairs and ids that are shown of each finding; the JSON report has all.
 const SHOWN: usize = 10;
@@ -29,20 +26,17 @@ const SHARE_SHOWN: f64 = 0.8;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The test set.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     test: Vec<PathBuf>,
     /// What was trained on; validation sets belong here too.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     train: Vec<PathBuf>,
     /// From which similarity of their texts on tickets are near-duplicates, 0.3 to 1.
     #[arg(long, value_name = "JACCARD", default_value_t = NEAR, value_parser = near)]
     near: f64,
-    /// File in which uses of test sets are written down.
+    /// The ledger that `evaluate` writes: how many versions were judged on this test set?
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Write into the ledger that this version is scored on the test set now.
-    #[arg(long, value_name = "MODEL", requires = "ledger")]
-    note_use: Option<String>,
     /// Leave leakage out of the answer: you know where these tickets come from.
     #[arg(long)]
     accept_leakage: bool,
@@ -55,9 +49,6 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let (test, train) = (Tickets::read(&arguments.test)?, Tickets::read(&arguments.train)?);
     let digest = test.digest();
-    if let (Some(ledger), Some(model)) = (&arguments.ledger, &arguments.note_use) {
-        note(ledger, digest, model)?;
-    }
     let uses = arguments.ledger.as_deref().map(read_uses).transpose()?.unwrap_or_default();
     let (test_texts, train_texts) = (test.texts(), train.texts());
     let mut progress = Progress::new("comparing");
@@ -70,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
         leakage: leakage(&test.labelled),
         newer: train.labelled.iter().filter(|ticket| Some(ticket.ticket.created_at) > oldest).count(),
         oldest,
-        spent: spent(&uses, digest),
+        spent: spent(&uses, &digest.short()),
         digest,
         test,
         train,
@@ -84,34 +75,17 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     Ok(if found.holds() { EXIT_OK } else { EXIT_DOES_NOT_HOLD })
 }
 
-fn note(ledger: &Path, test: Digest, model: &str) -> Result<(), Failure> {
-    let record = TestUseRecord {
-        schema: TEST_USE_SCHEMA.to_owned(),
-        test: HexDigest(test),
-        model: model.to_owned(),
-        at: Instant(Clock::Real.operating_now()),
-    };
-    let line = serde_json::to_string(&record).context("writing a use")?;
-    let shown = ledger.display();
-    let opened = OpenOptions::new().append(true).create(true).open(ledger);
-    let mut file = opened.with_context(|| format!("{shown} cannot be opened"))?;
-    // One write: lines of two commands at once do not run into each other.
-    file.write_all(format!("{line}\n").as_bytes()).with_context(|| format!("{shown} cannot be written"))?;
-    Ok(())
-}
-
 fn read_uses(ledger: &Path) -> Result<Vec<TestUse>, Failure> {
     let shown = ledger.display();
     if !ledger.exists() {
-        eprintln!("note: {shown} is not there yet, so no use is written down; --note-use MODEL begins it");
+        eprintln!("note: {shown} is not there yet, so no version was judged on anything");
         return Ok(Vec::new());
     }
     let text = std::fs::read_to_string(ledger).with_context(|| format!("{shown} cannot be read"));
     let mut uses = Vec::new();
     for (at, line) in text.map_err(Failure::usage)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let read = TestUseRecord::read(line);
-        let read = read.map_err(|error| Failure::usage(anyhow!("{shown}: line {}: {error}", at + 1)))?;
-        uses.extend(read.map(TestUseRecord::used));
+        let used = test_use::read(line);
+        uses.push(used.map_err(|error| Failure::usage(anyhow!("{shown}: line {}: {error}", at + 1)))?);
     }
     Ok(uses)
 }
@@ -198,12 +172,12 @@ impl Found {
         let Spent { versions, .. } = self.spent;
         if self.spent.is_spent() {
             println!(
-                "spent: {versions} versions were scored on it ({VERSIONS_MAX} are the limit): the best of so many equally good \
+                "spent: {versions} versions were judged on it ({VERSIONS_MAX} are the limit): the best of so many equally good \
                  ones lies up to {:.0} points above its true share by chance; take a new one",
                 self.spent.optimism(tickets, SHARE_SHOWN) * 100.0
             );
         } else if versions > 0 {
-            println!("uses: {versions} versions were scored on it; from {VERSIONS_MAX} on it is spent");
+            println!("uses: {versions} versions were judged on it; from {VERSIONS_MAX} on it is spent");
         }
         println!("{}", if self.holds() { "it holds" } else { "it does not hold" });
     }

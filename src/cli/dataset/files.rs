@@ -15,7 +15,6 @@ use crate::domain::labelled::LabelledTicket;
 use crate::domain::ticket::Ticket;
 use crate::evaluation::data::text::ComparedText;
 use crate::inference::ticket_line;
-use crate::policy::identity::input_digest;
 use crate::wire::labelled::{self, LINE_BYTES_MAX, LabelledLine};
 
 /// Most tickets of one file: they are held in memory with their texts.
@@ -61,19 +60,14 @@ impl Tickets {
         self.labelled.iter().enumerate().map(of).collect()
     }
 
-    /// Names the set whatever the order of its lines: ids, what a model sees, and severities.
+    /// Names the set, over ids and labels in their order, as the ledger of versions names test sets.
     pub(super) fn digest(&self) -> Digest {
-        let mut parts: Vec<Digest> = self
-            .labelled
-            .iter()
-            .map(|labelled| {
-                let id = labelled.ticket.ticket_id.as_str().as_bytes();
-                let input = input_digest(&labelled.ticket);
-                Digest::of_parts([id, &input.0, labelled.label.severity.as_str().as_bytes()])
-            })
-            .collect();
-        parts.sort_unstable();
-        Digest::of_parts(parts.iter().map(|part| part.0.as_slice()))
+        let mut bytes = Vec::new();
+        for labelled in &self.labelled {
+            let id = labelled.ticket.ticket_id.as_str().as_bytes();
+            bytes.extend([id, b"\x1f", labelled.label.severity.as_str().as_bytes(), b"\x1e"].concat());
+        }
+        Digest::of(&bytes)
     }
 }
 

@@ -17,10 +17,10 @@ const ROWS_SHOWN: usize = 20;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What is trained on.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     train: Vec<PathBuf>,
     /// Tickets as they come in: labelled or native, one a line.
-    #[arg(long, value_name = "FILE", required = true)]
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     live: Vec<PathBuf>,
     /// By what they are told apart; several with commas.
     #[arg(long, value_name = "DIMENSION", value_delimiter = ',', default_value = "slice,severity", value_parser = dimension)]
@@ -117,7 +117,11 @@ fn print(mix: &Mix) {
         };
         let ratio = ratio.map_or_else(
             || "–".to_owned(),
-            |ratio| format!("{:.2} ({:.2} to {:.2})", ratio.ratio, ratio.interval.low, ratio.interval.high),
+            |found| {
+                // Live tickets without such a one have no ratio, but it has a lower end.
+                let ratio = if found.ratio.is_finite() { format!("{:.2}", found.ratio) } else { "–".to_owned() };
+                format!("{ratio} ({:.2} to {:.2})", found.interval.low, found.interval.high)
+            },
         );
         let remark = match standing {
             Standing::Alike => String::new(),
@@ -135,10 +139,10 @@ fn print(mix: &Mix) {
     match drift {
         None => println!("  the two mixes cannot be compared: one has no ticket, or there is one value alone"),
         Some(drift) => println!(
-            "  PSI {:.3}, {:.3} beyond chance, p = {:.2e}: {}",
+            "  PSI {:.3}, {:.3} beyond chance, {}: {}",
             drift.index,
             drift.excess.max(0.0),
-            drift.p,
+            if drift.p < 1e-6 { "p < 0.000001".to_owned() } else { format!("p = {:.6}", drift.p) },
             if drift.is_shown() { "the mixes differ" } else { "no difference is shown" }
         ),
     }

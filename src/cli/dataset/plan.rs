@@ -21,7 +21,7 @@ pub(super) const PLAN_SCHEMA: &str = "noctriage.training_plan/v1";
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// What is trained on.
-    #[arg(long, value_name = "FILE", required_unless_present = "tickets")]
+    #[arg(long, value_name = "FILE", required_unless_present = "tickets", num_args = 1..)]
     train: Vec<PathBuf>,
     /// Tickets as they come in: every slice that training lacks gets its live share.
     #[arg(long, value_name = "FILE", requires = "train")]
