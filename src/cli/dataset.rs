@@ -1,158 +1,50 @@
-//! `noctriage dataset`: labelled tickets as files, with the text that a model reads.
+//! `noctriage dataset`: labelled tickets as files, from an export of a ticket system to what a trainer reads. No Kafka, no
+//! configuration but where `import` is told to read one.
 
-use std::io::{BufRead as _, BufWriter, Write};
+mod check;
+mod export;
+mod files;
+mod generate;
+mod import;
+mod mix;
+mod plan;
+mod rows;
+mod split;
 
-use anyhow::{Context as _, anyhow};
-use serde_json::{Value, json};
-
-use super::{CommandResult, EXIT_OK, Failure};
-use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Generator, LabelledSet, Writer};
-use crate::domain::ticket::Ticket;
-use crate::domain::time::UtcMillis;
-use crate::inference::render::{DEFAULT_TEMPLATE, Template};
-use crate::wire::intake::{self, Intake, IntakeSettings, RawRecord};
-
-/// Most tickets of one call: more than any recipe needs, few enough for memory.
-const TICKETS_MAX: usize = 1_000_000;
-
-/// Start and pace of `--stream` (desk time): a Monday morning, 1,000 tickets a day.
-const STREAM_START: UtcMillis = UtcMillis(1_767_592_800_000);
-const STREAM_TICKETS_PER_DAY: f64 = 1000.0;
+use super::CommandResult;
 
 /// Commands of `dataset`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Make labelled tickets of an export (CSV, JSON): each ticket as it was at its creation, labelled by what people made
+    /// of it.
+    Import(import::Arguments),
+    /// Split labelled tickets into train, validation and test: near-duplicates on one side, training older than the test.
+    Split(split::Arguments),
+    /// Check a test set: what it shares with training, what in it leaks, whether it is spent.
+    Check(check::Arguments),
+    /// Show the mix of a training set beside that of live tickets: which slices it lacks.
+    Mix(mix::Arguments),
+    /// Say what to add, or how far to oversample, so that slices get their live share.
+    Plan(plan::Arguments),
+    /// Write what a trainer reads, in the text that the daemon will show the model; never a test ticket, never a disputed one.
+    Export(export::Arguments),
     /// Write labelled tickets of a simulated generator, one JSON a line, with the text that a model reads.
-    Generate(GenerateArguments),
+    Generate(generate::GenerateArguments),
     /// Read lines with a native `ticket` from standard input, and write them with the `text` that a model reads.
-    Render(RenderArguments),
-}
-
-/// Arguments of `dataset generate`.
-#[derive(Debug, clap::Args)]
-pub struct GenerateArguments {
-    /// Who writes them: a and c train the base model, desk is what the demonstration shows.
-    #[arg(long, value_enum)]
-    generator: GeneratorName,
-    /// How many, 1 to 1,000,000.
-    #[arg(long)]
-    tickets: usize,
-    /// The same seed gives the same tickets.
-    #[arg(long)]
-    seed: u64,
-    /// Exactly this many wireless tickets; without it, as they come.
-    #[arg(long)]
-    wireless: Option<usize>,
-    /// As the demonstration shows them (desk only): storms, children, and no text of the labelled training sets.
-    #[arg(long, conflicts_with = "wireless")]
-    stream: bool,
-    /// Template of the model's text; without it, that of the bundled models.
-    #[arg(long, default_value = DEFAULT_TEMPLATE)]
-    text: String,
-}
-
-/// Arguments of `dataset render`.
-#[derive(Debug, clap::Args)]
-pub struct RenderArguments {
-    /// Template of the model's text; without it, that of the bundled models.
-    #[arg(long, default_value = DEFAULT_TEMPLATE)]
-    text: String,
-}
-
-/// Name of a generator on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum GeneratorName {
-    /// Plain sentences.
-    A,
-    /// Labelled lines.
-    C,
-    /// The simulated desk.
-    Desk,
+    Render(generate::RenderArguments),
 }
 
 /// Runs a command of `dataset`.
 pub fn run(command: Command) -> CommandResult {
-    let output = BufWriter::new(std::io::stdout().lock());
     match command {
-        Command::Generate(arguments) => generate(arguments, output),
-        Command::Render(arguments) => render(arguments, output),
-    }
-}
-
-fn generate(arguments: GenerateArguments, mut output: impl Write) -> CommandResult {
-    let GenerateArguments { generator, tickets, seed, wireless, stream, text } = arguments;
-    if !(1..=TICKETS_MAX).contains(&tickets) || wireless.is_some_and(|wireless| wireless > tickets) {
-        return Err(Failure::usage(anyhow!("--tickets must be 1 to {TICKETS_MAX}, and --wireless at most as many")));
-    }
-    let template = Template::parse(&text).map_err(Failure::usage)?;
-    let generator = match generator {
-        GeneratorName::A => Generator::A,
-        GeneratorName::C => Generator::C,
-        GeneratorName::Desk => Generator::Desk,
-    };
-    if stream && generator != Generator::Desk {
-        return Err(Failure::usage(anyhow!("--stream is of the desk alone: add --generator desk, or leave it out")));
-    }
-    if stream {
-        let settings = DeskSettings { seed, start: STREAM_START, tickets_per_day: STREAM_TICKETS_PER_DAY };
-        for ticket in Desk::new(settings).take(tickets) {
-            write_line(&mut output, &labelled_line(&ticket, &template)?)?;
-        }
-    } else {
-        for ticket in Writer::new(generator).labelled(LabelledSet { seed, tickets, wireless }) {
-            write_line(&mut output, &labelled_line(&ticket, &template)?)?;
-        }
-    }
-    output.flush().context("standard output")?;
-    Ok(EXIT_OK)
-}
-
-fn render(arguments: RenderArguments, mut output: impl Write) -> CommandResult {
-    let template = Template::parse(&arguments.text).map_err(Failure::usage)?;
-    for (at, line) in std::io::stdin().lock().lines().enumerate() {
-        let place = || format!("standard input, line {}", at + 1);
-        let line = line.with_context(place).map_err(Failure::usage)?;
-        let mut row: Value = serde_json::from_str(&line).with_context(place).map_err(Failure::usage)?;
-        let text = rendered(&row["ticket"], &template).with_context(place).map_err(Failure::usage)?;
-        let fields =
-            row.as_object_mut().with_context(|| format!("{}: not an object", place())).map_err(Failure::usage)?;
-        fields.insert("text".to_owned(), json!(text));
-        write_line(&mut output, &row)?;
-    }
-    output.flush().context("standard output")?;
-    Ok(EXIT_OK)
-}
-
-fn labelled_line(ticket: &DeskTicket, template: &Template) -> anyhow::Result<Value> {
-    Ok(json!({
-        "ticket": ticket.value,
-        "text": rendered(&ticket.value, template)?,
-        "severity": ticket.truth.severity.as_str(),
-        "root_cause": ticket.truth.root_cause,
-        "source_severity": ticket.source_severity.map(crate::domain::severity::Severity::as_str),
-        "closable": ticket.truth.closable,
-        "queue": ticket.truth.queue,
-        "category": ticket.category,
-        "verdict": ticket.verdict.severity.as_str(),
-        "jargon": { "shared": ticket.jargon.shared, "own": ticket.jargon.own },
-    }))
-}
-
-/// The text that a model reads of a native ticket: through the daemon's own reader and renderer.
-fn rendered(value: &Value, template: &Template) -> anyhow::Result<String> {
-    let ticket = read_native(value)?;
-    Ok(template.render(&ticket).text)
-}
-
-fn write_line(output: &mut impl Write, row: &Value) -> anyhow::Result<()> {
-    writeln!(output, "{row}").context("standard output")
-}
-
-fn read_native(value: &Value) -> anyhow::Result<Ticket> {
-    let record = RawRecord { value: Some(value.to_string().into_bytes()), ..RawRecord::default() };
-    match intake::read(&record, &IntakeSettings::default()) {
-        Intake::Ticket(ticket) => Ok(*ticket),
-        Intake::Gone(ticket_id) => Err(anyhow!("{ticket_id} is a deletion, not a ticket")),
-        Intake::DeadLetter(reason) => Err(anyhow!("{}: {}", reason.class.as_str(), reason.detail)),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Split(arguments) => split::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Mix(arguments) => mix::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Generate(arguments) => generate::run(arguments),
+        Command::Render(arguments) => generate::run_render(arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! The nouns of the trade: ticket, severity, prediction, stage, verdict. Values only; no clock, no file, no network.
 
 pub mod digest;
+pub mod labelled;
 pub mod message;
 pub mod prediction;
 pub mod probability;

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod bisect;
 pub mod calibration;
 pub mod card;
+pub mod chat;
 pub mod checkpoint;
 pub mod classifier;
 pub mod device;

@@ -82,7 +82,7 @@ pub fn fingerprint(ticket: &Ticket) -> Digest {
 
 fn masked_title(ticket: &Ticket) -> String {
     let text = ticket.title.as_deref().or(ticket.description.as_deref()).unwrap_or_default();
-    mask(&folded(&text.chars().take(MASKED_CHARS_MAX).collect::<String>()))
+    masked(&folded(&text.chars().take(MASKED_CHARS_MAX).collect::<String>()))
 }
 
 /// Characters of the title (or, without one, of the description) that the fingerprint reads. Twice as many would tell
@@ -93,7 +93,7 @@ const MASKED_CHARS_MAX: usize = 256;
 ///
 /// A word with a digit in it is such a name, whatever else it holds: `10.2.3.4`, `fe80::1`, `ge-0/0/1`, `INC0012`,
 /// `93%`, `sw-ber-07`. Of an identifier of hexadecimal letters alone nothing better than its length is known.
-fn mask(text: &str) -> String {
+pub fn masked(text: &str) -> String {
     let is_identifier = |word: &str| {
         word.contains('@')
             || word.contains("::")
@@ -492,9 +492,9 @@ mod tests {
 
     #[test]
     fn identifiers_of_things_are_masked_and_words_are_not() {
-        assert_eq!(mask("ge-0/0/1 on cr1 lost fe80::1 of bob@example.net"), "# on # lost # of #");
-        assert_eq!(mask("session deadbeefdeadbeef is dead"), "session # is dead");
-        assert_eq!(mask("power supply failed"), "power supply failed");
+        assert_eq!(masked("ge-0/0/1 on cr1 lost fe80::1 of bob@example.net"), "# on # lost # of #");
+        assert_eq!(masked("session deadbeefdeadbeef is dead"), "session # is dead");
+        assert_eq!(masked("power supply failed"), "power supply failed");
     }
 
     #[test]

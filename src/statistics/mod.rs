@@ -11,7 +11,7 @@
 //! | do probabilities mean what they say? | `calibration`, `reliability`; the remedy, `temperature` |
 //! | do people agree, and the model with them? | `confusion` (kappas), `krippendorff` |
 //! | is one model better than another? | `sign_test`, `swap_test`, `sample_size`; intervals by `bootstrap` |
-//! | has the traffic changed? | `drift` |
+//! | has the traffic changed? | `drift`; one share beside another, `rate_ratio` |
 //! | which slices stand out? | `false_discovery` |
 //! | what would others have done? | `mann_whitney` |
 //!
@@ -34,6 +34,7 @@ pub mod level;
 pub mod mann_whitney;
 pub mod normal;
 pub mod random;
+pub mod rate_ratio;
 pub mod reliability;
 mod root;
 pub mod sample_size;

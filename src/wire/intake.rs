@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
@@ -73,6 +73,29 @@ pub fn known_ticket_fields() -> impl Iterator<Item = &'static str> {
 /// Reads one record. Total: whatever the bytes, the answer is a ticket, a deletion or a dead letter.
 pub fn read(record: &RawRecord, settings: &IntakeSettings) -> Intake {
     examine(record, settings, |_, _| ()).unwrap_or_else(Intake::DeadLetter)
+}
+
+/// Reads a native ticket that stands inside another record of ours, a labelled one. Bounds of size are the outer record's.
+///
+/// # Errors
+/// The first field that makes it no ticket.
+pub fn read_inner(ticket: &Map<String, Value>, settings: &IntakeSettings) -> Result<Ticket, DeadLetterReason> {
+    let draft = Draft { ticket: Cow::Borrowed(ticket), ..Draft::default() };
+    native::read(&draft, None, settings)
+}
+
+/// The native JSON that preset and mapping make of a record, before anything is read or bounded: for files of old tickets,
+/// from which what is known later is taken out first.
+///
+/// # Errors
+/// A record that the preset cannot read.
+pub(in crate::wire) fn drafted(
+    payload: &Value,
+    settings: &IntakeSettings,
+) -> Result<Map<String, Value>, DeadLetterReason> {
+    let mut draft = draft_of(payload, &RawRecord::default(), settings)?;
+    mapped::apply(&settings.mapping, payload, &mut draft);
+    Ok(draft.ticket.into_owned())
 }
 
 /// Reads one record and lets the caller look at the payload and the draft on the way.

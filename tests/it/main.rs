@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "in a test, a panic is how a failure is said")]
 
 mod dashboards;
+mod dataset;
 mod demo;
 mod fault_runs;
 mod faults;

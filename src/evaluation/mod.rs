@@ -1,0 +1,3 @@
+//! Files in, findings out: what models are trained on and judged by. Pure.
+
+pub mod data;
