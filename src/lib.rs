@@ -1,7 +1,7 @@
 //! noctriage: ticket triage for network operations centres. See ARCHITECTURE.md for the map.
 //!
 //! A module uses only modules above its own line here, which `tests/it/pure.rs` checks; the blank lines keep the
-//! formatter from sorting them. The first four are pure: no clock, file, network, thread or log.
+//! formatter from sorting them. The first five are pure: no clock, file, network, thread or log.
 
 pub mod domain;
 
@@ -10,6 +10,8 @@ pub mod statistics;
 pub mod policy;
 
 pub mod rollout;
+
+pub mod evaluation;
 
 pub mod clock;
 

@@ -1,15 +1,7 @@
 //! Is a rate higher in one group than in the rest? Fisher's exact test, for groups of any size.
 
 use super::gamma::ln_gamma;
-
-/// So many of so many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// What is counted.
-    pub hits: u64,
-    /// Of these.
-    pub of: u64,
-}
+use super::wilson::Share;
 
 /// The probability, if both groups had one rate, that `group` holds so many of all hits, or more: the upper tail of the
 /// hypergeometric distribution (Fisher, 1934). 1 where either is empty: nothing to compare.
