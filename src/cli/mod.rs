@@ -9,8 +9,10 @@ mod config_command;
 mod dataset;
 mod dead_letters;
 mod demo;
+mod evaluate;
 mod explain;
 mod init;
+mod json_lines;
 mod model;
 mod progress;
 mod run;
@@ -66,6 +68,8 @@ enum Command {
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
+    /// Say whether a model is better than what was there before, where it fails, and what comes next. Files in, report out.
+    Evaluate(evaluate::Arguments),
     /// Write labelled tickets of the simulated generators, and the text that a model reads of a ticket.
     #[command(subcommand)]
     Dataset(dataset::Command),
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
         | Command::Model(_)
+        | Command::Evaluate(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
     let result = match command_line.command {
@@ -99,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
         Command::Model(command) => model::run(command),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),
     };

@@ -35,7 +35,7 @@ struct ModelArguments {
     device: DeviceChoice,
 }
 
-fn device(word: &str) -> Result<DeviceChoice, String> {
+pub(super) fn device(word: &str) -> Result<DeviceChoice, String> {
     match (word, word.strip_prefix("cuda:").map(str::parse)) {
         ("auto", _) => Ok(DeviceChoice::Auto),
         ("cpu", _) => Ok(DeviceChoice::Cpu),

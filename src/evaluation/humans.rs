@@ -161,8 +161,8 @@ fn measured(
 ) -> Option<Measured> {
     let value = measure(&units.iter().collect::<Vec<_>>())?;
     let draws = units.len() <= INTERVAL_MAX;
-    let drawn = |drawn: &[usize]| measure(&drawn.iter().map(|&unit| &units[unit]).collect::<Vec<_>>());
-    let interval = if draws { percentile_interval(units.len(), 0.95, random, drawn) } else { None };
+    let again = |drawn: &[usize]| measure(&drawn.iter().map(|&unit| &units[unit]).collect::<Vec<_>>());
+    let interval = if draws { percentile_interval(units.len(), 0.95, random, again) } else { None };
     Some(Measured { value, interval })
 }
 

@@ -82,3 +82,16 @@ pub fn confident(severity: Severity, confidence: f64) -> Answer {
     let distribution = SeverityDistribution::try_new(probabilities).expect("sums to one");
     Answer { distribution: Some(distribution), ..Answer::bare(severity) }
 }
+
+/// Settings as they are by default.
+pub fn settings() -> super::report::Settings {
+    super::report::Settings {
+        costs: super::cost::CostMatrix::default(),
+        minutes: None,
+        wished: 0.8,
+        error_limit: crate::statistics::tally::ErrorLimit::try_new(0.02).expect("a limit"),
+        by: super::facet::Dimension::Category,
+        tried: super::diagnosis::Tried::default(),
+        seed: 1,
+    }
+}
