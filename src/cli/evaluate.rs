@@ -271,7 +271,9 @@ fn refuse_overlap(test: &TestSet, train: &TestSet) -> Result<(), Failure> {
 fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores), Failure> {
     let set = &files.test.set;
     let labels = files.train.as_ref().map_or(set, |train| &train.set).tickets().iter().map(|ticket| ticket.truth);
-    let mut columns = vec![Column::source(set), Column::majority(set, labels)];
+    // A source that states no severity has nothing to be compared with.
+    let mut columns: Vec<Column> = [Column::source(set)].into_iter().filter(|source| source.answered() > 0).collect();
+    columns.push(Column::majority(set, labels));
     if let (Some(train), Some(path)) = (&files.train, &arguments.train) {
         let answers = linear_answers(&trained(path, train)?, &files.test.tickets);
         let kind = ColumnKind::Linear;

@@ -11,6 +11,7 @@
 //! | where do people stand? | `humans` |
 //! | where does it fail? | `failures`, `scan`, `surprises` |
 //! | what comes next? | `diagnosis` |
+//! | what was tried? | `ledger` |
 //! | does it hold? | `requirement` |
 //! | what is said of all this? | `report`, `document` |
 
@@ -22,6 +23,7 @@ pub mod document;
 pub mod facet;
 pub mod failures;
 pub mod humans;
+pub mod ledger;
 pub mod linear;
 pub mod message;
 pub mod mix;

@@ -3,6 +3,7 @@
 
 mod dashboards;
 mod demo;
+mod evaluate;
 mod fault_runs;
 mod faults;
 mod kafka;

@@ -9,7 +9,7 @@ use crate::statistics::wilson::Interval;
 
 use super::figure::{Figure, FigureKind};
 use super::standing::edge_cases;
-use super::words::{p_value, percent, rate, tickets};
+use super::words::{p_value, percent, rate, short_rate, tickets};
 use super::{Document, Redaction};
 
 /// Rows of slices that are shown beside the worse ones: what is left is in `--json`.
@@ -64,8 +64,8 @@ fn slices(document: &mut Document, report: &Report, redaction: Redaction) {
             };
             vec![
                 shown_facet(&slice.facet),
-                rate(failures.wrong),
-                rate(failures.rest),
+                short_rate(failures.wrong),
+                short_rate(failures.rest),
                 lift,
                 p_value(failures.adjusted_p),
                 word.to_owned(),
@@ -166,10 +166,10 @@ fn trust(document: &mut Document, report: &Report) {
         rows.collect(),
     );
     let rows = trusted.iter().map(|(column, trust)| {
-        let all = rate(column.score.right());
+        let all = short_rate(column.score.right());
         std::iter::once(column.name.clone())
             .chain(std::iter::once(all))
-            .chain(trust.at_reach.iter().map(|(_, share)| rate(*share)))
+            .chain(trust.at_reach.iter().map(|(_, share)| short_rate(*share)))
             .collect()
     });
     document.table(&["right among the surest", "all", "90 %", "50 %", "20 %"], rows.collect());

@@ -8,7 +8,7 @@ use crate::evaluation::report::{ColumnReport, Report, shown_ids};
 
 use super::Document;
 use super::figure::{Figure, FigureKind};
-use super::words::{count, gain, measure, p_value, percent, range, rate, thousands, tickets};
+use super::words::{count, gain, measure, p_value, percent, range, rate, short_rate, thousands, tickets};
 
 /// Says it.
 pub(super) fn say(document: &mut Document, report: &Report) {
@@ -47,7 +47,7 @@ fn scores(document: &mut Document, report: &Report) {
         rows.collect(),
     );
     let by_severity = report.columns.iter().map(|column| {
-        let recalls = Severity::ALL.map(|severity| rate(column.score.recall(severity)));
+        let recalls = Severity::ALL.map(|severity| short_rate(column.score.recall(severity)));
         std::iter::once(column.name.clone()).chain(recalls).collect()
     });
     document.table(&["right, of the tickets that are", "critical", "high", "medium", "low"], by_severity.collect());

@@ -14,6 +14,17 @@ pub fn rate(share: Share) -> String {
     }
 }
 
+/// [`rate`] in whole percents, for tables with many of them: `38/50 = 76 % (63–86)`.
+pub fn short_rate(share: Share) -> String {
+    let Share { hits, of } = share;
+    match (share.proportion(), share.interval()) {
+        (Some(proportion), Some(Interval { low, high })) if of >= TICKETS_MIN => {
+            format!("{hits}/{of} = {:.0} % ({:.0}–{:.0})", proportion * 100.0, low * 100.0, high * 100.0)
+        }
+        _ => unknown(of),
+    }
+}
+
 /// [`rate`] of a count that is shown however thin it is, as that of missed criticals.
 pub fn count(share: Share) -> String {
     match share.interval() {
