@@ -18,6 +18,7 @@ use crate::evaluation::diagnosis::{Scores, Tried};
 use crate::evaluation::document::compose::composed;
 use crate::evaluation::document::{Redaction, html, markdown, terminal};
 use crate::evaluation::facet::Dimension;
+use crate::evaluation::ledger::tried;
 use crate::evaluation::mix::Mix;
 use crate::evaluation::report::{Inputs, Report, Settings};
 use crate::evaluation::requirement::{Holds, Requirement, critical_missed_at_most};
@@ -27,8 +28,9 @@ use crate::statistics::tally::ErrorLimit;
 use crate::statistics::wilson::Share;
 use crate::wire::evaluation::{holds_word, record};
 
-mod answerer;
-mod tickets;
+pub(super) mod answerer;
+pub(super) mod ledger;
+pub(super) mod tickets;
 
 /// Arguments of `evaluate`.
 #[derive(Debug, clap::Args)]
@@ -60,7 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     humans: Option<PathBuf>,
     /// By what composition and live mix are read: slice, category, vendor, device_type, region, channel.
-    #[arg(long, default_value = "category", value_parser = dimension)]
+    #[arg(long, default_value = "category", value_parser = by_word)]
     by: Dimension,
     /// The share of right answers that is wished for, which the diagnosis reads.
     #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = wished)]
@@ -105,6 +107,9 @@ pub struct Arguments {
     /// Leave out ids of tickets and their words: for sharing.
     #[arg(long)]
     redact: bool,
+    /// The ledger of versions (JSON Lines): what it says was tried is read, and a line for the last model is added.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     /// Seed of everything that is drawn: the same seed gives the same report.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -113,7 +118,7 @@ pub struct Arguments {
     device: DeviceChoice,
 }
 
-fn dimension(word: &str) -> Result<Dimension, String> {
+pub(super) fn by_word(word: &str) -> Result<Dimension, String> {
     Dimension::from_word(word).ok_or_else(|| {
         let words: Vec<&str> = Dimension::ALL.iter().map(|dimension| dimension.as_str()).collect();
         format!("is not one of {}", words.join(", "))
@@ -153,6 +158,12 @@ pub fn run(arguments: Arguments) -> CommandResult {
     drop(progress);
     let outcomes = outcomes(&arguments, &requirements, &report);
     show(&arguments, &report, &outcomes)?;
+    if let (Some(path), Some(last)) = (&arguments.ledger, arguments.models.last()) {
+        let training = files.train.as_ref().map(|file| &file.set);
+        if let Some(entry) = ledger::entry(&report, &last.what, training, arguments.by) {
+            ledger::append(path, &entry)?;
+        }
+    }
     Ok(match outcomes.iter().map(|(_, holds)| *holds).max() {
         None | Some(Holds::Yes) => EXIT_OK,
         Some(Holds::Unknown) => EXIT_TOO_LITTLE_DATA,
@@ -168,13 +179,15 @@ fn settings(arguments: &Arguments) -> Result<Settings, Failure> {
         }
         (_, _, _) => None,
     };
+    let tried =
+        arguments.ledger.as_ref().map_or(Ok(Tried::default()), |path| ledger::read(path).map(|all| tried(&all)))?;
     Ok(Settings {
         costs: CostMatrix::with(&arguments.costs).map_err(Failure::usage)?,
         minutes,
         wished: arguments.wish,
         error_limit: ErrorLimit::try_new(arguments.error_limit).map_err(Failure::usage)?,
         by: arguments.by,
-        tried: Tried::default(),
+        tried,
         seed: arguments.seed,
     })
 }

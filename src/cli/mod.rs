@@ -14,6 +14,7 @@ mod explain;
 mod init;
 mod json_lines;
 mod model;
+mod policy;
 mod progress;
 mod run;
 mod settings_file;
@@ -70,6 +71,9 @@ enum Command {
     Model(model::Command),
     /// Say whether a model is better than what was there before, where it fails, and what comes next. Files in, report out.
     Evaluate(evaluate::Arguments),
+    /// Plan thresholds on labelled tickets.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Write labelled tickets of the simulated generators, and the text that a model reads of a ticket.
     #[command(subcommand)]
     Dataset(dataset::Command),
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
         | Command::Verdicts(_)
         | Command::Model(_)
         | Command::Evaluate(_)
+        | Command::Policy(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
     let result = match command_line.command {
@@ -104,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
         Command::Model(command) => model::run(command),
+        Command::Policy(command) => policy::run(command),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),

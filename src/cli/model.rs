@@ -1,8 +1,11 @@
-//! `noctriage model`: make a card for a model directory, check it, ask it for predictions. No Kafka, no configuration.
+//! `noctriage model`: make a card for a model directory, check it, calibrate it, ask it for predictions; what the ledger of
+//! versions says. No Kafka, no configuration.
 
+mod calibrate;
 mod check;
 mod init;
 mod predict;
+mod versions;
 
 use std::path::PathBuf;
 
@@ -20,6 +23,12 @@ pub enum Command {
     Check(check::Arguments),
     /// Predict tickets from standard input (one native ticket in JSON per line); one line of JSON out per line in.
     Predict(predict::Arguments),
+    /// Fit the calibration of a model on validation tickets, and write it where it helps.
+    Calibrate(calibrate::Arguments),
+    /// List the versions that were judged: training tickets, test set, score, gain.
+    List(versions::ListArguments),
+    /// Say what changed from one version to another, and whether more than one thing did.
+    Diff(versions::DiffArguments),
 }
 
 /// What commands that load a model have in common.
@@ -50,5 +59,8 @@ pub fn run(command: Command) -> CommandResult {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::List(arguments) => versions::list(&arguments),
+        Command::Diff(arguments) => versions::diff(&arguments),
     }
 }

@@ -10,13 +10,15 @@
 //! | do its probabilities mean what they say? | `trust` |
 //! | where do people stand? | `humans` |
 //! | where does it fail? | `failures`, `scan`, `surprises` |
-//! | what comes next? | `diagnosis` |
+//! | what comes next? | `composition`, `diagnosis` |
+//! | which threshold? | `plan` |
 //! | what was tried? | `ledger` |
 //! | does it hold? | `requirement` |
 //! | what is said of all this? | `report`, `document` |
 
 pub mod answer;
 pub mod compare;
+pub mod composition;
 pub mod cost;
 pub mod diagnosis;
 pub mod document;
@@ -27,6 +29,7 @@ pub mod ledger;
 pub mod linear;
 pub mod message;
 pub mod mix;
+pub mod plan;
 pub mod report;
 pub mod requirement;
 pub mod scan;

@@ -8,6 +8,7 @@ use crate::statistics::wilson::Share;
 
 use super::answer::{Column, ColumnKind};
 use super::compare::Comparison;
+use super::composition::{Composition, composition};
 use super::cost::CostMatrix;
 use super::diagnosis::{Diagnosis, Facts, Scores, Tried, diagnose};
 use super::facet::{Dimension, FacetId};
@@ -20,9 +21,6 @@ use super::surprises::Surprises;
 use super::test_set::TestSet;
 use super::trust::Trust;
 use super::value::Minutes;
-
-/// Below this share of the live (else test) share a value is under-represented in training.
-pub const UNDER_REPRESENTED: f64 = 0.5;
 
 /// What a site wishes and what its mistakes cost.
 #[derive(Clone, Debug)]
@@ -113,33 +111,6 @@ pub struct NamedPair {
     pub adjusted_p: f64,
 }
 
-/// How often a value occurs in training, test and live tickets.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Composition {
-    /// Which.
-    pub facet: NamedFacet,
-    /// In the training tickets.
-    pub training: Share,
-    /// In the test tickets.
-    pub test: Share,
-    /// In live traffic; `None`: not given, or by another dimension.
-    pub live: Option<Share>,
-}
-
-impl Composition {
-    /// The training share against the live one, or where that is not given against that of the test set; `None`: the value
-    /// does not occur there.
-    pub fn ratio(&self) -> Option<f64> {
-        let real = self.live.unwrap_or(self.test).proportion().filter(|share| *share > 0.0)?;
-        Some(self.training.proportion()? / real)
-    }
-
-    /// Whether training holds less than half of what reality does.
-    pub fn is_under_represented(&self) -> bool {
-        self.ratio().is_some_and(|ratio| ratio < UNDER_REPRESENTED)
-    }
-}
-
 /// The whole report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
@@ -220,7 +191,7 @@ impl Report {
             comparisons,
             people: readings.map(|readings| People::of(readings, set, &mut random)),
             among_people: readings.zip(subject).map(|(readings, at)| among_people(&columns[at], readings, &mut random)),
-            composition: composition(inputs, &slices),
+            composition: composition(settings.by, set, inputs.training, inputs.live, &slices),
             slices,
             pairs,
             surprises: subject.map_or_else(Surprises::default, |at| Surprises::of(&columns[at], set)),
@@ -318,39 +289,6 @@ fn named_failures(column: &Column, set: &TestSet) -> (Vec<NamedSlice>, Vec<Named
     (slices, pairs)
 }
 
-/// The values of the chosen dimension, and every weak slice of another that training could hold more of.
-fn composition(inputs: &Inputs<'_>, slices: &[NamedSlice]) -> Vec<Composition> {
-    let Some(training) = inputs.training else { return Vec::new() };
-    let by = inputs.settings.by;
-    let mixes = Dimension::ALL.map(|dimension| {
-        let live = inputs.live.filter(|live| live.dimension == dimension);
-        (dimension, Mix::of(training, dimension), Mix::of(inputs.set, dimension), live)
-    });
-    let of = |facet: NamedFacet| {
-        let (_, training, test, live) = mixes.iter().find(|(dimension, ..)| *dimension == facet.dimension)?;
-        Some(Composition {
-            training: training.share(&facet.value),
-            test: test.share(&facet.value),
-            live: live.map(|live| live.share(&facet.value)),
-            facet,
-        })
-    };
-    let (_, _, test, live) = mixes.iter().find(|(dimension, ..)| *dimension == by).expect("all dimensions are there");
-    let values = test.counts.keys().chain(live.iter().flat_map(|live| live.counts.keys()));
-    let values: std::collections::BTreeSet<&String> = values.collect();
-    let chosen = values.into_iter().map(|value| NamedFacet { dimension: by, value: value.clone() });
-    let weak = slices.iter().filter(|slice| {
-        let NamedFacet { dimension, .. } = slice.facet;
-        slice.failures.standing == Standing::Worse && dimension != by && !dimension.is_ticket_text()
-    });
-    let mut found: Vec<Composition> = chosen.chain(weak.map(|slice| slice.facet.clone())).filter_map(of).collect();
-    found.sort_by(|a, b| {
-        let ratio = |composition: &Composition| composition.ratio().unwrap_or(f64::INFINITY);
-        ratio(a).total_cmp(&ratio(b)).then_with(|| a.facet.value.cmp(&b.facet.value))
-    });
-    found
-}
-
 /// Ids of tickets as they may be shown.
 pub fn shown_ids(ids: &[TicketId]) -> String {
     ids.iter().map(TicketId::as_str).collect::<Vec<_>>().join(", ")
@@ -362,12 +300,12 @@ mod tests {
     use crate::domain::severity::Severity;
     use crate::evaluation::tests::{category, column_right, set_from, settings};
 
-    fn report(columns: &[Column], set: &TestSet, training: Option<&TestSet>) -> Report {
+    fn report(columns: &[Column], set: &TestSet) -> Report {
         let inputs = Inputs {
             set,
             columns,
             readings: None,
-            training,
+            training: None,
             live: None,
             elsewhere: Scores::default(),
             pairs: &[("v2".to_owned(), "v0".to_owned())],
@@ -384,7 +322,7 @@ mod tests {
     fn the_last_named_model_is_compared_with_everybody_and_each_with_the_one_before() {
         let set = set();
         let columns: Vec<Column> = ["v0", "v1", "v2"].map(|name| column_right(name, &set, |at| at < 30)).to_vec();
-        let found = report(&columns, &set, None);
+        let found = report(&columns, &set);
         let pairs: Vec<(&str, &str)> =
             found.comparisons.iter().map(|one| (one.first.as_str(), one.second.as_str())).collect();
         assert_eq!(pairs, [("v0", "v2"), ("v1", "v2"), ("v0", "v1"), ("v2", "v0")]);
@@ -396,26 +334,14 @@ mod tests {
         let set = set();
         let model = column_right("v1", &set, |_| true);
         let majority = Column::majority(&set, [Severity::Low]);
-        assert!(!report(&[Column::source(&set), majority, model.clone()], &set, None).has_baseline());
-        assert!(report(&[column_right("base", &set, |_| false), model], &set, None).has_baseline());
-    }
-
-    #[test]
-    fn what_training_holds_too_little_of_is_said_against_the_test_set_where_live_is_unknown() {
-        let set = set();
-        let training =
-            set_from(&[category("routing", Severity::Low, 96), category("wireless", Severity::Low, 4)].concat());
-        let found = report(&[column_right("v1", &set, |at| at < 30)], &set, Some(&training));
-        let wireless = &found.composition[0];
-        assert_eq!((wireless.facet.value.as_str(), wireless.training.hits), ("wireless", 4));
-        assert!((wireless.ratio().expect("it occurs") - 0.16).abs() < 1e-12 && wireless.is_under_represented());
-        assert!(!found.composition[1].is_under_represented());
+        assert!(!report(&[Column::source(&set), majority, model.clone()], &set).has_baseline());
+        assert!(report(&[column_right("base", &set, |_| false), model], &set).has_baseline());
     }
 
     #[test]
     fn a_report_without_a_model_says_nothing_of_one() {
         let set = set();
-        let found = report(&[Column::source(&set)], &set, None);
+        let found = report(&[Column::source(&set)], &set);
         assert_eq!((found.subject, found.diagnosis, found.slices.len()), (None, None, 0));
     }
 }

@@ -20,4 +20,5 @@ pub mod ticket_schema;
 pub mod transaction;
 pub mod values;
 pub mod verdict;
+pub mod version;
 pub mod words;

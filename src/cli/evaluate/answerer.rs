@@ -29,14 +29,14 @@ const BATCH_TOKENS_MAX: usize = 4096;
 
 /// `NAME=WHAT` of `--model`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) what: What,
+pub(in crate::cli) struct Named {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) what: What,
 }
 
 /// Where the answers come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::cli) enum What {
     /// A model directory.
     Directory(PathBuf),
     /// A file of predictions.
@@ -68,7 +68,7 @@ impl std::str::FromStr for Named {
 
 impl What {
     /// What must be kept of the tickets that it is to answer.
-    pub(super) const fn needs(&self) -> Keep {
+    pub(in crate::cli) const fn needs(&self) -> Keep {
         match self {
             Self::Predictions(_) => Keep::Nothing,
             Self::Directory(_) | Self::Trained(_) => Keep::Tickets,
@@ -84,7 +84,7 @@ impl What {
 }
 
 /// An answerer that is ready.
-pub(super) enum Answerer {
+pub(in crate::cli) enum Answerer {
     Directory(Box<dyn Classifier>),
     Predictions(HashMap<TicketId, Answer>),
     Trained(Box<Linear>),
@@ -92,7 +92,7 @@ pub(super) enum Answerer {
 
 impl Answerer {
     /// Loads, reads or trains.
-    pub(super) fn open(what: &What, device: DeviceChoice) -> Result<Self, Failure> {
+    pub(in crate::cli) fn open(what: &What, device: DeviceChoice) -> Result<Self, Failure> {
         match what {
             What::Directory(directory) => {
                 let options = LoadOptions { strictness: Strictness::Predict, device, root_cause_model: None };
@@ -107,7 +107,7 @@ impl Answerer {
     }
 
     /// An answer per ticket of a file, in its order.
-    pub(super) fn answers(&mut self, file: &LabelledFile, progress: &mut Progress) -> Vec<Option<Answer>> {
+    pub(in crate::cli) fn answers(&mut self, file: &LabelledFile, progress: &mut Progress) -> Vec<Option<Answer>> {
         match self {
             Self::Predictions(answers) => {
                 file.set.tickets().iter().map(|ticket| answers.get(&ticket.id).cloned()).collect()
@@ -118,7 +118,7 @@ impl Answerer {
     }
 
     /// A column of the report on a test file.
-    pub(super) fn column(&mut self, named: &Named, test: &LabelledFile, progress: &mut Progress) -> Column {
+    pub(in crate::cli) fn column(&mut self, named: &Named, test: &LabelledFile, progress: &mut Progress) -> Column {
         let answers = self.answers(test, progress);
         let elsewhere = match self {
             Self::Predictions(all) => all.len() as u64 - answers.iter().flatten().count() as u64,
@@ -129,13 +129,13 @@ impl Answerer {
 }
 
 /// TF-IDF on labelled tickets.
-pub(super) fn trained(path: &Path, training: &LabelledFile) -> Result<Linear, Failure> {
+pub(in crate::cli) fn trained(path: &Path, training: &LabelledFile) -> Result<Linear, Failure> {
     let template = Template::parse(DEFAULT_TEMPLATE).map_err(Failure::usage)?;
     Linear::train(&training.texts(&template)).map_err(|error| Failure::usage(anyhow!("{}: {error}", path.display())))
 }
 
 /// Answers of TF-IDF.
-pub(super) fn linear_answers(linear: &Linear, tickets: &[Ticket]) -> Vec<Option<Answer>> {
+pub(in crate::cli) fn linear_answers(linear: &Linear, tickets: &[Ticket]) -> Vec<Option<Answer>> {
     let Ok(template) = Template::parse(DEFAULT_TEMPLATE) else { return vec![None; tickets.len()] };
     let answer = |ticket| {
         let distribution = linear.predict(&template.render(ticket).text);

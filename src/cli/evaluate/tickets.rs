@@ -13,7 +13,7 @@ use crate::wire::{human_labels, labelled};
 
 /// What is kept of each ticket beside what a report reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(in crate::cli) enum Keep {
     /// Nothing: predictions are in files.
     Nothing,
     /// The ticket as it is: a model will read it.
@@ -21,15 +21,15 @@ pub(super) enum Keep {
 }
 
 /// A file of labelled tickets.
-pub(super) struct LabelledFile {
-    pub(super) set: TestSet,
+pub(in crate::cli) struct LabelledFile {
+    pub(in crate::cli) set: TestSet,
     /// In the order of the set; empty where nothing was to be kept.
-    pub(super) tickets: Vec<Ticket>,
+    pub(in crate::cli) tickets: Vec<Ticket>,
 }
 
 impl LabelledFile {
     /// Reads it.
-    pub(super) fn read(path: &Path, leakage: Leakage, keep: Keep) -> Result<Self, Failure> {
+    pub(in crate::cli) fn read(path: &Path, leakage: Leakage, keep: Keep) -> Result<Self, Failure> {
         let mut builder = TestSetBuilder::default();
         let mut tickets = Vec::new();
         each_line(path, labelled::LINE_BYTES_MAX, |line| {
@@ -44,14 +44,14 @@ impl LabelledFile {
     }
 
     /// Texts and labels, as TF-IDF is trained on.
-    pub(super) fn texts(&self, template: &Template) -> Vec<(String, Severity)> {
+    pub(in crate::cli) fn texts(&self, template: &Template) -> Vec<(String, Severity)> {
         let texts = self.tickets.iter().map(|ticket| template.render(ticket).text);
         texts.zip(self.set.tickets().iter().map(|ticket| ticket.truth)).collect()
     }
 }
 
 /// What people said on their own.
-pub(super) fn readings(path: &Path, set: &TestSet) -> Result<Readings, Failure> {
+pub(in crate::cli) fn readings(path: &Path, set: &TestSet) -> Result<Readings, Failure> {
     let mut found: Vec<Reading> = Vec::new();
     each_line(path, human_labels::LINE_BYTES_MAX, |line| {
         found.push(human_labels::read(line)?);

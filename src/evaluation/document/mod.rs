@@ -71,41 +71,47 @@ impl Document {
         }
     }
 
-    pub(super) fn title(&mut self, text: String) {
+    /// The heading of the whole.
+    pub fn title(&mut self, text: String) {
         self.blocks.push(Block::Title(text));
     }
 
-    pub(super) fn section(&mut self, text: &str) {
+    /// The heading of a part.
+    pub fn section(&mut self, text: &str) {
         self.blocks.push(Block::Section(text.to_owned()));
     }
 
-    pub(super) fn heading(&mut self, text: String) {
+    /// A heading inside a part.
+    pub fn heading(&mut self, text: String) {
         self.blocks.push(Block::Heading(text));
     }
 
-    pub(super) fn text(&mut self, text: String) {
+    /// A paragraph.
+    pub fn text(&mut self, text: String) {
         self.blocks.push(Block::Text(text));
     }
 
-    pub(super) fn warning(&mut self, text: String) {
+    /// A paragraph that nobody should overlook.
+    pub fn warning(&mut self, text: String) {
         self.blocks.push(Block::Warning(text));
     }
 
     /// A list; nothing where it is empty.
-    pub(super) fn list(&mut self, items: Vec<String>) {
+    pub fn list(&mut self, items: Vec<String>) {
         if !items.is_empty() {
             self.blocks.push(Block::List(items));
         }
     }
 
     /// A table; nothing where it has no rows.
-    pub(super) fn table(&mut self, headings: &[&'static str], rows: Vec<Vec<String>>) {
+    pub fn table(&mut self, headings: &[&'static str], rows: Vec<Vec<String>>) {
         if !rows.is_empty() {
             self.blocks.push(Block::Table(Table { headings: headings.to_vec(), rows }));
         }
     }
 
-    pub(super) fn figure(&mut self, figure: Figure) {
+    /// A picture.
+    pub fn figure(&mut self, figure: Figure) {
         self.blocks.push(Block::Figure(figure));
     }
 }

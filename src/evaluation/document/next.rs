@@ -1,7 +1,8 @@
 //! The rest: data, hyperparameters, approach: what to change next, by which rule and on which numbers.
 
+use crate::evaluation::composition::Composition;
 use crate::evaluation::diagnosis::{Conclusion, Diagnosis, ITERATIONS_MIN, Scores};
-use crate::evaluation::report::{Composition, Report};
+use crate::evaluation::report::Report;
 use crate::statistics::wilson::Share;
 
 use super::failures::shown_facet;
