@@ -30,6 +30,7 @@ use crate::wire::evaluation::{holds_word, record};
 
 pub(super) mod answerer;
 pub(super) mod ledger;
+mod saved;
 pub(super) mod tickets;
 
 /// Arguments of `evaluate`.
@@ -107,6 +108,9 @@ pub struct Arguments {
     /// Leave out ids of tickets and their words: for sharing.
     #[arg(long)]
     redact: bool,
+    /// Keep what models answer in this folder, NAME.jsonl each: an evaluation that is stopped (Ctrl-C) goes on where it was.
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// The ledger of versions (JSON Lines): what it says was tried is read, and a line for the last model is added.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -207,8 +211,8 @@ fn check_names(arguments: &Arguments, requirements: &[Requirement]) -> Result<()
     if arguments.train.is_some() {
         names.insert(ColumnKind::Linear.as_str());
     }
-    let asked = requirements.iter().flat_map(|requirement| [&requirement.left, &requirement.right]);
-    match asked.into_iter().find(|name| !names.contains(name.as_str())) {
+    let mut asked = requirements.iter().flat_map(|requirement| [&requirement.left, &requirement.right]);
+    match asked.find(|name| !names.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
             let names: Vec<&str> = names.into_iter().collect();
@@ -294,16 +298,19 @@ fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores)
     }
     let mut elsewhere = Scores::default();
     for (at, named) in arguments.models.iter().enumerate() {
-        let mut answerer = Answerer::open(&named.what, arguments.device)?;
+        let mut answerer = Answerer::open(named, arguments.device, arguments.save.as_deref())?;
         let mut progress = Progress::new("predicting");
-        columns.push(answerer.column(named, &files.test, &mut progress));
+        columns.push(answerer.column(named, &files.test, &mut progress)?);
         if at + 1 == arguments.models.len() {
-            let mut score = |file: &Option<LabelledFile>| score_of(&mut answerer, file.as_ref()?, &mut progress);
+            let mut score = |file: &Option<LabelledFile>| match file {
+                None => Ok(None),
+                Some(file) => score_of(&mut answerer, file, &mut progress),
+            };
             elsewhere = Scores {
-                train: score(&files.train),
-                validation: score(&files.validation),
+                train: score(&files.train)?,
+                validation: score(&files.validation)?,
                 test: Share::default(),
-                live: score(&files.live),
+                live: score(&files.live)?,
             };
         }
     }
@@ -311,14 +318,14 @@ fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores)
 }
 
 /// Right answers among those that there are: a file of predictions need not cover other tickets. `None`: there is none.
-fn score_of(answerer: &mut Answerer, file: &LabelledFile, progress: &mut Progress) -> Option<Share> {
+fn score_of(answerer: &mut Answerer, file: &LabelledFile, progress: &mut Progress) -> Result<Option<Share>, Failure> {
     let mut share = Share::default();
-    for (answer, ticket) in answerer.answers(file, progress).iter().zip(file.set.tickets()) {
+    for (answer, ticket) in answerer.answers(file, progress)?.iter().zip(file.set.tickets()) {
         if let Some(answer) = answer {
             share.add(answer.severity == ticket.truth);
         }
     }
-    (share.of > 0).then_some(share)
+    Ok((share.of > 0).then_some(share))
 }
 
 /// What was demanded, and whether it holds.

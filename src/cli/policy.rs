@@ -86,8 +86,8 @@ fn run_plan(arguments: &PlanArguments) -> CommandResult {
     let leakage = if arguments.accept_leakage { Leakage::Accepted } else { Leakage::Refused };
     let file = LabelledFile::read(&arguments.on, leakage, arguments.model.what.needs())?;
     let mut progress = Progress::new("predicting");
-    let mut answerer = Answerer::open(&arguments.model.what, arguments.device)?;
-    let column = answerer.column(&arguments.model, &file, &mut progress);
+    let mut answerer = Answerer::open(&arguments.model, arguments.device, None)?;
+    let column = answerer.column(&arguments.model, &file, &mut progress)?;
     drop(progress);
     if column.answers.iter().flatten().all(|answer| answer.distribution.is_none()) {
         eprintln!("noctriage: {} states no probabilities: no threshold can be chosen", column.name);

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
+use super::saved::Saved;
 use super::tickets::{Keep, LabelledFile};
 use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
 use crate::cli::progress::Progress;
 use crate::config::settings::DeviceChoice;
+use crate::domain::digest::Digest;
 use crate::domain::prediction::Prediction;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::evaluation::answer::{Answer, Column, ColumnKind};
@@ -85,18 +87,22 @@ impl What {
 
 /// An answerer that is ready.
 pub(in crate::cli) enum Answerer {
-    Directory(Box<dyn Classifier>),
+    Directory(Box<dyn Classifier>, Option<Saved>),
     Predictions(HashMap<TicketId, Answer>),
     Trained(Box<Linear>),
 }
 
 impl Answerer {
-    /// Loads, reads or trains.
-    pub(in crate::cli) fn open(what: &What, device: DeviceChoice) -> Result<Self, Failure> {
-        match what {
+    /// Loads, reads or trains. Where a folder is given, what a model answers is kept there under its name.
+    pub(in crate::cli) fn open(named: &Named, device: DeviceChoice, save: Option<&Path>) -> Result<Self, Failure> {
+        match &named.what {
             What::Directory(directory) => {
                 let options = LoadOptions { strictness: Strictness::Predict, device, root_cause_model: None };
-                load(directory, options).map(Self::Directory).map_err(Failure::usage)
+                let model = load(directory, options).map_err(Failure::usage)?;
+                let identity = model.info().identity.clone();
+                let digest = Digest::of_parts([&identity.digest.0[..], &identity.calibration_digest.0[..]]);
+                let saved = save.map(|folder| Saved::open(folder, &named.name, digest)).transpose()?;
+                Ok(Self::Directory(model, saved))
             }
             What::Predictions(file) => read_predictions(file).map(Self::Predictions),
             What::Trained(file) => {
@@ -107,24 +113,33 @@ impl Answerer {
     }
 
     /// An answer per ticket of a file, in its order.
-    pub(in crate::cli) fn answers(&mut self, file: &LabelledFile, progress: &mut Progress) -> Vec<Option<Answer>> {
+    pub(in crate::cli) fn answers(
+        &mut self,
+        file: &LabelledFile,
+        progress: &mut Progress,
+    ) -> Result<Vec<Option<Answer>>, Failure> {
         match self {
             Self::Predictions(answers) => {
-                file.set.tickets().iter().map(|ticket| answers.get(&ticket.id).cloned()).collect()
+                Ok(file.set.tickets().iter().map(|ticket| answers.get(&ticket.id).cloned()).collect())
             }
-            Self::Trained(linear) => linear_answers(linear, &file.tickets),
-            Self::Directory(model) => model_answers(model.as_mut(), &file.tickets, progress),
+            Self::Trained(linear) => Ok(linear_answers(linear, &file.tickets)),
+            Self::Directory(model, saved) => model_answers(model.as_mut(), saved.as_mut(), &file.tickets, progress),
         }
     }
 
     /// A column of the report on a test file.
-    pub(in crate::cli) fn column(&mut self, named: &Named, test: &LabelledFile, progress: &mut Progress) -> Column {
-        let answers = self.answers(test, progress);
+    pub(in crate::cli) fn column(
+        &mut self,
+        named: &Named,
+        test: &LabelledFile,
+        progress: &mut Progress,
+    ) -> Result<Column, Failure> {
+        let answers = self.answers(test, progress)?;
         let elsewhere = match self {
             Self::Predictions(all) => all.len() as u64 - answers.iter().flatten().count() as u64,
-            Self::Trained(_) | Self::Directory(_) => 0,
+            Self::Trained(_) | Self::Directory(_, _) => 0,
         };
-        Column { name: named.name.clone(), kind: named.what.kind(), answers, elsewhere }
+        Ok(Column { name: named.name.clone(), kind: named.what.kind(), answers, elsewhere })
     }
 }
 
@@ -156,17 +171,31 @@ fn read_predictions(path: &Path) -> Result<HashMap<TicketId, Answer>, Failure> {
     Ok(answers)
 }
 
-fn model_answers(model: &mut dyn Classifier, tickets: &[Ticket], progress: &mut Progress) -> Vec<Option<Answer>> {
-    let mut answers = Vec::with_capacity(tickets.len());
-    for chunk in tickets.chunks(TICKETS_PER_CHUNK) {
-        progress.at(answers.len() as u64, tickets.len() as u64);
+/// Answers chunk by chunk. What was saved before is not asked again, and what is answered is saved at once: an evaluation
+/// that is stopped goes on where it was.
+fn model_answers(
+    model: &mut dyn Classifier,
+    mut saved: Option<&mut Saved>,
+    tickets: &[Ticket],
+    progress: &mut Progress,
+) -> Result<Vec<Option<Answer>>, Failure> {
+    let known = |saved: &Option<&mut Saved>, ticket| saved.as_ref().and_then(|saved| saved.answer(ticket));
+    let mut answers: Vec<Option<Answer>> = tickets.iter().map(|ticket| known(&saved, ticket)).collect();
+    let open: Vec<usize> = (0..tickets.len()).filter(|&at| answers[at].is_none()).collect();
+    for (chunk, done) in open.chunks(TICKETS_PER_CHUNK).zip((0..).step_by(TICKETS_PER_CHUNK)) {
+        progress.at(done, open.len() as u64);
         let mut took = Duration::ZERO;
-        let results = classify_all(model, chunk.iter(), BATCH_TOKENS_MAX, || true, |pass| took += pass);
+        let asked = chunk.iter().map(|&at| &tickets[at]);
+        let results = classify_all(model, asked, BATCH_TOKENS_MAX, || true, |pass| took += pass).unwrap_or_default();
         let latency_ms = took.as_secs_f64() * 1_000.0 / chunk.len() as f64;
-        let results = results.unwrap_or_default();
-        answers.extend(results.into_iter().map(|result| result.ok().map(|found| answer_of(&found, latency_ms))));
+        for (&at, result) in chunk.iter().zip(results) {
+            answers[at] = result.ok().map(|found| answer_of(&found, latency_ms));
+        }
+        if let Some(saved) = saved.as_mut() {
+            saved.add(chunk.iter().filter_map(|&at| Some((&tickets[at], answers[at].as_ref()?))))?;
+        }
     }
-    answers
+    Ok(answers)
 }
 
 fn answer_of(prediction: &Prediction, latency_ms: f64) -> Answer {
