@@ -14,7 +14,7 @@ use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::evaluation::answer::Answer;
-use crate::policy::digests::input_digest;
+use crate::policy::identity::input_digest;
 use crate::wire::predictions;
 
 /// Kept answers of one model. A ticket whose input has changed is asked again.
