@@ -52,7 +52,7 @@ impl Saved {
         &mut self,
         answers: impl Iterator<Item = (&'one Ticket, &'one Answer)>,
     ) -> Result<(), Failure> {
-        let mut write = || -> std::io::Result<()> {
+        let write = || -> std::io::Result<()> {
             for (ticket, answer) in answers {
                 writeln!(self.file, "{}", record(ticket, answer, &self.model))?;
             }
