@@ -11,9 +11,11 @@ mod control;
 mod dataset;
 mod dead_letters;
 mod demo;
+mod evaluate;
 mod explain;
 mod halt;
 mod init;
+mod json_lines;
 mod model;
 mod policy;
 mod progress;
@@ -82,12 +84,14 @@ enum Command {
     /// See where verdicts come from and what becomes of them, or write some.
     #[command(subcommand)]
     Verdicts(verdicts::Command),
-    /// See what another policy would have done with the tickets that were decided.
+    /// Plan thresholds on labelled tickets, or see what another policy would have done with the tickets that were decided.
     #[command(subcommand)]
     Policy(policy::Command),
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
+    /// Say whether a model is better than what was there before, where it fails, and what comes next. Files in, report out.
+    Evaluate(evaluate::Arguments),
     /// Write labelled tickets of the simulated generators, and the text that a model reads of a ticket.
     #[command(subcommand)]
     Dataset(dataset::Command),
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         | Command::Verdicts(_)
         | Command::Policy(_)
         | Command::Model(_)
+        | Command::Evaluate(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
     let result = match command_line.command {
@@ -133,6 +138,7 @@ pub fn main() -> ExitCode {
         Command::Verdicts(command) => verdicts::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Model(command) => model::run(command),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),
     };

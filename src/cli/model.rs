@@ -1,9 +1,12 @@
-//! `noctriage model`: make a card for a model directory, check it, ask it for predictions, or let another one act.
+//! `noctriage model`: make a card for a model directory, check it, calibrate it, ask it for predictions, or let another one
+//! act; what the ledger of versions says.
 
+mod calibrate;
 mod check;
 mod init;
 mod predict;
 mod switch;
+mod versions;
 
 use std::path::PathBuf;
 
@@ -23,6 +26,12 @@ pub enum Command {
     Predict(predict::Arguments),
     /// Make another loaded model the acting one, where stages are earned: prints the consequence first.
     Switch(switch::Arguments),
+    /// Fit the calibration of a model on validation tickets, and write it where it helps.
+    Calibrate(calibrate::Arguments),
+    /// List the versions that were judged: training tickets, test set, score, gain.
+    List(versions::ListArguments),
+    /// Say what changed from one version to another, and whether more than one thing did.
+    Diff(versions::DiffArguments),
 }
 
 /// What commands that load a model have in common.
@@ -38,7 +47,7 @@ struct ModelArguments {
     device: DeviceChoice,
 }
 
-fn device(word: &str) -> Result<DeviceChoice, String> {
+pub(super) fn device(word: &str) -> Result<DeviceChoice, String> {
     match (word, word.strip_prefix("cuda:").map(str::parse)) {
         ("auto", _) => Ok(DeviceChoice::Auto),
         ("cpu", _) => Ok(DeviceChoice::Cpu),
@@ -54,5 +63,8 @@ pub fn run(command: Command) -> CommandResult {
         Command::Check(arguments) => check::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Switch(arguments) => switch::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::List(arguments) => versions::list(&arguments),
+        Command::Diff(arguments) => versions::diff(&arguments),
     }
 }

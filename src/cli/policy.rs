@@ -1,6 +1,7 @@
-//! `noctriage policy`: what another policy would have done.
+//! `noctriage policy`: which threshold is enough, and what another policy would have done.
 
 mod comparison;
+mod planned;
 mod tried;
 
 use super::CommandResult;
@@ -8,6 +9,8 @@ use super::CommandResult;
 /// Commands of `policy`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Plan thresholds: for wished errors, the confidence that is enough, the reach, errors and hours a month, by slice.
+    Plan(planned::Arguments),
     /// Read the recorded decisions again under another configuration, and say which tickets it would act on that the present
     /// one would not, or the reverse, and what people said about them.
     Try(tried::Arguments),
@@ -16,6 +19,7 @@ pub enum Command {
 /// Runs a command of `policy`.
 pub fn run(command: Command) -> CommandResult {
     match command {
+        Command::Plan(arguments) => planned::run(&arguments),
         Command::Try(arguments) => tried::run(&arguments),
     }
 }

@@ -151,6 +151,20 @@ pub enum Channel {
     Other,
 }
 
+impl Channel {
+    /// The word in records and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Portal => "portal",
+            Self::Monitoring => "monitoring",
+            Self::Peer => "peer",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// The affected device, as far as the source names it.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Device {

@@ -63,21 +63,10 @@ impl SliceField {
             Self::Site => ticket.site.as_deref(),
             Self::Region => ticket.region.as_deref(),
             Self::CustomerTier => ticket.customer_tier.as_deref(),
-            Self::Channel => ticket.channel.map(channel_word),
+            Self::Channel => ticket.channel.map(Channel::as_str),
             Self::SourceSystem => ticket.source.system.as_deref(),
             Self::Label(name) => ticket.labels.get(name).map(String::as_str),
         }
-    }
-}
-
-const fn channel_word(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Phone => "phone",
-        Channel::Email => "email",
-        Channel::Portal => "portal",
-        Channel::Monitoring => "monitoring",
-        Channel::Peer => "peer",
-        Channel::Other => "other",
     }
 }
 

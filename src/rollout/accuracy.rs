@@ -75,7 +75,8 @@ impl Score {
         interval_95(self.right, self.of)
     }
 
-    fn add(&mut self, answer: Option<Severity>, truth: Severity) {
+    /// Counts one answer more, or its absence.
+    pub fn add(&mut self, answer: Option<Severity>, truth: Severity) {
         self.of += 1;
         match answer {
             None => self.unanswered += 1,

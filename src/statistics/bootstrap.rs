@@ -4,6 +4,8 @@
 //! or a whole group of near-identical ones. For two models on the same tickets the measure is their difference on the
 //! drawn units, which keeps the pairs together.
 
+use std::collections::BTreeMap;
+
 use super::confusion::Confusion;
 use super::random::SeededRandom;
 use super::swap_test::Answered;
@@ -37,12 +39,7 @@ pub fn percentile_interval(
         }
         values.extend(measure(&drawn).filter(|value| value.is_finite()));
     }
-    if 2 * values.len() < DRAWS {
-        return None;
-    }
-    values.sort_by(f64::total_cmp);
-    let outside = (1.0 - level) / 2.0;
-    Some(Interval { low: quantile_of(&values, outside), high: quantile_of(&values, 1.0 - outside) })
+    percentile_of(values, level)
 }
 
 /// The interval of second − first of a measure of two models on the same tickets: the paired bootstrap.
@@ -57,14 +54,99 @@ pub fn paired_difference(
     measure: impl Fn(&Confusion) -> Option<f64>,
     random: &mut SeededRandom,
 ) -> Option<Interval> {
-    percentile_interval(units.len(), level, random, |drawn| {
+    let kinds = Kinds::of(
+        units.iter().map(|unit| unit.iter().map(|&Answered { truth, first, second }| (truth, first, second)).collect()),
+    );
+    kinds.interval(level, random, |drawn| {
         let (mut first, mut second) = (Confusion::new(classes), Confusion::new(classes));
-        for ticket in drawn.iter().flat_map(|&unit| &units[unit]) {
-            first.add(ticket.truth, ticket.first);
-            second.add(ticket.truth, ticket.second);
+        for (unit, times) in drawn {
+            for &(truth, one, other) in *unit {
+                first.add_many(truth, one, *times);
+                second.add_many(truth, other, *times);
+            }
         }
         Some(measure(&second)? - measure(&first)?)
     })
+}
+
+/// The interval of a measure of one model. A unit is a group of near-identical tickets, each as truth and answer.
+/// `None` as in [`percentile_interval`].
+///
+/// Contract: each class is below `classes`; 0 < level < 1.
+pub fn measure_interval(
+    units: &[Vec<(usize, usize)>],
+    classes: usize,
+    level: f64,
+    measure: impl Fn(&Confusion) -> Option<f64>,
+    random: &mut SeededRandom,
+) -> Option<Interval> {
+    Kinds::of(units.iter().cloned()).interval(level, random, |drawn| {
+        let mut confusion = Confusion::new(classes);
+        for (unit, times) in drawn {
+            for &(truth, answer) in *unit {
+                confusion.add_many(truth, answer, *times);
+            }
+        }
+        measure(&confusion)
+    })
+}
+
+/// Units counted by kind. Units alike are exchangeable: drawing how often each *kind* occurs among n drawn units is
+/// drawing the units, and a hundred thousand tickets have a few dozen kinds.
+struct Kinds<K> {
+    kinds: Vec<(Vec<K>, u64)>,
+    units: u64,
+}
+
+impl<K: Ord> Kinds<K> {
+    fn of(units: impl Iterator<Item = Vec<K>>) -> Self {
+        let mut counts: BTreeMap<Vec<K>, u64> = BTreeMap::new();
+        for mut unit in units {
+            unit.sort_unstable();
+            *counts.entry(unit).or_default() += 1;
+        }
+        let units = counts.values().sum();
+        Self { kinds: counts.into_iter().collect(), units }
+    }
+
+    fn interval(
+        &self,
+        level: f64,
+        random: &mut SeededRandom,
+        measure: impl Fn(&[(&[K], u64)]) -> Option<f64>,
+    ) -> Option<Interval> {
+        assert!(level > 0.0 && level < 1.0, "{level} is no level of an interval");
+        if self.units == 0 {
+            return None;
+        }
+        let mut drawn = Vec::with_capacity(self.kinds.len());
+        let mut values = Vec::with_capacity(DRAWS);
+        for _ in 0..DRAWS {
+            drawn.clear();
+            // A multinomial draw: of the units still to draw, so many are of this kind rather than of a later one.
+            let (mut to_draw, mut later) = (self.units, self.units);
+            for (unit, count) in &self.kinds {
+                let times = random.successes(to_draw, *count as f64 / later as f64);
+                to_draw -= times;
+                later -= count;
+                if times > 0 {
+                    drawn.push((unit.as_slice(), times));
+                }
+            }
+            values.extend(measure(&drawn).filter(|value| value.is_finite()));
+        }
+        percentile_of(values, level)
+    }
+}
+
+/// The percentile interval of the values of [`DRAWS`] samples, where more than half of them are defined.
+fn percentile_of(mut values: Vec<f64>, level: f64) -> Option<Interval> {
+    if 2 * values.len() < DRAWS {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let outside = (1.0 - level) / 2.0;
+    Some(Interval { low: quantile_of(&values, outside), high: quantile_of(&values, 1.0 - outside) })
 }
 
 /// The quantile of sorted values, linear between them: position `(n−1)·level` from 0, as numpy's default.
@@ -150,5 +232,14 @@ mod tests {
         assert_eq!([0.0, 0.5, 1.0].map(|level| quantile_of(&sorted, level)), [1.0, 3.0, 8.0]);
         assert!((quantile_of(&sorted, 0.9) - 6.8).abs() < 1e-12);
         assert_eq!(quantile_of(&[5.0], 0.3), 5.0);
+    }
+
+    #[test]
+    fn the_interval_of_one_models_share_right_is_close_to_wilsons() {
+        let units: Vec<Vec<(usize, usize)>> = (0..400).map(|ticket| vec![(0, usize::from(ticket % 4 == 0))]).collect();
+        let share = |confusion: &Confusion| Some(confusion.agreed() as f64 / confusion.total() as f64);
+        let found = measure_interval(&units, 2, 0.95, share, &mut SeededRandom::new(1)).expect("units");
+        let wilson = wilson::interval_95(300, 400).expect("trials");
+        assert!((found.low - wilson.low).abs() < 0.01 && (found.high - wilson.high).abs() < 0.01, "{found:?}");
     }
 }

@@ -57,6 +57,14 @@ impl Confusion {
         self.counts[row * self.classes + column] += 1;
     }
 
+    /// Counts the same pair so many times more.
+    ///
+    /// Contract: both answers are below the number of classes.
+    pub fn add_many(&mut self, row: usize, column: usize, times: u64) {
+        assert!(row < self.classes && column < self.classes, "class {row} or {column} of {}", self.classes);
+        self.counts[row * self.classes + column] += times;
+    }
+
     /// Takes one pair out again.
     ///
     /// Contract: such a pair was counted.

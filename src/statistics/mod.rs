@@ -12,7 +12,7 @@
 //! | do people agree, and the model with them? | `confusion` (kappas), `krippendorff` |
 //! | is one model better than another? | `sign_test`, `swap_test`, `sample_size`; intervals by `bootstrap` |
 //! | has the traffic changed? | `drift`; one share beside another, `rate_ratio` |
-//! | which slices stand out? | `false_discovery` |
+//! | which slices stand out? | `fisher`, `false_discovery` |
 //! | what would others have done? | `mann_whitney` |
 //!
 //! `binomial`, `gamma`, `normal`, `root` and `random` are what these stand on.
@@ -27,6 +27,7 @@ pub mod detector;
 pub mod drift;
 pub mod e_process;
 pub mod false_discovery;
+pub mod fisher;
 pub mod forecast;
 pub mod gamma;
 pub mod krippendorff;

@@ -1,6 +1,8 @@
 //! Randomness as an argument: a small generator with a seed, whose numbers are the same on every machine and in every
 //! version. For resampling and simulation; nothing secret is drawn from it.
 
+use super::binomial::point;
+
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): 64 bits of state, every seed is a good one.
 #[derive(Clone, Debug)]
 pub struct SeededRandom {
@@ -31,6 +33,51 @@ impl SeededRandom {
     pub const fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "nothing can be drawn from nothing");
         ((self.next_u64() as u128 * bound as u128) >> 64) as usize
+    }
+
+    /// How many of so many fair coins show heads: Bin(coins, ½), exactly.
+    pub const fn heads(&mut self, coins: u64) -> u64 {
+        let (mut left, mut heads) = (coins, 0);
+        while left >= 64 {
+            heads += self.next_u64().count_ones() as u64;
+            left -= 64;
+        }
+        if left > 0 { heads + (self.next_u64() >> (64 - left)).count_ones() as u64 } else { heads }
+    }
+
+    /// How many of so many trials succeed: Bin(trials, rate), by inversion from the mode outwards, which takes about as
+    /// many steps as the distribution has deviations' width.
+    ///
+    /// Contract: 0 ≤ rate ≤ 1.
+    pub fn successes(&mut self, trials: u64, rate: f64) -> u64 {
+        let mode = (((trials + 1) as f64 * rate) as u64).min(trials);
+        let at_mode = point(trials, mode, rate);
+        let odds = rate / (1.0 - rate);
+        let mut left = self.unit() - at_mode;
+        let (mut low, mut high, mut below, mut above) = (mode, mode, at_mode, at_mode);
+        while left >= 0.0 && (low > 0 || high < trials) {
+            if high < trials {
+                above *= (trials - high) as f64 / (high + 1) as f64 * odds;
+                high += 1;
+                left -= above;
+                if left < 0.0 {
+                    return high;
+                }
+            }
+            if low > 0 {
+                below *= low as f64 / (trials - low + 1) as f64 / odds;
+                low -= 1;
+                left -= below;
+                if left < 0.0 {
+                    return low;
+                }
+            }
+            // What is left of the unit interval is rounding.
+            if above + below < f64::MIN_POSITIVE {
+                break;
+            }
+        }
+        mode
     }
 
     /// True with `probability`; never at 0, always at 1.
@@ -74,5 +121,34 @@ mod tests {
     fn what_has_probability_zero_never_happens_and_one_always() {
         let mut random = SeededRandom::new(6);
         assert!((0..1_000).all(|_| !random.happens(0.0) && random.happens(1.0)));
+    }
+
+    #[test]
+    fn counted_successes_have_the_mean_and_spread_of_their_distribution() {
+        let mut random = SeededRandom::new(5);
+        for (trials, rate) in [(1, 0.3), (10, 0.5), (300, 0.02), (100_000, 0.7)] {
+            let drawn: Vec<f64> = (0..4_000).map(|_| random.successes(trials, rate) as f64).collect();
+            check_moments(&drawn, trials as f64 * rate, trials as f64 * rate * (1.0 - rate));
+        }
+        for coins in [1, 63, 64, 65, 1_000] {
+            let drawn: Vec<f64> = (0..4_000).map(|_| random.heads(coins) as f64).collect();
+            check_moments(&drawn, coins as f64 / 2.0, coins as f64 / 4.0);
+        }
+    }
+
+    #[track_caller]
+    fn check_moments(drawn: &[f64], mean: f64, variance: f64) {
+        let count = drawn.len() as f64;
+        let found = drawn.iter().sum::<f64>() / count;
+        let spread = drawn.iter().map(|value| (value - found) * (value - found)).sum::<f64>() / count;
+        assert!((found - mean).abs() < 5.0 * (variance / count).sqrt(), "mean {found}, not {mean}");
+        assert!((spread / variance - 1.0).abs() < 0.15, "variance {spread}, not {variance}");
+    }
+
+    #[test]
+    fn what_is_certain_is_certain() {
+        let mut random = SeededRandom::new(6);
+        assert_eq!((random.successes(7, 0.0), random.successes(7, 1.0), random.successes(0, 0.4)), (0, 7, 0));
+        assert_eq!(random.heads(0), 0);
     }
 }

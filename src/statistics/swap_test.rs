@@ -1,6 +1,8 @@
 //! Is one model better than another on the same tickets, by a measure that is no mean of right answers? The paired swap
 //! test, for any measure that is read from a confusion matrix: macro-F1, kappa, cost.
 
+use std::collections::BTreeMap;
+
 use super::confusion::Confusion;
 use super::random::SeededRandom;
 
@@ -72,15 +74,8 @@ pub fn swap_test(
         }
         as_large as f64 / all as f64
     } else {
-        let mut as_large = 0;
-        for _ in 0..DRAWS {
-            for ticket in &mut differing {
-                if random.happens(0.5) {
-                    models.swap(ticket);
-                }
-            }
-            as_large += u32::from(is_as_large(&models));
-        }
+        let cells = Cells::of(&differing, &models);
+        let as_large = (0..DRAWS).filter(|_| is_as_large(&cells.swapped(random))).count() as u32;
         f64::from(1 + as_large) / f64::from(1 + DRAWS)
     };
     Some(SwapTest { first, second, p, differing: differing.len() })
@@ -99,6 +94,39 @@ impl Models {
         std::mem::swap(&mut ticket.first, &mut ticket.second);
         self.first.add(ticket.truth, ticket.first);
         self.second.add(ticket.truth, ticket.second);
+    }
+}
+
+/// Differing tickets counted by what they are: alike ones are exchangeable, so a draw is how many of each are swapped.
+struct Cells {
+    /// Both models without the differing tickets.
+    agreeing: Models,
+    cells: BTreeMap<(usize, usize, usize), u64>,
+}
+
+impl Cells {
+    fn of(differing: &[Answered], models: &Models) -> Self {
+        let mut agreeing = Models { first: models.first.clone(), second: models.second.clone() };
+        let mut cells = BTreeMap::new();
+        for &Answered { truth, first, second } in differing {
+            agreeing.first.remove(truth, first);
+            agreeing.second.remove(truth, second);
+            *cells.entry((truth, first, second)).or_default() += 1;
+        }
+        Self { agreeing, cells }
+    }
+
+    /// Each differing ticket swapped with probability ½.
+    fn swapped(&self, random: &mut SeededRandom) -> Models {
+        let mut models = Models { first: self.agreeing.first.clone(), second: self.agreeing.second.clone() };
+        for (&(truth, first, second), &count) in &self.cells {
+            let swapped = random.heads(count);
+            models.first.add_many(truth, first, count - swapped);
+            models.first.add_many(truth, second, swapped);
+            models.second.add_many(truth, second, count - swapped);
+            models.second.add_many(truth, first, swapped);
+        }
+        models
     }
 }
 

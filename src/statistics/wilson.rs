@@ -12,6 +12,39 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// So many of so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Share {
+    /// What is counted; at most `of`.
+    pub hits: u64,
+    /// Of these.
+    pub of: u64,
+}
+
+impl Share {
+    /// The proportion; `None`: of nothing.
+    pub fn proportion(self) -> Option<f64> {
+        (self.of > 0).then(|| self.hits as f64 / self.of as f64)
+    }
+
+    /// Where it lies: [`interval_95`].
+    pub fn interval(self) -> Option<Interval> {
+        interval_95(self.hits, self.of)
+    }
+
+    /// Those that do not count.
+    #[must_use]
+    pub const fn rest(self) -> Self {
+        Self { hits: self.of - self.hits, of: self.of }
+    }
+
+    /// With one more.
+    pub fn add(&mut self, is_hit: bool) {
+        self.of += 1;
+        self.hits += u64::from(is_hit);
+    }
+}
+
 /// Wilson's interval for `successes` of `trials` at the two-sided level that belongs to `z` (95 %: [`Z_95`]).
 ///
 /// `(p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)`, p = successes / trials, cut to 0 to 1 (Wilson, 1927). For

@@ -4,6 +4,7 @@
 mod dashboards;
 mod dataset;
 mod demo;
+mod evaluate;
 mod fault_runs;
 mod faults;
 mod kafka;

@@ -1,0 +1,154 @@
+//! The whole of `noctriage evaluate` on many predictions: time and peak memory beside their limits.
+//!
+//! The command runs as a process of its own, on files that are written here: tickets with labels, three models'
+//! predictions, training and live tickets, readings of engineers; it prints the report as JSON and writes the page.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use noctriage::domain::severity::Severity;
+use noctriage::statistics::random::SeededRandom;
+use serde_json::{Value, json};
+
+/// Limits for 100,000 tickets on two cores.
+const SECONDS_MAX: f64 = 10.0;
+const PEAK_MIB_MAX: f64 = 500.0;
+
+/// Time and memory of an evaluation.
+#[derive(Parser)]
+#[command(name = "evaluation")]
+struct Options {
+    /// Test tickets.
+    #[arg(long, default_value_t = 100_000)]
+    tickets: usize,
+    /// What cargo says to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let folder = tempfile::tempdir()?;
+    let at = |name: &str| folder.path().join(name);
+    let mut random = SeededRandom::new(7);
+    let truths = write_tickets(&at("test.jsonl"), "T", options.tickets, &mut random)?;
+    write_tickets(&at("train.jsonl"), "L", 2_000, &mut random)?;
+    write_tickets(&at("live.jsonl"), "D", 2_000, &mut random)?;
+    for (name, accuracy) in [("base", 0.6), ("v1", 0.76), ("v2", 0.8)] {
+        write_predictions(&at(&format!("{name}.jsonl")), &truths, accuracy, &mut random)?;
+    }
+    write_readings(&at("humans.jsonl"), &truths, &mut random)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_noctriage"));
+    command.current_dir(folder.path()).args(["evaluate", "--test", "test.jsonl", "--json", "--html", "report.html"]);
+    command.args(["--live-mix", "live.jsonl", "--humans", "humans.jsonl"]);
+    for name in ["base", "v1", "v2"] {
+        command.args(["--model", &format!("{name}=predictions:{name}.jsonl")]);
+    }
+    let (seconds, peak_mib) = measured(command.stdout(Stdio::from(File::create(at("report.json"))?)))?;
+    let report: Value = serde_json::from_str(&fs::read_to_string(at("report.json"))?)?;
+    ensure!(report["tickets"].as_u64() == Some(options.tickets as u64), "the report is of other tickets");
+    ensure!(fs::metadata(at("report.html"))?.len() > 10_000, "the page is empty");
+    println!("| tickets | models | seconds (limit {SECONDS_MAX}) | peak MiB (limit {PEAK_MIB_MAX}) |");
+    println!("| ---: | ---: | ---: | ---: |");
+    println!("| {} | 3 | {seconds:.2} | {peak_mib:.0} |", options.tickets);
+    ensure!(seconds <= SECONDS_MAX && peak_mib <= PEAK_MIB_MAX, "over the limit");
+    Ok(())
+}
+
+/// Runs the command to its end, looking at its peak memory meanwhile.
+fn measured(command: &mut Command) -> Result<(f64, f64)> {
+    let begun = Instant::now();
+    let mut child = command.spawn()?;
+    let mut peak_mib = 0.0_f64;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak_mib = peak_mib.max(peak_of(child.id()).unwrap_or_default());
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    ensure!(status.success(), "the command ended with {status}");
+    Ok((begun.elapsed().as_secs_f64(), peak_mib))
+}
+
+/// Most resident memory so far, as the kernel counts it.
+fn peak_of(pid: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
+}
+
+fn write_tickets(
+    path: &Path,
+    prefix: &str,
+    count: usize,
+    random: &mut SeededRandom,
+) -> Result<Vec<(String, Severity)>> {
+    let mut file = BufWriter::new(File::create(path).context("a file of tickets")?);
+    let mut truths = Vec::with_capacity(count);
+    for number in 0..count {
+        let id = format!("{prefix}{number}");
+        let severity = Severity::ALL[[0, 1, 1, 2, 2, 2, 3, 3, 3, 3][random.below(10)]];
+        let category = ["routing", "switching", "wireless", "power", "voice", "security"][random.below(6)];
+        let vendor = ["cisco", "juniper", "arista", "acme"][random.below(4)];
+        let reported = Severity::ALL[random.below(4)];
+        let line = json!({
+            "ticket": {
+                "ticket_id": id,
+                "title": format!("{category} fault on node-{} port {}", random.below(400), random.below(48)),
+                "description": format!("{vendor} device in rack {} reports errors since {} minutes; customers \
+                    on the segment see loss, the last change was {} days ago", random.below(90), random.below(60), random.below(30)),
+                "created_at": "2026-01-05T08:00:00Z",
+                "category": category,
+                "device": { "name": format!("node-{}", random.below(400)), "vendor": vendor, "type": "switch" },
+                "site": format!("site-{}", random.below(40)),
+                "region": ["north", "south"][random.below(2)],
+                "channel": ["monitoring", "email", "phone"][random.below(3)],
+                "severity": { "reported": { "value": reported.as_str(), "set_by": "system" } },
+            },
+            "label": { "severity": severity.as_str(), "by": ["a"] },
+            "as_of": "created",
+        });
+        writeln!(file, "{line}")?;
+        truths.push((id, severity));
+    }
+    file.flush()?;
+    Ok(truths)
+}
+
+fn write_predictions(
+    path: &Path,
+    truths: &[(String, Severity)],
+    accuracy: f64,
+    random: &mut SeededRandom,
+) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for (id, truth) in truths {
+        let severity = if random.happens(accuracy) { *truth } else { Severity::ALL[random.below(4)] };
+        let confidence = 0.4 + 0.6 * random.unit();
+        let probability = |one: Severity| if one == severity { confidence } else { (1.0 - confidence) / 3.0 };
+        let [critical, high, medium, low] = Severity::ALL.map(probability);
+        let distribution = json!({ "critical": critical, "high": high, "medium": medium, "low": low });
+        writeln!(file, "{}", json!({ "ticket_id": id, "distribution": distribution, "latency_ms": 3.5 }))?;
+    }
+    file.flush()?;
+    Ok(())
+}
+
+/// Two engineers on every fiftieth ticket.
+fn write_readings(path: &Path, truths: &[(String, Severity)], random: &mut SeededRandom) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for (id, truth) in truths.iter().step_by(50) {
+        for reviewer in ["b", "c"] {
+            let severity = if random.happens(0.85) { *truth } else { Severity::ALL[random.below(4)] };
+            writeln!(file, "{}", json!({ "ticket_id": id, "reviewer": reviewer, "severity": severity.as_str() }))?;
+        }
+    }
+    file.flush()?;
+    Ok(())
+}

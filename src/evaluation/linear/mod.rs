@@ -1,0 +1,103 @@
+//! TF-IDF with multinomial logistic regression, trained here: the honest baseline that a fine-tuned model must beat.
+//!
+//! Terms and weights are those of a TF-IDF model directory: runs of `[a-z0-9]` in the lower-cased text, alone and in pairs
+//! of neighbours, (1 + ln count) · idf, length 1. The fit is scikit-learn's default: the multinomial log loss with an L2
+//! penalty, `Σ −ln p(truth) + |w|²/(2C)`, C = 10, the biases free.
+
+mod fit;
+mod terms;
+
+use crate::domain::probability::SeverityDistribution;
+use crate::domain::severity::Severity;
+
+use fit::{Problem, Weights};
+use terms::Vocabulary;
+
+/// A trained model.
+pub struct Linear {
+    vocabulary: Vocabulary,
+    weights: Weights,
+}
+
+/// Why there is no model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTrained {
+    /// Nothing to learn from.
+    #[error("there are no training tickets with a text")]
+    NoText,
+    /// Nothing to tell apart.
+    #[error("all training tickets have one severity: there is nothing to tell apart")]
+    OneSeverity,
+}
+
+impl Linear {
+    /// Trains on texts and their labels. The same tickets in the same order give the same model to the last bit.
+    ///
+    /// # Errors
+    /// No terms, or one severity alone.
+    pub fn train(texts: &[(String, Severity)]) -> Result<Self, NotTrained> {
+        let vocabulary = Vocabulary::of(texts.iter().map(|(text, _)| text.as_str())).ok_or(NotTrained::NoText)?;
+        if texts.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+            return Err(NotTrained::OneSeverity);
+        }
+        let rows = texts.iter().map(|(text, _)| vocabulary.features(text)).collect();
+        let labels = texts.iter().map(|(_, severity)| severity.index()).collect();
+        let weights = Problem { rows, labels, terms: vocabulary.len() }.minimise();
+        Ok(Self { vocabulary, weights })
+    }
+
+    /// The distribution over the severities of one text.
+    pub fn predict(&self, text: &str) -> SeverityDistribution {
+        let scores = self.weights.scores(&self.vocabulary.features(text));
+        SeverityDistribution::from_logits(scores).expect("weights of a converged fit are finite")
+    }
+
+    /// Terms it knows.
+    pub fn terms(&self) -> usize {
+        self.vocabulary.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts() -> Vec<(String, Severity)> {
+        let rows = [
+            ("core router down, all links lost", Severity::Critical),
+            ("core switch down, customers offline", Severity::Critical),
+            ("bgp session flapping on edge router", Severity::High),
+            ("ospf neighbour flapping on edge", Severity::High),
+            ("fan noise in access switch", Severity::Low),
+            ("label missing on access switch", Severity::Low),
+            ("optic power low on uplink", Severity::Medium),
+            ("uplink errors rising", Severity::Medium),
+        ];
+        rows.map(|(text, severity)| (text.to_owned(), severity)).to_vec()
+    }
+
+    #[test]
+    fn it_learns_what_it_is_shown_and_says_the_same_every_time() {
+        let (one, other) = (Linear::train(&texts()).expect("trained"), Linear::train(&texts()).expect("trained"));
+        for (text, severity) in texts() {
+            assert_eq!(one.predict(&text).predicted(), severity, "{text}");
+            assert_eq!(one.predict(&text), other.predict(&text));
+        }
+        assert_eq!(one.predict("Access switch: FAN noise again").predicted(), Severity::Low);
+    }
+
+    #[test]
+    fn an_unknown_text_gets_what_the_biases_say() {
+        let linear = Linear::train(&texts()).expect("trained");
+        let found = linear.predict("zzz");
+        assert!(found.probabilities().iter().all(|probability| (probability - 0.25).abs() < 0.05), "{found:?}");
+    }
+
+    #[test]
+    fn nothing_is_learnt_from_nothing() {
+        assert_eq!(Linear::train(&[]).err(), Some(NotTrained::NoText));
+        assert_eq!(Linear::train(&[("!!".into(), Severity::Low)]).err(), Some(NotTrained::NoText));
+        let one = [("a b".to_owned(), Severity::Low), ("c d".to_owned(), Severity::Low)];
+        assert_eq!(Linear::train(&one).err(), Some(NotTrained::OneSeverity));
+    }
+}
