@@ -97,6 +97,8 @@ fn write_tickets(
         let category = ["routing", "switching", "wireless", "power", "voice", "security"][random.below(6)];
         let vendor = ["cisco", "juniper", "arista", "acme"][random.below(4)];
         let reported = Severity::ALL[random.below(4)];
+        let region = ["north", "south"][random.below(2)];
+        let channel = ["monitoring", "email", "phone"][random.below(3)];
         let line = json!({
             "ticket": {
                 "ticket_id": id,
@@ -107,8 +109,8 @@ fn write_tickets(
                 "category": category,
                 "device": { "name": format!("node-{}", random.below(400)), "vendor": vendor, "type": "switch" },
                 "site": format!("site-{}", random.below(40)),
-                "region": ["north", "south"][random.below(2)],
-                "channel": ["monitoring", "email", "phone"][random.below(3)],
+                "region": region,
+                "channel": channel,
                 "severity": { "reported": { "value": reported.as_str(), "set_by": "system" } },
             },
             "label": { "severity": severity.as_str(), "by": ["a"] },

@@ -123,7 +123,7 @@ fn an_undecided_truth_and_a_silent_feed_are_problems_with_what_to_do() {
     assert_eq!(evaluated.verdicts.silent_since, Some(Instant(UtcMillis(39 * DAY_MS + HOUR_MS))));
     let whats: Vec<&str> = evaluated.problems.iter().map(|problem| problem.what.as_str()).collect();
     assert!(whats[0].starts_with("verdicts.truth is undecided") && whats[1].starts_with("nobody has stated anything"));
-    assert_eq!(metrics_of(&evaluated).is_silent, true);
+    assert!(metrics_of(&evaluated).is_silent);
 }
 
 #[test]

@@ -190,8 +190,8 @@ impl Demo {
         let keys = [
             ("policy.draws.evidence_shadow", evidence),
             ("policy.draws.evidence_later", EVIDENCE_SHARE),
-            ("policy.allow.resolve_categories", r#"["*"]"#),
-            ("policy.allow.resolve_causes", r#"["transient"]"#),
+            ("policy.allow.resolve_categories", "*"),
+            ("policy.allow.resolve_causes", "transient"),
             ("rollout.fixed_stage", "shadow"),
             ("model.device", "cpu"),
         ];

@@ -149,7 +149,11 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
     let desk_time = tally.desk_time().map_or_else(String::new, |at| format!(", desk time {}", day_and_time(at)));
     let mut lines = vec![
         format!("noctriage demo  {}{desk_time}", clock(*elapsed)),
-        "simulation on a mock broker; Ctrl-C ends it".to_owned(),
+        if ladder.is_some() {
+            "simulation on a mock broker; Ctrl-C ends it".to_owned()
+        } else {
+            "simulation on a mock broker, stage shadow; Ctrl-C ends it".to_owned()
+        },
         String::new(),
     ];
     let per_second = tally.total() as f64 / elapsed.as_secs_f64().max(0.001);
@@ -168,16 +172,12 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.push("no verdicts: these are your tickets".to_owned());
     }
     lines.push(String::new());
-    match ladder {
-        Some(ladder) => {
-            lines.extend(ladder.standings().iter().flat_map(standing_lines));
-            lines.extend(row("shown, done", &[shown_words(tally)]));
-        }
-        None => {
-            lines.extend(row("dead letters", &dead_letter_words(tally)));
-            lines.extend(row("shown to people", &[shown_words(tally)]));
-        }
+    if let Some(ladder) = ladder {
+        lines.extend(ladder.standings().iter().flat_map(standing_lines));
+    } else {
+        lines.extend(row("dead letters", &dead_letter_words(tally)));
     }
+    lines.extend(row("shown to people", &[shown_words(tally)]));
     lines.extend(oddities(tally));
     let mut lines = fitted(lines);
     let room = LINES.saturating_sub(lines.len() + 1);
@@ -303,7 +303,7 @@ pub fn hostile_words(tally: &Tally) -> String {
 /// What anybody was shown.
 pub fn shown_words(tally: &Tally) -> String {
     match (tally.suggestions, tally.commands) {
-        (0, 0) => "nothing, and no command".to_owned(),
+        (0, 0) => "nothing, and no command: shadow".to_owned(),
         (suggestions, commands) => format!("{suggestions} suggestions, {commands} commands"),
     }
 }

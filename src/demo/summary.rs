@@ -36,7 +36,8 @@ pub fn opening(has_verdicts: bool) -> Vec<String> {
 
 /// What is said at the end: at most 24 lines.
 pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
-    if let Some(ladder) = view.ladder {
+    // A demo of minutes of desk time has no story yet.
+    if let Some(ladder) = view.ladder.filter(|ladder| !ladder.story().is_empty()) {
         return of_ladder(view, ladder, stop);
     }
     let View { ladder: _, tally, sent, in_flight: _, elapsed, model, has_verdicts } = view;

@@ -119,7 +119,7 @@ mod tests {
         ]
         .concat();
         let set = set_from(&tickets);
-        let answers = (0..440).map(|at| Some(confident(Severity::Low, 0.5 + at as f64 / 1_000.0))).collect();
+        let answers = (0..440).map(|at| Some(confident(Severity::Low, 0.5 + f64::from(at) / 1_000.0))).collect();
         let column = Column { name: "v1".into(), kind: ColumnKind::Reported, answers, elsewhere: 0 };
         let limits: Vec<ErrorLimit> =
             limits.iter().map(|&limit| ErrorLimit::try_new(limit).expect("a limit")).collect();

@@ -21,18 +21,18 @@ fn notice(sentence: &str) -> Notice {
 fn receiver(answers: &'static [&'static str]) -> (Address, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("bound").port();
-    let (tell, told) = sync_channel(answers.len());
+    let (requests, told) = sync_channel(answers.len());
     std::thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().expect("a connection");
             let mut request = Vec::new();
-            let mut part = [0; 1024];
+            let mut chunk = [0; 1024];
             while !request.ends_with(b"}") {
-                let read = stream.read(&mut part).expect("a request");
-                request.extend_from_slice(&part[..read]);
+                let length = stream.read(&mut chunk).expect("a request");
+                request.extend_from_slice(&chunk[..length]);
             }
             stream.write_all(answer.as_bytes()).expect("an answer");
-            tell.send(String::from_utf8(request).expect("text")).expect("the test listens");
+            requests.send(String::from_utf8(request).expect("text")).expect("the test listens");
         }
     });
     (Address::try_new(&format!("http://127.0.0.1:{port}/hook?token=x")).expect("good"), told)

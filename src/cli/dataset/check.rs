@@ -68,9 +68,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
         is_leakage_accepted: arguments.accept_leakage,
     };
     if arguments.json {
-        print_json(&found.to_json())
+        print_json(&found.to_json());
     } else {
-        found.print()
+        found.print();
     }
     Ok(if found.holds() { EXIT_OK } else { EXIT_DOES_NOT_HOLD })
 }
@@ -82,12 +82,12 @@ fn read_uses(ledger: &Path) -> Result<Vec<TestUse>, Failure> {
         return Ok(Vec::new());
     }
     let text = std::fs::read_to_string(ledger).with_context(|| format!("{shown} cannot be read"));
-    let mut uses = Vec::new();
+    let mut found = Vec::new();
     for (at, line) in text.map_err(Failure::usage)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let used = test_use::read(line);
-        uses.push(used.map_err(|error| Failure::usage(anyhow!("{shown}: line {}: {error}", at + 1)))?);
+        found.push(used.map_err(|error| Failure::usage(anyhow!("{shown}: line {}: {error}", at + 1)))?);
     }
-    Ok(uses)
+    Ok(found)
 }
 
 /// What was found.

@@ -97,9 +97,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let report = manifest(arguments, &chosen, &form, &test, written);
     write_document(&manifest_path, &report)?;
     if arguments.json {
-        print_json(&report)
+        print_json(&report);
     } else {
-        print(&report, &arguments.into)
+        print(&report, &arguments.into);
     }
     Ok(EXIT_OK)
 }

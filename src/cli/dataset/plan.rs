@@ -95,9 +95,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     }
     let planned = Planned { total, rows, copies_max: arguments.copies_max };
     if arguments.json {
-        print_json(&planned.to_json())
+        print_json(&planned.to_json());
     } else {
-        planned.print(arguments)
+        planned.print(arguments);
     }
     Ok(if planned.is_within_limit() { EXIT_OK } else { EXIT_DOES_NOT_HOLD })
 }

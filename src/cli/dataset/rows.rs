@@ -227,7 +227,10 @@ fn json_array(mut file: File, take: &mut impl FnMut(Row) -> Result<(), Failure>)
 mod tests {
     use super::*;
 
-    fn rows(name: &str, bytes: &[u8], encoding: Encoding) -> Result<Vec<(u64, Result<Value, String>)>, String> {
+    /// A row and its line, or what is wrong with it.
+    type Row = (u64, Result<Value, String>);
+
+    fn rows(name: &str, bytes: &[u8], encoding: Encoding) -> Result<Vec<Row>, String> {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("a file can be written");

@@ -85,9 +85,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let report = report(arguments, &tickets, &groups, &splitting);
     write_document(&report_path, &report)?;
     if arguments.json {
-        print_json(&report)
+        print_json(&report);
     } else {
-        print(&report, &arguments.into)
+        print(&report, &arguments.into);
     }
     Ok(EXIT_OK)
 }

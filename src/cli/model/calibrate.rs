@@ -250,7 +250,7 @@ mod tests {
             let mut logits = [0.0; 4];
             logits[at % 4] = 6.0;
             let now = crate::domain::probability::SeverityDistribution::from_logits(logits).unwrap().probabilities();
-            Case { logits, now, truth: if at % 3 == 0 { (at + 1) % 4 } else { at % 4 } }
+            Case { logits, now, truth: if at.is_multiple_of(3) { (at + 1) % 4 } else { at % 4 } }
         };
         let cases: Vec<Case> = (0..90).map(case).collect();
         let found = fitted(&cases).unwrap();

@@ -10,7 +10,7 @@ use crate::cli::evaluate::ledger;
 use crate::cli::{CommandResult, EXIT_OK, Failure};
 use crate::evaluation::document::words::rate;
 use crate::evaluation::document::{Document, terminal};
-use crate::evaluation::ledger::{Change, Entry, changes, groups, latest, versions_judged_on};
+use crate::evaluation::ledger::{Change, Entry, Group, changes, groups, latest, versions_judged_on};
 
 /// A test set that more versions than this were chosen on is spent: the best of so many is lucky.
 const VERSIONS_PER_TEST_SET_MAX: usize = 10;
@@ -133,7 +133,7 @@ fn compared(before: &Entry, after: &Entry, changes: &[Change]) -> Document {
         vec![format!("{}: {}", change.group.as_str(), change.what), or_dash(&change.before), or_dash(&change.after)]
     });
     document.table(&["what", "before", "after"], rows.collect());
-    let groups: Vec<&str> = groups(changes).into_iter().map(|group| group.as_str()).collect();
+    let groups: Vec<&str> = groups(changes).into_iter().map(Group::as_str).collect();
     document.text(match groups.as_slice() {
         [] => "Nothing that the ledger knows has changed.".to_owned(),
         [one] => format!("Only {one} changed: a gain, if it is shown, is theirs."),

@@ -22,7 +22,7 @@ use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use crate::rollout::plan::{Facts, plan};
 use crate::rollout::reach::eligible_per_day;
-use crate::rollout::reading::{Evaluation, SliceReport};
+use crate::rollout::reading::{Evaluation, SliceReport, StepReport};
 use crate::rollout::second_reading::second_readings;
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
@@ -109,17 +109,16 @@ impl Ladder {
     /// Who looks at the ticket, and when.
     fn hand_over(&mut self, seen: &DecisionSeen, known: Known) {
         let DecisionEvent::Decided(decision) = &seen.event else { return };
-        match decision.acted() {
-            None => self.people.will_judge(&seen.ticket_id, known),
-            Some(_) => {
-                self.actions += 1;
-                self.wrong_actions += u64::from(people::is_grave(known.truth.severity));
-                if decision.is_audit {
-                    self.people.will_audit(&seen.ticket_id, known);
-                } else {
-                    self.people.will_remember(&seen.ticket_id, known);
-                }
-            }
+        if decision.acted().is_none() {
+            self.people.will_judge(&seen.ticket_id, known);
+            return;
+        }
+        self.actions += 1;
+        self.wrong_actions += u64::from(people::is_grave(known.truth.severity));
+        if decision.is_audit {
+            self.people.will_audit(&seen.ticket_id, known);
+        } else {
+            self.people.will_remember(&seen.ticket_id, known);
         }
     }
 
@@ -189,7 +188,7 @@ impl Ladder {
         let is_open = |slice: &str| {
             self.state.slices.get(slice).is_some_and(|state| state.request.is_none() && state.suspension.is_none())
         };
-        let passes = |report: &&SliceReport| report.next.as_ref().is_some_and(|next| next.passes());
+        let passes = |report: &&SliceReport| report.next.as_ref().is_some_and(StepReport::passes);
         reports
             .iter()
             .filter(passes)

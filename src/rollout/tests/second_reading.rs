@@ -33,9 +33,9 @@ fn check(verdicts: &[Verdict], expected: Option<SecondView>) {
     let mut log = Log::default();
     log.decided("T", decision("T", hour(9)));
     log.said(stated("first", "anna", Severity::Critical));
-    verdicts.iter().for_each(|verdict| {
+    for verdict in verdicts {
         log.said(verdict.clone());
-    });
+    }
     let expected: Vec<_> = expected.map(|view| SecondReading { ticket: ticket("T"), view }).into_iter().collect();
     assert_eq!(second_readings(&log.evidence, &asked()), expected);
 }

@@ -68,8 +68,8 @@ impl Audit {
         let whole = Value::Object(row.clone());
         let created = text_at(&whole, "/sys_created_on").or_else(|| text_at(&whole, "/opened_at"));
         let created = created.and_then(|text| times::parse(&text, zone).ok());
-        let keys = ["/sys_id", "/number"].into_iter().filter_map(|name| text_at(&whole, name));
-        let changes = keys.filter_map(|key| self.changes.get(&key)).next();
+        let mut keys = ["/sys_id", "/number"].into_iter().filter_map(|name| text_at(&whole, name));
+        let changes = keys.find_map(|key| self.changes.get(&key));
         let (Some(created), Some(changes)) = (created, changes) else { return Audited::Unknown };
         let mut row = row.clone();
         for (field, changes) in changes {

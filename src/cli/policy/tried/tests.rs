@@ -15,9 +15,9 @@ use crate::rollout::wrong::Wrong;
 fn settings(threshold: &str) -> Settings {
     let keys = [
         ("policy.threshold", threshold),
-        ("policy.allow.kinds", r#"["incident"]"#),
-        ("policy.allow.resolve_categories", r#"["wireless"]"#),
-        ("policy.allow.resolve_causes", r#"["transient"]"#),
+        ("policy.allow.kinds", "incident"),
+        ("policy.allow.resolve_categories", "wireless"),
+        ("policy.allow.resolve_causes", "transient"),
     ];
     config::load(&Sources::built_in(&keys, DrawKey([7; 16]))).expect("good keys").settings
 }
@@ -63,7 +63,9 @@ fn evidence(verdicts: &[(&str, crate::domain::severity::Severity)]) -> Evidence 
 fn tried(now: &str, then: &str, decisions: &[DecisionRecord], evidence: &Evidence) -> Tried {
     let (now, then) = (settings(now), settings(then));
     let mut comparison = Comparison::new(&now.policy, &then.policy, now.draw_key);
-    decisions.iter().for_each(|decision| comparison.add(decision));
+    for decision in decisions {
+        comparison.add(decision);
+    }
     let loosened = loosened(&now.policy, &then.policy).into_iter().map(|limit| limit.sentence).collect();
     Tried { changes: comparison.changes(evidence), loosened, told: comparison.told, untold: comparison.untold }
 }
