@@ -101,7 +101,8 @@ fn start_log(settings: &LogSettings) -> Result<FilterHandle, Failure> {
 }
 
 fn check_topics(settings: &Settings) -> Result<(), Failure> {
-    let report = topics::inspect(&settings.kafka).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
+    let report =
+        topics::inspect(&settings.kafka, settings.rollout.mode).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     if report.is_fine() {
         return Ok(());
     }

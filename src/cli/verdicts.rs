@@ -6,6 +6,7 @@ mod send;
 
 use super::CommandResult;
 
+
 /// Commands of `verdicts`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -18,7 +18,8 @@ use crate::rollout::decision::ModelKey;
 use crate::rollout::log::Cut;
 use crate::rollout::spec::Limits;
 use crate::rollout::standing::{VerdictStanding, tally};
-use crate::rollout::to_go::Outlook;
+use crate::rollout::survey::Survey;
+use crate::rollout::to_go::{Counts, Outlook};
 use crate::rollout::wrong::Permission;
 use crate::statistics::level::{ALPHA, Level, slice_weights};
 use crate::wire::values::Instant;
@@ -84,6 +85,7 @@ fn slices(
     accuracy: &BTreeMap<Arc<str>, SliceAccuracy>,
     now: UtcMillis,
 ) -> Vec<EvaluatedSlice> {
+    let survey = Survey::of(&gathered.evidence);
     let configured = &ruling.policy.slices;
     let weights = slice_weights(u32::try_from(configured.len().max(1)).unwrap_or(u32::MAX));
     let is_gone = |name: &str| !configured.iter().any(|rule| rule.name == name);
@@ -102,7 +104,7 @@ fn slices(
             .is_none_or(|entry| entry.stage == Stage::Shadow);
         EvaluatedSlice {
             accuracy: accuracy.get(name.as_str()).map(AccuracyRecord::from).unwrap_or_default(),
-            next: weight.filter(|_| is_in_shadow).and_then(|weight| next(gathered, ruling, rules, &name, weight, now)),
+            next: weight.filter(|_| is_in_shadow).and_then(|weight| next(&survey, ruling, rules, &name, weight, now)),
             slice: name,
         }
     };
@@ -111,7 +113,7 @@ fn slices(
 
 /// What is counted towards showing the answers: every answered ticket, no threshold, so that the whole weight is its own.
 fn next(
-    gathered: &Gathered,
+    survey: &Survey<'_>,
     ruling: &Ruling,
     rules: &CountingRules,
     slice: &str,
@@ -132,8 +134,8 @@ fn next(
         eligibility_digest: ruling.policy.eligibility_digest,
         threshold: ruling.policy.slices.iter().find(|rule| rule.name == slice)?.threshold,
     };
-    let count = count(&gathered.evidence, &account, rules, &Cut::start(), now);
-    let outlook = Outlook::of(&count, rules, Limits::default().severity_error, level, now);
+    let count = count(survey, &account, rules, &Cut::start(), now);
+    let outlook = Outlook::of(&Counts::from(&count), rules, Limits::default().severity_error, level, now);
     Some(NextStatus {
         stage: Word(Stage::Suggest),
         counted: outlook.counted,

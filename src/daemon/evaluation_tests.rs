@@ -7,7 +7,7 @@ use crate::domain::ticket::TicketId;
 use crate::domain::verdict::{Reviewer, ReviewerId, ReviewerRole, Verdict, VerdictId};
 use crate::policy::decided::ActionKind;
 use crate::policy::ruling::DrawKey;
-use crate::rollout::decision::{DecisionEvent, DecisionSeen, ModelAnswer, TicketDecision};
+use crate::rollout::decision::{DecisionEvent, DecisionSeen, ModelAnswer, Said, TicketDecision};
 use crate::rollout::evidence::VerdictEvent;
 use crate::rollout::log::{Appended, EvidenceTopic, Position, Recorded};
 
@@ -53,17 +53,28 @@ fn decide(gathered: &mut Gathered, ruling: &Ruling, number: i64, at: UtcMillis) 
         is_drawn: true,
         is_audit: false,
         is_second_reading: false,
-        answers: vec![ModelAnswer { role: ModelRole::Acting, model, severity: Some(Severity::Low) }],
-        reached: [Vec::new(), Vec::new()],
+        answers: vec![ModelAnswer {
+            role: ModelRole::Acting,
+            model,
+            said: Some(Said {
+                severity: Severity::Low,
+                confidence: 0.97,
+                critical: 0.001,
+                reached: [Vec::new(), Vec::new()],
+                queue: None,
+            }),
+        }],
         eligibility_digest: ruling.policy.eligibility_digest,
         source_severity: Some(Severity::Medium),
-        queue: None,
         fingerprint: crate::domain::digest::Digest::of(id.as_bytes()),
         parent: None,
         is_human_touched: false,
     };
-    let seen =
-        DecisionSeen { ticket_id: TicketId::try_new(&id).unwrap(), event: DecisionEvent::Decided(Box::new(decision)) };
+    let seen = DecisionSeen {
+        ticket_id: TicketId::try_new(&id).unwrap(),
+        event: DecisionEvent::Decided(Box::new(decision)),
+        arrival: None,
+    };
     gathered.evidence.add_decision(Recorded { appended: appended(EvidenceTopic::Decisions, number), value: seen });
 }
 

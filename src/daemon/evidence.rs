@@ -26,6 +26,7 @@ use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
 use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate, metrics_of};
+use super::inquiry::Inquiry;
 
 /// Records folded before anything else is looked at: a few milliseconds.
 const ROUND_RECORDS_MAX: usize = 500;
@@ -78,12 +79,12 @@ impl EvidenceThread {
     ///
     /// # Errors
     /// No thread.
-    pub fn start(options: EvidenceOptions) -> std::io::Result<Self> {
+    pub fn start(options: EvidenceOptions, inquiries: Receiver<Inquiry>) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (wake, wakes) = sync_channel(1);
         let waiting = Waiting { wakes, stop: Arc::clone(&stop) };
         let waker = wake.clone();
-        let body = move || run(&options, &waker, &waiting);
+        let body = move || run(&options, &waker, &waiting, &inquiries);
         let thread = std::thread::Builder::new().name("evidence".into()).spawn(body)?;
         Ok(Self { stop, wake, thread })
     }
@@ -137,11 +138,11 @@ impl Waiting {
     }
 }
 
-fn run(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting) {
+fn run(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting, inquiries: &Receiver<Inquiry>) {
     let mut backoff = BACKOFF.0;
     while !waiting.is_stopped() {
         let started = Instant::now();
-        let Err(error) = life(options, wake, waiting) else { return };
+        let Err(error) = life(options, wake, waiting, inquiries) else { return };
         if started.elapsed() > BACKOFF.1 {
             backoff = BACKOFF.0;
         }
@@ -157,7 +158,12 @@ fn run(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting) {
 }
 
 /// One life of the clients: from the start of the window on, until a stop or a dead client.
-fn life(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting) -> Result<(), TailError> {
+fn life(
+    options: &EvidenceOptions,
+    wake: &SyncSender<()>,
+    waiting: &Waiting,
+    inquiries: &Receiver<Inquiry>,
+) -> Result<(), TailError> {
     let mut fold = EvidenceFold::open(options, wake)?;
     let mut shown = Shown::default();
     while !waiting.is_stopped() {
@@ -168,6 +174,10 @@ fn life(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting) -> 
         }
         let read = fold.read()?;
         shown.round(options, &mut fold, read);
+        // At most one waits.
+        if let Ok(inquiry) = inquiries.try_recv() {
+            fold.answer(inquiry);
+        }
         if read == 0 {
             waiting.wait(WAIT);
         }
@@ -245,6 +255,11 @@ impl EvidenceFold {
         self.tail
             .behind_ms(self.clock.boot_ms())
             .is_some_and(|behind| u128::from(behind.unsigned_abs()) <= longest.as_millis())
+    }
+
+    /// Answers the leader on what is known now.
+    fn answer(&self, inquiry: Inquiry) {
+        inquiry.answer(self.evidence(), self.cut(), self.tail.behind_ms(self.clock.boot_ms()));
     }
 
     fn forget(&mut self) {

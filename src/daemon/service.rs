@@ -15,8 +15,10 @@ use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::config::settings::RolloutMode;
 use crate::domain::digest::Digest;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
+use crate::domain::stage::{Share, Stage};
 use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
@@ -26,7 +28,10 @@ use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
 use super::evidence::{EvidenceOptions, EvidenceThread};
-use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
+use super::inquiry;
+use super::rollout_threads::{RolloutOptions, RolloutThreads};
+use super::standing::Standing;
+use super::thread::{self, InForce, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
 /// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.
@@ -87,11 +92,20 @@ pub struct Service {
     board: Arc<Board>,
     surroundings: Surroundings,
     acting: ModelInfo,
-    in_force: Arc<ArcSwap<Ruling>>,
     /// `None` in the demo, which shows its own comparison.
     evidence: Option<EvidenceThread>,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
+    rollout: RolloutThreads,
+}
+
+/// Nothing can be halted in the demo: its broker has no such topic.
+fn standing_of(settings: &Settings, clock: &Clock) -> Standing {
+    if settings.kafka.is_mock {
+        Standing::fixed(clock.clone())
+    } else {
+        Standing::new(&settings.rollout, clock.clone())
+    }
 }
 
 /// Loads all models that the settings name.
@@ -117,7 +131,12 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
     let device_class = device.split(':').next().unwrap_or_default();
     let outside = [settings.eligibility_base.0.as_slice(), COMPUTED_IN.as_bytes(), device_class.as_bytes()];
     let policy = Policy::clone(&settings.policy).sealed(Digest::of_parts(outside));
-    let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
+    let slices = &settings.policy.slices;
+    let stage_map = match settings.rollout.mode {
+        RolloutMode::Fixed => StageMap::fixed(slices, settings.rollout.fixed_stage, settings.rollout.shares),
+        // Until the leader says otherwise.
+        RolloutMode::Earned => StageMap::fixed(slices, Stage::Shadow, [Share::ZERO; 2]),
+    };
     Ruling {
         policy: Arc::new(policy),
         stage_map: Arc::new(stage_map),
@@ -174,6 +193,19 @@ impl Service {
         board.instance(&settings.kafka.instance_id);
         board.stage_map(Arc::clone(&in_force.stage_map));
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        let standing = Arc::new(standing_of(settings, clock));
+        let (inquirer, inquiries) = inquiry::line();
+        let rollout = RolloutThreads::start(RolloutOptions {
+            settings,
+            ruling: &in_force,
+            models: &models,
+            standing: Arc::clone(&standing),
+            waker: &waker,
+            clock,
+            inquirer,
+        })
+        .map_err(StartError::Thread)?;
+        let leads = rollout.leads(settings.rollout.mode);
         let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
         let evidence = match surroundings {
             Surroundings::Desk => Some(EvidenceOptions {
@@ -182,8 +214,7 @@ impl Service {
                 clock: clock.clone(),
                 board: Arc::clone(&board),
                 metrics: Arc::clone(&metrics),
-                // Without a controller every instance shows what it knows: they all say the same.
-                is_leading: Arc::new(|| true),
+                is_leading: leads,
             }),
             Surroundings::Demo => None,
         };
@@ -192,7 +223,14 @@ impl Service {
             triage: settings.triage,
             model_deadline: settings.inference.deadline,
             intake: Arc::clone(&settings.intake),
-            ruling: in_force,
+            in_force: InForce {
+                ruling: in_force,
+                stage_map: None,
+                shown: shared,
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+            },
+            standing: Arc::clone(&standing),
             engine,
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
@@ -208,24 +246,33 @@ impl Service {
             end
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        let evidence = evidence.map(EvidenceThread::start).transpose().map_err(StartError::Thread)?;
+        let evidence = evidence
+            .map(|options| EvidenceThread::start(options, inquiries))
+            .transpose()
+            .map_err(StartError::Thread)?;
         let thread = Some(thread);
-        Ok(Self { metrics, health, models, board, surroundings, acting, in_force: shared, evidence, waker, thread })
+        Ok(Self { metrics, health, models, board, surroundings, acting, evidence, waker, thread, rollout })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
         let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
-        self.metrics.stage_map(&ruling.stage_map);
-        self.board.stage_map(Arc::clone(&ruling.stage_map));
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
-        self.in_force.store(Arc::clone(&ruling));
+        self.rollout.reload(settings, &ruling);
         self.wake(Wake::Ruling(ruling));
+    }
+
+    /// Takes over a stage map, with the policy of these settings. In force from the next batch on.
+    pub fn take_stage_map(&self, settings: &Settings, stage_map: StageMap) {
+        let ruling = ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings);
+        self.metrics.stage_map(&stage_map);
+        self.wake(Wake::Ruling(Arc::new(Ruling { stage_map: Arc::new(stage_map), ..ruling })));
     }
 
     /// Asks the Kafka thread to finish what is in flight and to end.
     pub fn stop(&self) {
         self.health.draining();
+        self.rollout.stop();
         self.wake(Wake::Stop);
         if let Some(evidence) = &self.evidence {
             evidence.stop();

@@ -41,6 +41,8 @@ pub struct Gathered {
     pub missing_topics: Vec<String>,
     /// Where the first drawn decision of each ticket found its input record; `None`: nobody asked for it.
     pub sources: Option<BTreeMap<TicketId, SourcePosition>>,
+    /// Only what lies before this cut is taken in; `None`: everything.
+    up_to: Option<Cut>,
     /// Hours in which unreadable records were appended, counted since 1970, and how many each.
     unreadable_hours: BTreeMap<i64, u64>,
     /// When the newest record of verdicts or events with a statement was appended (operating time).
@@ -70,6 +72,19 @@ pub fn gather_with_sources(
 ) -> Result<Gathered, ScanError> {
     let gathered = Gathered { sources: Some(BTreeMap::new()), ..Gathered::default() };
     gather_into(gathered, settings, since, progress)
+}
+
+/// The same as it was at a cut: nothing behind it is taken in.
+///
+/// # Errors
+/// Brokers that do not answer, or no topic of decisions.
+pub fn gather_up_to(
+    settings: &Settings,
+    since: UtcMillis,
+    cut: Cut,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    gather_into(Gathered { up_to: Some(cut), ..Gathered::default() }, settings, since, progress)
 }
 
 fn gather_into(
@@ -114,6 +129,9 @@ impl Gathered {
     /// Takes one record in. Reading one again changes nothing but the counts of records.
     pub fn add(&mut self, topic: EvidenceTopic, scanned: &Scanned, settings: &Settings) {
         let position = Position { topic, partition: scanned.partition, offset: scanned.offset };
+        if self.up_to.as_ref().is_some_and(|cut| !cut.has(position)) {
+            return;
+        }
         self.cut.pass(position);
         *self.records.entry(topic).or_default() += 1;
         let appended = Appended { at: scanned.record.timestamp.unwrap_or_default(), position };

@@ -168,6 +168,12 @@ pub(super) const MODELS: Row =
     gauge("noctriage_model_info", &["role", "name", "version", "digest"], "Always 1; the models in use.");
 pub(super) const WATCHDOG: Row = counter("noctriage_watchdog_pings_total", &[], "Signs of life sent to systemd.");
 pub(super) const READY: Row = gauge("noctriage_ready", &[], "1 if the daemon can take tickets: the answer of /readyz.");
+pub(super) const NOTIFICATIONS: Row = counter(
+    "noctriage_notifications_total",
+    &["result"],
+    "Notices to notify.url: taken by the receiver, refused or not answered at any attempt, dropped from a full queue.",
+);
+
 pub(super) const LEADING: Row =
     gauge("noctriage_leading", &[], "1 on the instance that shows what evidence amounts to, 0 on the others.");
 pub(super) const LIVE_RIGHT: Row = gauge(
@@ -216,7 +222,7 @@ pub(super) const EVIDENCE_FAULTS: Row = counter(
     "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
 );
 
-const ALL: [Row; 47] = [
+const ALL: [Row; 48] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -254,6 +260,7 @@ const ALL: [Row; 47] = [
     CONFIG,
     MODELS,
     WATCHDOG,
+    NOTIFICATIONS,
     LEADING,
     LIVE_RIGHT,
     LIVE_OF,

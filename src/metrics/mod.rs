@@ -72,6 +72,31 @@ impl TransactionResult {
     }
 }
 
+/// What became of a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationResult {
+    /// The receiver took it.
+    Sent,
+    /// The receiver refused it, or was away at every attempt.
+    Failed,
+    /// The queue was full.
+    Dropped,
+}
+
+impl NotificationResult {
+    /// All results.
+    pub const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Dropped];
+
+    /// The word used in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// Where the time of one record went.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LatencyParts {
@@ -135,6 +160,7 @@ pub struct Metrics {
     config: IntGaugeVec,
     models: IntGaugeVec,
     watchdog: IntCounter,
+    notifications: IntCounterVec,
     ready: IntGauge,
     evidence: EvidenceMetrics,
     slices: Mutex<BTreeSet<String>>,
@@ -190,6 +216,7 @@ impl Metrics {
             models: gauge_vec(&registry, &catalogue::MODELS),
             watchdog: counter(&registry, &catalogue::WATCHDOG),
             ready: gauge(&registry, &catalogue::READY),
+            notifications: counter_vec(&registry, &catalogue::NOTIFICATIONS),
             evidence: EvidenceMetrics::new(&registry),
             slices: Mutex::new(BTreeSet::new()),
             registry,
@@ -222,6 +249,9 @@ impl Metrics {
             for fault in TicketFault::WORDS {
                 self.model_faults.with_label_values(&[role.as_str(), fault]);
             }
+        }
+        for result in NotificationResult::ALL {
+            self.notifications.with_label_values(&[result.as_str()]);
         }
         for result in TransactionResult::ALL {
             self.transactions.with_label_values(&[result.as_str()]);
@@ -409,6 +439,11 @@ impl Metrics {
                 self.automatic_actions.with_label_values(&labels);
             }
         }
+    }
+
+    /// A notice was posted, or not.
+    pub fn notified(&self, result: NotificationResult) {
+        self.notifications.with_label_values(&[result.as_str()]).inc();
     }
 
     /// A configuration was accepted, at the start or by a reload. `now` is operating time.

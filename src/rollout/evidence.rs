@@ -7,9 +7,10 @@ use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::domain::verdict::Verdict;
 
-use super::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
-use super::log::{Appended, Cut, Recorded};
+use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
+use super::log::{Appended, Cut, EvidenceTopic, Recorded};
 use super::settle::{Settlement, settle};
+use super::traffic::Traffic;
 
 /// What a record of verdicts or events was to evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,12 +29,18 @@ pub struct Evidence {
     /// One copy of each model and slice, which all decisions share.
     models: BTreeSet<Arc<ModelKey>>,
     slices: BTreeSet<Arc<str>>,
+    /// All tickets by slice and time, drawn or not.
+    traffic: Traffic,
+    /// Where the log of a partition began when it was read, where that is known.
+    log_starts: BTreeMap<(EvidenceTopic, i32), i64>,
 }
 
 /// What is known of one ticket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TicketEvidence {
     first: Option<Appended>,
+    /// The first record that shows where the ticket belongs in the traffic.
+    arrival: Option<(Appended, Arrival)>,
     /// The latest decision record, and whether it says that the ticket has ended.
     latest: Option<(Appended, Option<EndedBy>)>,
     /// Full decisions of drawn and acted tickets, in order.
@@ -45,12 +52,22 @@ pub struct TicketEvidence {
 impl Evidence {
     /// Folds a decision in.
     pub fn add_decision(&mut self, decision: Recorded<DecisionSeen>) {
-        let Recorded { appended, value: DecisionSeen { ticket_id, mut event } } = decision;
+        let Recorded { appended, value: DecisionSeen { ticket_id, mut event, arrival } } = decision;
         if let DecisionEvent::Decided(decided) = &mut event {
             share(&mut self.slices, &mut decided.slice);
             decided.answers.iter_mut().for_each(|answer| share(&mut self.models, &mut answer.model));
         }
         let ticket = self.tickets.entry(ticket_id).or_default();
+        if let Some(mut arrival) = arrival {
+            // Also where another record is earlier: what is shared must not depend on the order either.
+            share(&mut self.slices, &mut arrival.slice);
+            if ticket.arrival.as_ref().is_none_or(|(earliest, _)| appended < *earliest) {
+                self.traffic.add(&arrival);
+                if let Some((_, replaced)) = ticket.arrival.replace((appended, arrival)) {
+                    self.traffic.remove(&replaced);
+                }
+            }
+        }
         ticket.first = Some(ticket.first.map_or(appended, |first| first.min(appended)));
         let ended = match &event {
             DecisionEvent::Ended(by) => Some(*by),
@@ -80,10 +97,40 @@ impl Evidence {
         }
     }
 
+    /// Notes where the log of a partition begins: what lay before is gone.
+    pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
+        self.log_starts.insert((topic, partition), offset);
+    }
+
+    /// Records of a cut's partitions that were gone before anybody read them, as sentences. A partition that the cut does
+    /// not name is read from wherever it begins.
+    pub fn holes_behind(&self, cut: &Cut) -> impl Iterator<Item = String> {
+        cut.partitions().filter_map(|(topic, partition, next)| {
+            let start = *self.log_starts.get(&(topic, partition))?;
+            (start > next).then(|| {
+                format!(
+                    "{} partition {partition} begins at offset {start}, but the account needs it from offset {next}",
+                    topic.as_str()
+                )
+            })
+        })
+    }
+
+    /// All tickets by slice and time, drawn or not.
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
     /// begins now. A ticket that still lives keeps the place of its first decision.
     pub fn forget_before(&mut self, instant: UtcMillis) {
-        self.tickets.retain(|_, ticket| ticket.forget_before(instant));
+        let traffic = &mut self.traffic;
+        self.tickets.retain(|_, ticket| {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+                traffic.remove(&arrival);
+            }
+            ticket.forget_before(instant)
+        });
         self.ours.retain(|appended| appended.at >= instant);
     }
 
@@ -95,6 +142,12 @@ impl Evidence {
     /// One ticket.
     pub fn ticket(&self, ticket_id: &TicketId) -> Option<&TicketEvidence> {
         self.tickets.get(ticket_id)
+    }
+
+    /// The last verdict of anybody up to an instant of desk time; `None`: there is none.
+    pub fn last_stated(&self, now: UtcMillis) -> Option<UtcMillis> {
+        let verdicts = self.tickets.values().flat_map(|ticket| &ticket.verdicts);
+        verdicts.map(|recorded| recorded.value.decided_at).filter(|at| *at <= now).max()
     }
 
     /// How often our own writes came back.

@@ -16,10 +16,10 @@ pub enum EvidenceTopic {
 }
 
 impl EvidenceTopic {
-    /// All of them.
+    /// All topics.
     pub const ALL: [Self; 3] = [Self::Decisions, Self::Verdicts, Self::Events];
 
-    /// The word used in metrics and on screens.
+    /// The word used in records and screens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Decisions => "decisions",

@@ -5,7 +5,7 @@ use crate::statistics::forecast::{Days, Pace, ToGo, days_to_go, verdicts_to_go};
 use crate::statistics::level::Level;
 use crate::statistics::tally::{ErrorLimit, Tally};
 
-use super::counting::{AccountCount, CountingRules};
+use super::counting::{AccountCount, CountedTicket, CountingRules};
 use super::wrong::Wrong;
 
 const DAY_MS: f64 = 86_400_000.0;
@@ -15,6 +15,33 @@ const DAYS_LEVEL: f64 = 0.8;
 
 /// Verdicts from which a pace is told; fewer say little about the day.
 const PACE_COUNTED_MIN: u64 = 5;
+
+/// What is counted of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tickets that count.
+    pub counted: u64,
+    /// Of them wrong.
+    pub wrong: u64,
+    /// Of them wrong only because nobody answered.
+    pub wrong_unanswered: u64,
+    /// Behind the first ticket that is still inside its deadline.
+    pub waiting: u64,
+    /// When the first of them was decided (desk time); `None`: none counts.
+    pub first_decided_at: Option<UtcMillis>,
+}
+
+impl From<&AccountCount<'_>> for Counts {
+    fn from(count: &AccountCount<'_>) -> Self {
+        Self {
+            counted: count.n(),
+            wrong: count.wrong(),
+            wrong_unanswered: count.wrong_because(Wrong::NoVerdict),
+            waiting: count.waiting,
+            first_decided_at: count.counted.iter().map(CountedTicket::decided_at).min(),
+        }
+    }
+}
 
 /// Where an account stands on its way to a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,18 +62,16 @@ pub struct Outlook {
 
 impl Outlook {
     /// Reads an account against a limit at an instant of desk time.
-    pub fn of(count: &AccountCount, rules: &CountingRules, limit: ErrorLimit, level: Level, now: UtcMillis) -> Self {
-        let (counted, wrong) = (count.n(), count.wrong());
+    pub fn of(counts: &Counts, rules: &CountingRules, limit: ErrorLimit, level: Level, now: UtcMillis) -> Self {
+        let Counts { counted, wrong, wrong_unanswered, waiting, first_decided_at } = *counts;
         let tally = Tally::try_new(counted, wrong).unwrap_or_default();
         let to_go = verdicts_to_go(tally, limit, level);
         // Tickets count once their deadline has passed: the pace is that of tickets up to there.
-        let first = count.counted.iter().map(|ticket| ticket.decided_at).min();
-        let days = first.map(|first| (now.since_ms(first) - rules.deadline_ms) as f64 / DAY_MS);
+        let days = first_decided_at.map(|first| (now.since_ms(first) - rules.deadline_ms) as f64 / DAY_MS);
         let pace = days.map(|days| Pace::Measured { counted, days }).filter(|_| counted >= PACE_COUNTED_MIN);
         let needed = to_go.at_present_error.or(to_go.if_all_right);
         let days = needed.zip(pace).and_then(|(needed, pace)| days_to_go(needed, pace, DAYS_LEVEL));
-        let wrong_unanswered = count.wrong_because(Wrong::NoVerdict);
-        Self { counted, wrong, wrong_unanswered, waiting: count.waiting, to_go, days }
+        Self { counted, wrong, wrong_unanswered, waiting, to_go, days }
     }
 
     /// Whether the error is shown to be below the limit.
@@ -91,30 +116,18 @@ pub fn about_days(days: &Days) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::counting::{CountedTicket, LeftOut};
-    use super::super::log::{Appended, EvidenceTopic, Position};
     use super::*;
-    use crate::domain::ticket::TicketId;
-    use std::collections::BTreeMap;
 
     const DEADLINE_MS: i64 = 72 * 3_600_000;
     const DAY: i64 = 86_400_000;
 
-    /// So many a day from day 0 on; the last ones are wrong.
-    fn counted(counted: i64, wrong: i64, per_day: i64) -> AccountCount {
-        let ticket = |number: i64| CountedTicket {
-            ticket_id: TicketId::try_new(&format!("T{number}")).unwrap(),
-            order: Appended {
-                at: UtcMillis(number),
-                position: Position { topic: EvidenceTopic::Decisions, partition: 0, offset: number },
-            },
-            decided_at: UtcMillis(number * DAY / per_day),
-            wrong: (number >= counted - wrong).then_some(Wrong::SeverityDiffers),
-        };
-        AccountCount { counted: (0..counted).map(ticket).collect(), left_out: BTreeMap::new(), waiting: 0 }
+    /// From day 0 on.
+    fn counted(counted: u64, wrong: u64) -> Counts {
+        let first_decided_at = (counted > 0).then_some(UtcMillis(0));
+        Counts { counted, wrong, first_decided_at, ..Counts::default() }
     }
 
-    fn outlook(count: &AccountCount, limit: f64, now_days: i64) -> Outlook {
+    fn outlook(count: &Counts, limit: f64, now_days: i64) -> Outlook {
         let rules = CountingRules { deadline_ms: DEADLINE_MS, gaps: super::super::feed::FeedGaps::default() };
         let limit = ErrorLimit::try_new(limit).unwrap();
         Outlook::of(count, &rules, limit, Level::one_slice(), UtcMillis(now_days * DAY))
@@ -123,7 +136,7 @@ mod tests {
     #[test]
     fn the_pace_of_the_past_gives_the_day() {
         // 310 in 31 days (after the deadline of 3 days), ten a day; 180 to go at best.
-        let found = outlook(&counted(310, 2, 10), 0.02, 34);
+        let found = outlook(&counted(310, 2), 0.02, 34);
         assert_eq!(found.to_go.if_all_right, Some(180));
         let days = found.days.unwrap();
         let present = found.to_go.at_present_error.unwrap();
@@ -135,29 +148,27 @@ mod tests {
 
     #[test]
     fn nothing_counted_yet_is_the_clean_count_without_a_day() {
-        let found = outlook(&counted(0, 0, 1), 0.02, 1);
+        let found = outlook(&counted(0, 0), 0.02, 1);
         assert_eq!(found.sentence(), "0 counted, 0 wrong; 266 to go");
         assert!(!found.is_shown());
     }
 
     #[test]
     fn an_error_above_the_limit_is_called_not_reachable() {
-        let sentence = outlook(&counted(100, 50, 10), 0.3, 20).sentence();
+        let sentence = outlook(&counted(100, 50), 0.3, 20).sentence();
         assert!(sentence.starts_with("100 counted, 50 wrong; not reachable at this error; "), "{sentence}");
     }
 
     #[test]
     fn enough_is_enough() {
-        let found = outlook(&counted(266, 0, 10), 0.02, 40);
+        let found = outlook(&counted(266, 0), 0.02, 40);
         assert_eq!((found.is_shown(), found.sentence().as_str()), (true, "266 counted, 0 wrong; enough"));
     }
 
     #[test]
     fn who_did_not_answer_and_what_still_waits_is_said() {
-        let mut count = counted(4, 0, 10);
-        count.counted[0].wrong = Some(Wrong::NoVerdict);
-        count.waiting = 7;
-        count.left_out.insert(LeftOut::SameGroup, 3);
+        let mut count = counted(4, 0);
+        (count.wrong, count.wrong_unanswered, count.waiting) = (1, 1, 7);
         let sentence = outlook(&count, 0.02, 10).sentence();
         assert!(
             sentence.starts_with(
