@@ -6,7 +6,6 @@ mod send;
 
 use super::CommandResult;
 
-
 /// Commands of `verdicts`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -81,8 +81,8 @@ impl EvidenceThread {
     /// No thread.
     pub fn start(options: EvidenceOptions, inquiries: Receiver<Inquiry>) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let (wake, wakes) = sync_channel(1);
-        let waiting = Waiting { wakes, stop: Arc::clone(&stop) };
+        let (wake, rung) = sync_channel(1);
+        let waiting = Waiting { wakes: rung, stop: Arc::clone(&stop) };
         let waker = wake.clone();
         let body = move || run(&options, &waker, &waiting, &inquiries);
         let thread = std::thread::Builder::new().name("evidence".into()).spawn(body)?;
@@ -221,7 +221,7 @@ impl EvidenceFold {
     /// A dead client.
     pub fn read(&mut self) -> Result<usize, TailError> {
         for read in 0..ROUND_RECORDS_MAX {
-            let Some((topic, scanned)) = self.tail.next()? else { return Ok(read) };
+            let Some((topic, scanned)) = self.tail.take()? else { return Ok(read) };
             self.gathered.add(topic, &scanned, &self.settings);
         }
         Ok(ROUND_RECORDS_MAX)

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use crate::config::settings::{EventTopic, KafkaSettings, Settings};
@@ -167,7 +168,7 @@ impl EvidenceTail {
     ///
     /// # Errors
     /// A reader that is dead.
-    pub fn next(&mut self) -> Result<Option<(EvidenceTopic, Scanned)>, TailError> {
+    pub fn take(&mut self) -> Result<Option<(EvidenceTopic, Scanned)>, TailError> {
         // Ends of partitions are taken in passing: at most one turn of silence per topic.
         let mut silent = 0;
         while silent < self.topics.len() {
@@ -300,7 +301,7 @@ impl EvidenceTail {
         let tail = &self.topics[index];
         let sought = list_of(&name, to_meet.iter().copied())
             .and_then(|list| tail.reader.seek_partitions(list, self.call_max()))
-            .and_then(|list| list.elements().iter().try_for_each(|element| element.error()));
+            .and_then(|list| list.elements().iter().try_for_each(TopicPartitionListElem::error));
         if let Err(source) = sought {
             self.topics[index].partitions.values_mut().for_each(Reach::forget_asked);
             return Err(self.failed(&name, "meeting the ends", source));

@@ -31,7 +31,9 @@ pub(super) fn draw(status: &Status, slice: Option<&str>) -> String {
         line("to do: nothing".into());
     } else {
         line("to do:".into());
-        to_do.into_iter().for_each(|sentence| line(format!("  - {sentence}")));
+        for sentence in to_do {
+            line(format!("  - {sentence}"));
+        }
     }
     text
 }

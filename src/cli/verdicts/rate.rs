@@ -168,7 +168,7 @@ fn ask(keys: &mut Keys) -> Result<Answer, Failure> {
     let severity = loop {
         match SeverityKey::of(keys.next().context("reading a key")?) {
             Some(SeverityKey::Severity(severity)) => break severity,
-            Some(SeverityKey::Skip) => return said("skipped", Answer::Skip),
+            Some(SeverityKey::Skip) => return Ok(said("skipped", Answer::Skip)),
             Some(SeverityKey::Quit) => return Ok(Answer::Quit),
             None => {}
         }
@@ -183,18 +183,18 @@ fn ask(keys: &mut Keys) -> Result<Answer, Failure> {
     loop {
         match ClosableKey::of(keys.next().context("reading a key")?) {
             Some(ClosableKey::Closable(closable)) => {
-                return said(closable.as_str(), Answer::Given(severity, Some(closable)));
+                return Ok(said(closable.as_str(), Answer::Given(severity, Some(closable))));
             }
-            Some(ClosableKey::Skip) => return said("skipped", Answer::Skip),
+            Some(ClosableKey::Skip) => return Ok(said("skipped", Answer::Skip)),
             Some(ClosableKey::Quit) => return Ok(Answer::Quit),
             None => {}
         }
     }
 }
 
-fn said(word: &str, answer: Answer) -> Result<Answer, Failure> {
+fn said(word: &str, answer: Answer) -> Answer {
     println!("{word}");
-    Ok(answer)
+    answer
 }
 
 fn flush() -> Result<(), Failure> {
