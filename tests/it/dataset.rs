@@ -1,5 +1,6 @@
 //! From an export of a ticket system to what a trainer reads, through the program: import, split, check, mix, plan, export.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -58,14 +59,16 @@ fn export(path: &Path, incidents: usize, each: usize, salt: usize) {
         let (category, priority) = if at % each == 0 { ("wireless", "2 - High") } else { ("routing", "4 - Low") };
         let (day, hour) = (at / 24, at % 24);
         let created = format!("2026-{:02}-{:02} {hour:02}:00:00", 1 + day / 28, 1 + day % 28);
-        csv += &format!(
-            "INC{salt}{at:05},s{salt}{at},\"{} {}\",\"{},\n{}\",{created},{priority},{category},Fixed,the answer was {},7\n",
+        writeln!(
+            csv,
+            "INC{salt}{at:05},s{salt}{at},\"{} {}\",\"{},\n{}\",{created},{priority},{category},Fixed,the answer was {},7",
             word(1),
             word(2),
             word(3),
             word(4),
             word(5),
-        );
+        )
+        .unwrap();
     }
     fs::write(path, csv).unwrap();
 }
@@ -99,8 +102,8 @@ fn a_walk_from_an_export_to_training_files_keeps_test_tickets_out_and_answers_hi
     let walk = Walk::new();
     let history = walk.imported("history", 700, 25, 1);
     let live = walk.imported("live", 200, 4, 2);
-    let text = fs::read_to_string(&history).unwrap();
-    assert!(!text.contains("the answer was") && !text.contains("\"native\":\"4 - Low\""));
+    let imported = fs::read_to_string(&history).unwrap();
+    assert!(!imported.contains("the answer was") && !imported.contains("\"native\":\"4 - Low\""));
 
     let sets = walk.path("sets");
     let [train, test] = ["train.jsonl", "test.jsonl"].map(|name| sets.join(name));
@@ -152,7 +155,8 @@ fn a_test_set_that_stands_in_training_is_found_pair_by_pair() {
     rows[2]["ticket"]["ticket_id"] = json!("OTHER2");
     rows[2]["ticket"]["title"] = json!(rows[2]["ticket"]["title"].as_str().unwrap().to_uppercase());
     rows[2]["as_of"] = json!("unknown");
-    fs::write(&twin, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+    let printed: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    fs::write(&twin, printed.join("\n")).unwrap();
     let found = report(1, &["check", "--test", shown(&twin), "--train", shown(&history)]);
     let pairs = found["overlap"]["pairs"].as_array().unwrap();
     let kinds: Vec<&str> = pairs.iter().map(|pair| pair["likeness"].as_str().unwrap()).collect();
@@ -172,7 +176,7 @@ fn the_eighth_version_spends_a_test_set() {
     for version in 1..=8 {
         let line =
             json!({ "schema": "noctriage.version/v1", "name": format!("v{version}"), "test_set": &digest[..12] });
-        judged += &format!("{line}\n");
+        writeln!(judged, "{line}").unwrap();
         fs::write(&ledger, &judged).unwrap();
         let found = report(i32::from(version == 8), &files);
         assert_eq!((&found["spent"]["versions"], &found["spent"]["is_spent"]), (&json!(version), &json!(version == 8)));
