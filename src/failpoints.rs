@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every place, and what it is for. The first ten are those at which the fault runs kill.
-pub const POINTS: [(&str, &str); 20] = [
+pub const POINTS: [(&str, &str); 22] = [
     ("after_poll", "a record has been taken out of the log into the buffer"),
     ("after_classify", "the engine's answers to a batch have arrived"),
     ("after_begin", "a transaction is begun and holds nothing"),
@@ -37,6 +37,8 @@ pub const POINTS: [(&str, &str); 20] = [
     ("transaction_off", "control: records become visible before their offsets are committed"),
     ("torn_start", "control: a start after a torn transaction is not refused"),
     ("epoch_not_raised", "control: what was read before a seek is still taken for current after it"),
+    ("lease_not_renewed", "fires: the leader leads and writes no renewal"),
+    ("lease_ignored", "control: automatic actions go on although the lease has lapsed"),
     ("view_kept_over_abort", "control: the view remembers what an aborted transaction would have written"),
 ];
 

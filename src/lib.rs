@@ -21,6 +21,8 @@ pub mod config;
 
 pub mod metrics;
 
+pub mod notify;
+
 pub mod inference;
 
 pub mod kafka;

@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz` and `/readyz`. No route reads a body, every answer is small, and connections are bounded in
+//! `/metrics`, `/healthz`, `/readyz`, `/api/v1/status` and `/api/v1/accuracy`. No route reads a body, every answer is small, and connections are bounded in
 //! number and in silence, so that nobody who reaches the port can take memory or sockets from triage.
 
 use std::io;
@@ -20,7 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::accuracy::AccuracyRecord;
+use super::board::Board;
 use super::health::{Health, Reason};
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 
 /// Connections at a time. A Prometheus pair, a probe and a few people need ten; one more waits in the kernel's backlog.
@@ -34,6 +37,7 @@ const IDLE_MAX: Duration = Duration::from_secs(90);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 const TEXT: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
+const JSON: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
 const PROMETHEUS_TEXT: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 
 /// Why HTTP could not be served.
@@ -72,6 +76,7 @@ pub struct Server {
 struct Shared {
     metrics: Arc<Metrics>,
     health: Arc<Health>,
+    board: Arc<Board>,
 }
 
 impl Server {
@@ -79,7 +84,12 @@ impl Server {
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub async fn bind(address: SocketAddr, metrics: Arc<Metrics>, health: Arc<Health>) -> Result<Self, HttpError> {
+    pub async fn bind(
+        address: SocketAddr,
+        metrics: Arc<Metrics>,
+        health: Arc<Health>,
+        board: Arc<Board>,
+    ) -> Result<Self, HttpError> {
         let bind_error = |source| HttpError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
@@ -87,7 +97,9 @@ impl Server {
             .route("/metrics", get(metrics_text))
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
-            .with_state(Shared { metrics, health });
+            .route("/api/v1/status", get(status))
+            .route("/api/v1/accuracy", get(accuracy))
+            .with_state(Shared { metrics, health, board });
         Ok(Self { listener, address, routes, idle_max: IDLE_MAX })
     }
 
@@ -132,6 +144,38 @@ async fn healthz(State(shared): State<Shared>) -> impl IntoResponse {
 
 async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {
     answer("ready", shared.health.ready())
+}
+
+async fn status(State(shared): State<Shared>) -> impl IntoResponse {
+    let status = shared.board.status(&shared.health, Clock::Real.operating_now());
+    (JSON, serde_json::to_string(&status).expect("numbers, words and sentences are JSON"))
+}
+
+async fn accuracy(State(shared): State<Shared>) -> impl IntoResponse {
+    let status = shared.board.status(&shared.health, Clock::Real.operating_now());
+    let slices = status.slices.into_iter().filter_map(|slice| Some((slice.slice, slice.accuracy?)));
+    let answer = AccuracyAnswer {
+        schema: ACCURACY_SCHEMA,
+        evaluated_at: status.verdicts.and_then(|verdicts| verdicts.evaluated_at),
+        slices: slices.collect(),
+        all_slices: status.all_slices,
+    };
+    (JSON, serde_json::to_string(&answer).expect("numbers, words and sentences are JSON"))
+}
+
+/// Value of `schema` in the answer of `/api/v1/accuracy`.
+const ACCURACY_SCHEMA: &str = "noctriage.accuracy/v1";
+
+/// Live accuracy alone, for other tools.
+#[derive(serde::Serialize)]
+struct AccuracyAnswer {
+    schema: &'static str,
+    /// Absent until everything has been read once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluated_at: Option<crate::wire::values::Instant>,
+    slices: std::collections::BTreeMap<String, AccuracyRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    all_slices: Option<AccuracyRecord>,
 }
 
 fn answer(word: &str, state: Result<(), Vec<Reason>>) -> impl IntoResponse + use<> {

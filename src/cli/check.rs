@@ -125,7 +125,7 @@ impl Broker {
 }
 
 fn ask_broker(settings: &Settings, findings: &mut Vec<Finding>) -> Broker {
-    match topics::inspect(&settings.kafka) {
+    match topics::inspect(&settings.kafka, settings.rollout.mode) {
         Ok(report) => {
             let sentences = report.sentences().into_iter();
             findings.extend(sentences.map(|sentence| Finding::new(Weight::Mistake, "kafka.topics", sentence)));

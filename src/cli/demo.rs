@@ -13,11 +13,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
+use crate::demo::feed::TICKETS_PER_DAY;
 use crate::demo::screen::{Screen, Terminal};
-use crate::demo::{Accounts, Bounds, Demo, DemoError, Pace, Stop};
+use crate::demo::{Accounts, Bounds, Demo, DemoError, Pace, ShiftLead, Stop};
 
-/// Simulated tickets a second: fast enough that something moves, slow enough to read.
-const SIMULATED_PER_SECOND: f64 = 20.0;
+/// Days of desk time that the whole ladder takes: up to the greatest share, a firmware bug, and the way down.
+const DESK_DAYS: u32 = 43;
+/// Days of desk time a second: the whole ladder in about three minutes.
+const DESK_DAYS_PER_SECOND: f64 = DESK_DAYS as f64 / 170.0;
 /// One's own tickets a second: nobody waits for their file.
 const OWN_PER_SECOND: f64 = 200.0;
 /// Most records a second: far above what a model on a CPU answers; the loop holds it back anyway.
@@ -28,19 +31,25 @@ const EXIT_INTERRUPTED: i32 = 130;
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Stop after this many records. Without a bound: until Ctrl-C.
+    /// Stop after this many records. Without a bound: after six weeks of desk time, about three minutes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     tickets: Option<u64>,
     /// Stop after this many seconds of tickets.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     seconds: Option<u64>,
+    /// Tickets a day at your site: the same ladder at its pace, as a calculator.
+    #[arg(long, value_name = "N", default_value_t = TICKETS_PER_DAY, conflicts_with = "tickets_from", value_parser = per_day)]
+    per_day: f64,
+    /// You promote, with Enter, instead of a simulated shift lead.
+    #[arg(long, conflicts_with = "tickets_from")]
+    manual: bool,
     /// Your own tickets instead of simulated ones: one noctriage.ticket/v1 as JSON per line.
     #[arg(long, value_name = "FILE")]
     tickets_from: Option<PathBuf>,
     /// The same seed gives the same simulated tickets.
     #[arg(long, default_value_t = 1, conflicts_with = "tickets_from")]
     seed: u64,
-    /// Records a second, above 0, at most 10,000. Default: 20 simulated ones, 200 of your own.
+    /// Records a second, above 0, at most 10,000. Default: the whole ladder in about three minutes; 200 of your own.
     #[arg(long, value_name = "PER_SECOND", value_parser = pace)]
     rate: Option<f64>,
     /// A model directory of your own instead of the bundled one; it acts whatever its card says.
@@ -58,9 +67,16 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
+fn per_day(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (1.0..=100_000.0).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err("not a number from 1 to 100,000".to_owned()),
+    }
+}
+
 /// Runs the demo.
 pub fn run(arguments: Arguments) -> CommandResult {
-    let Arguments { tickets, seconds, tickets_from, seed, rate, model, log } = arguments;
+    let Arguments { tickets, seconds, per_day, manual, tickets_from, seed, rate, model, log } = arguments;
     if let Some(path) = &log {
         start_log(path)?;
     }
@@ -71,11 +87,19 @@ pub fn run(arguments: Arguments) -> CommandResult {
         .build()
         .context("starting the runtime")?;
     runtime.block_on(async { listen(Arc::clone(&interrupted)) })?;
-    let per_second = if tickets_from.is_some() { OWN_PER_SECOND } else { SIMULATED_PER_SECOND };
+    let is_own = tickets_from.is_some();
+    let per_second = if is_own { OWN_PER_SECOND } else { (per_day * DESK_DAYS_PER_SECOND).min(PER_SECOND_MAX) };
+    let is_bounded = tickets.is_some() || seconds.is_some() || is_own;
     let demo = Demo {
         seed,
         pace: Pace(rate.unwrap_or(per_second)),
-        bounds: Bounds { tickets, time: seconds.map(Duration::from_secs) },
+        tickets_per_day: per_day,
+        lead: if manual { ShiftLead::You } else { ShiftLead::Simulated },
+        bounds: Bounds {
+            tickets,
+            time: seconds.map(Duration::from_secs),
+            desk_days: (!is_bounded).then_some(DESK_DAYS),
+        },
         tickets_from,
         model,
         temporary: std::env::temp_dir(),

@@ -179,7 +179,6 @@ fn next_steps(config_file: &Path, key_file: &Path, is_key_new: bool, answers: &[
     lines.push(format!("  noctriage check --file tickets.jsonl --config {config}   (what your own tickets become)"));
     lines.push(format!("  noctriage topics create --dry-run --config {config}"));
     lines.push(format!("  noctriage run --config {config}   (starts in shadow: nobody is shown anything)"));
-    lines.push("notify.url is kept for the rollout controller; nothing reads it yet".to_owned());
     lines
 }
 

@@ -4,17 +4,24 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod actions;
 mod check;
 mod config_command;
+mod control;
 mod dataset;
 mod dead_letters;
 mod demo;
 mod explain;
+mod halt;
 mod init;
 mod model;
+mod policy;
 mod progress;
+mod rollout;
 mod run;
 mod settings_file;
+mod span;
+mod status;
 mod topics;
 mod verdicts;
 
@@ -55,14 +62,29 @@ enum Command {
     /// Show the configuration in force, where each value comes from, or the JSON Schema of a record.
     #[command(subcommand)]
     Config(config_command::Command),
+    /// Show where each slice stands, who is right how often, what is missing and what to do: asks the running daemon.
+    Status(status::Arguments),
     /// Say what was done with a ticket, by which rules, and what would change the outcome.
     Explain(explain::Arguments),
+    /// Stop all automatic actions, or those of one slice, on every instance, until a person resumes.
+    Halt(halt::Arguments),
+    /// Lift a halt of the same scope.
+    Resume(halt::Arguments),
+    /// Forecast what a stage takes, ask for a step of the rollout, or see all that were made.
+    #[command(subcommand)]
+    Rollout(rollout::Command),
+    /// List what was done without a person.
+    #[command(subcommand)]
+    Actions(actions::Command),
     /// List records that were no tickets, or send them again.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
     /// See where verdicts come from and what becomes of them, or write some.
     #[command(subcommand)]
     Verdicts(verdicts::Command),
+    /// See what another policy would have done with the tickets that were decided.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Make a card for a model directory, check it, or ask it for predictions.
     #[command(subcommand)]
     Model(model::Command),
@@ -83,9 +105,15 @@ pub fn main() -> ExitCode {
         | Command::Check(_)
         | Command::Topics(_)
         | Command::Config(_)
+        | Command::Status(_)
         | Command::Explain(_)
+        | Command::Halt(_)
+        | Command::Resume(_)
+        | Command::Rollout(_)
+        | Command::Actions(_)
         | Command::DeadLetters(_)
         | Command::Verdicts(_)
+        | Command::Policy(_)
         | Command::Model(_)
         | Command::Dataset(_) => end_quietly_with_a_closed_pipe(),
     }
@@ -95,9 +123,15 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Topics(command) => topics::run(command),
         Command::Config(command) => config_command::run(command),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(arguments),
+        Command::Halt(arguments) => halt::halt(&arguments),
+        Command::Resume(arguments) => halt::resume(&arguments),
+        Command::Rollout(command) => rollout::run(command),
+        Command::Actions(command) => actions::run(command),
         Command::DeadLetters(command) => dead_letters::run(command),
         Command::Verdicts(command) => verdicts::run(command),
+        Command::Policy(command) => policy::run(command),
         Command::Model(command) => model::run(command),
         Command::Dataset(command) => dataset::run(command),
         Command::Run(arguments) => run::run(arguments),

@@ -1,7 +1,6 @@
 //! `noctriage run`: the daemon, under systemd or in a terminal.
 
 use std::io::IsTerminal as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -15,7 +14,7 @@ use crate::admin::http::Server;
 use crate::clock::Clock;
 use crate::config::settings::{LogSettings, Settings};
 use crate::config::{self, Loaded, Reload, Sources};
-use crate::daemon::service::{Service, StartError, Surroundings, load_models};
+use crate::daemon::service::{Service, StartError, Surfaces, Surroundings, load_models};
 use crate::daemon::thread::ThreadEnd;
 use crate::inference;
 use crate::kafka::topics;
@@ -52,9 +51,10 @@ pub fn run(arguments: Arguments) -> CommandResult {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let (metrics, health) = Service::prepare(&clock);
+    let surfaces = Service::prepare(&clock);
+    let Surfaces { metrics, health, board } = surfaces.clone();
     let server = runtime
-        .block_on(Server::bind(loaded.settings.admin.listen, Arc::clone(&metrics), Arc::clone(&health)))
+        .block_on(Server::bind(loaded.settings.admin.listen, metrics, health, board))
         .map_err(Failure::configuration)?;
     // Loading a large model takes longer than systemd waits by default.
     notify(&[NotifyState::Status("loading models"), NotifyState::ExtendTimeoutUsec(300_000_000)]);
@@ -62,12 +62,12 @@ pub fn run(arguments: Arguments) -> CommandResult {
     // After the models: what only the configuration can mend is said before anybody waits for a broker.
     check_topics(&loaded.settings)?;
     let service =
-        Service::start(&loaded.settings, models, Surroundings::Desk, &clock, (metrics, health)).map_err(|error| {
-            match error {
+        Service::start(&loaded.settings, models, Surroundings::Desk, &clock, surfaces).map_err(
+            |error| match error {
                 StartError::Model { .. } | StartError::Engine(_) => Failure::configuration(error),
                 StartError::Thread(_) => Failure::new(EXIT_TEMPORARY, error),
-            }
-        })?;
+            },
+        )?;
     for (role, model) in &service.models {
         tracing::info!(
             role = role.as_str(),
@@ -101,7 +101,8 @@ fn start_log(settings: &LogSettings) -> Result<FilterHandle, Failure> {
 }
 
 fn check_topics(settings: &Settings) -> Result<(), Failure> {
-    let report = topics::inspect(&settings.kafka).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
+    let report =
+        topics::inspect(&settings.kafka, settings.rollout.mode).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     if report.is_fine() {
         return Ok(());
     }

@@ -26,6 +26,8 @@ const LEVELS: &[&str] = &["high", "medium", "low"];
 const TRUTHS: &[&str] = &["undecided", "ticket_system", "explicit"];
 const VERDICT_RULES: &[&str] = &["resolved", "closed"];
 const EVENT_TOPICS: &[&str] = &["tickets", "verdicts"];
+const ROLLOUT_MODES: &[&str] = &["fixed", "earned"];
+const ON_BREACH: &[&str] = &["step_back", "observe"];
 const RATING_SCALES: &[&str] = &["helpful3/v1", "likert5/v1"];
 
 const fn key(
@@ -81,6 +83,14 @@ pub const KEYS: &[Key] = &[
         "What people must look at."),
     key("kafka.topics.dead_letters", KafkaName, r#""noctriage.dead-letters""#, "", NoClock, Restart,
         "Records that are no tickets. Holds ticket text: give it the input topic's access rules."),
+    key("kafka.topics.control", KafkaName, r#""noctriage.control""#, "", NoClock, Restart,
+        "What people ask of the rollout: halt, resume, promote, step back, switch model. One partition. Whoever may write here can stop automatic actions, or ask for more of them: restrict who may."),
+    key("kafka.topics.rollout", KafkaName, r#""noctriage.rollout""#, "", NoClock, Restart,
+        "Stage map and lease, written by the instance that leads. One partition, compacted."),
+    key("kafka.topics.transitions", KafkaName, r#""noctriage.transitions""#, "", NoClock, Restart,
+        "Audit trail: every transition with the report that justified it. One partition."),
+    key("kafka.topics.command_results", KafkaName, r#""noctriage.command-results""#, "", NoClock, Restart,
+        "What became of automatic actions: executed, refused, raced. Written by whoever writes to the ticket system."),
     key("kafka.security.protocol", Word(PROTOCOLS), r#""plaintext""#, "", NoClock, Restart,
         "How clients talk to brokers. Anything but plaintext on a network that others share."),
     key("kafka.security.mechanism", Word(MECHANISMS), r#""SCRAM-SHA-512""#, "", NoClock, Restart,
@@ -105,6 +115,8 @@ pub const KEYS: &[Key] = &[
         "Retention of decisions. Evidence lives in it: at least 90 days wherever a stage is to be earned."),
     key("kafka.create.retention_days", Integer(1, 36_500), "30", "days", Operating, Restart,
         "Retention of the other topics."),
+    key("kafka.create.control_retention_days", Integer(1, 36_500), "1825", "days", Operating, Restart,
+        "Retention of control and transitions: the audit trail, and halts, which are in force until somebody resumes."),
 
     key("source.preset", Word(PRESETS), r#""native""#, "", NoClock, Restart,
         "Which ticket system writes the input topic; `mapping`: JSON pointers of [source.mapping]."),
@@ -244,12 +256,48 @@ pub const KEYS: &[Key] = &[
     part("slices[].source_system", Texts, "", Restart, "Source systems."),
     part("slices[].labels.*", Texts, "", Restart, "Values of a label, which source.label_keys must name."),
 
+    key("rollout.mode", Word(ROLLOUT_MODES), r#""fixed""#, "", NoClock, Restart,
+        "fixed: rollout.fixed_stage and rollout.shares hold for every slice. earned: every slice begins in shadow and earns its stages by evidence; one instance leads and writes them to kafka.topics.rollout."),
     key("rollout.fixed_stage", Word(STAGES), r#""shadow""#, "", NoClock, Live,
-        "Stage of every slice. A demo model never leaves shadow."),
+        "Stage of every slice with rollout.mode `fixed`. A demo model never leaves shadow."),
     key("rollout.shares.auto_triage", Number(0.0, SHARE_MAX), "0.05", "share", NoClock, Live,
         "Share of eligible tickets that auto_triage acts on; read in stages auto_triage and auto_resolve."),
     key("rollout.shares.auto_resolve", Number(0.0, SHARE_MAX), "0.0", "share", NoClock, Live,
         "Share of eligible tickets that auto_resolve acts on; at most that of auto_triage; read in stage auto_resolve."),
+    key("rollout.halt_file", Path, r#""halt""#, "", NoClock, Restart,
+        "While this file exists, this instance takes no automatic action, whatever Kafka says; `touch` it when brokers are down. Empty: no such file is looked for."),
+    key("rollout.desk_timezone", Text, r#""UTC""#, "", NoClock, Restart,
+        "IANA time zone of the desk: stages are read after local midnight, and hours and weekends are counted in it."),
+    key("rollout.lease_s", Integer(5, 3_600), "90", "s", Operating, Restart,
+        "How long automatic actions may go on without a sign of the leading instance; more than kafka.transaction_timeout_ms and 10 s together, or nothing is ever automatic."),
+    key("rollout.renew_s", Integer(1, 600), "15", "s", Operating, Restart,
+        "How often the leading instance renews the lease; at most a third of rollout.lease_s."),
+    key("rollout.window_days", Integer(7, 365), "28", "days", Desk, Restart,
+        "Live window of the evidence; what is older is closed and not read again."),
+    key("rollout.soak_days", Integer(0, 365), "7", "days", Desk, Restart,
+        "How long a stage is held before the next can be earned."),
+    key("rollout.soak_step_days", Integer(0, 365), "2", "days", Desk, Restart,
+        "The same between two steps of a share."),
+    key("rollout.cool_down_days", Integer(0, 365), "3", "days", Desk, Restart,
+        "How long nothing is earned after a step back."),
+    key("rollout.limits.severity_error", Number(0.001, 0.9), "0.30", "share", NoClock, Restart,
+        "Severity answers that may be wrong for suggest."),
+    key("rollout.limits.action_error", Number(0.001, 0.5), "0.02", "share", NoClock, Restart,
+        "Automatic actions that may be wrong."),
+    key("rollout.limits.critical_miss.auto_triage", Number(0.001, 0.2), "0.01", "share", NoClock, Restart,
+        "Tickets eligible for auto_triage that people may call critical."),
+    key("rollout.limits.critical_miss.auto_resolve", Number(0.001, 0.2), "0.005", "share", NoClock, Restart,
+        "Tickets eligible for auto_resolve that people may call critical."),
+    key("rollout.limits.missing_verdicts", Number(0.0, 1.0), "0.05", "share", NoClock, Restart,
+        "Drawn tickets without a verdict after the deadline, above which promotion waits."),
+    key("rollout.limits.late_decisions", Number(0.0, 1.0), "0.02", "share", NoClock, Restart,
+        "Decisions that came after a person had worked on the ticket, above which promotion waits."),
+    key("rollout.limits.calibration_gap", Number(0.0, 1.0), "0.05", "share", NoClock, Restart,
+        "Gap between confidence and what is right, beyond which promotion waits."),
+    key("rollout.limits.reopened", Number(0.001, 0.9), "0.05", "share", NoClock, Restart,
+        "Resolved tickets that may be opened again."),
+    part("rollout.on_breach.*", Word(ON_BREACH), "", Restart,
+        "What a breach of a gate in force does, by the gate's name (severity_accuracy, action_error, reopen_rate, drift): step_back, which is what a gate does that is not named, or observe. A critical that was missed is a hard stop, always."),
 
     key("triage.batch_records_max", Integer(1, 10_000), "2000", "records", NoClock, Restart,
         "Most records in one batch and so in one transaction. Batches begin at 64; while a backlog fills them and the models answer quickly they double, and where answers take a quarter of model.deadline_ms they halve."),
@@ -269,7 +317,7 @@ pub const KEYS: &[Key] = &[
         "Longest rebuild of a partition of the view; afterwards its tickets are decided, never automatic."),
 
     key("admin.listen", Text, r#""127.0.0.1:9464""#, "", NoClock, Restart,
-        "Address of /metrics, /healthz and /readyz."),
+        "Address of /metrics, /healthz, /readyz and /api/v1."),
     key("admin.behind_proxy", Flag, "false", "", NoClock, Restart,
         "Allows an address beyond loopback: a proxy in front decides who may read it."),
 
@@ -291,7 +339,7 @@ pub const KEYS: &[Key] = &[
     key("verdicts.rating_scale", Word(RATING_SCALES), r#""helpful3/v1""#, "", NoClock, Restart,
         "Scale of root-cause ratings with its version: 0 not helpful, 1 somewhat, 2 helpful; or 1 useless to 5 exactly right. Ratings on the other one are counted and left out."),
     key("notify.url", Text, r#""""#, "", NoClock, Restart,
-        "Where transitions are announced (http or https). Kept for the rollout controller; nothing reads it yet."),
+        "Where transitions, hard stops, halts, promotions that wait for a person and silence of the verdicts are announced: one POST with JSON each (http or https). Its path and query are never shown."),
 ];
 
 /// The key that a dotted path names, indices and free names put back to `[]` and `*`.

@@ -18,6 +18,7 @@ pub mod settings;
 pub mod taxonomy;
 mod typed;
 pub mod values;
+pub mod webhook;
 
 pub use diff::{Change, Reload, diff};
 pub use key::ReferenceRow;

@@ -5,12 +5,13 @@
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
+use crate::policy::loosened::{LimitKind, loosened};
 use crate::policy::ruling::{Policy, QueueRule, WindowScope};
 use crate::policy::slices::{SliceCondition, SliceRule};
 use crate::wire::intake::settings::Preset;
 use crate::wire::verdict::NoWorkCodes;
 
-use super::settings::{Settings, TruthSource};
+use super::settings::{RolloutMode, Settings, TruthSource};
 
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,10 +60,10 @@ pub fn findings(settings: &Settings, now: UtcMillis) -> Vec<Finding> {
     shadowed_queues(&settings.policy.queues, &mut findings);
     windows(&settings.policy, now, &mut findings);
     actions(settings, &mut findings);
+    loosened_thresholds(settings, &mut findings);
     source(settings, &mut findings);
     kafka(settings, &mut findings);
     verdicts(settings, &mut findings);
-    later(settings, &mut findings);
     findings
 }
 
@@ -118,6 +119,22 @@ fn shadowed_queues(queues: &[QueueRule], findings: &mut Vec<Finding>) {
     }
 }
 
+/// Limits that stand between a prediction and an action and are looser than the defaults: what that does is known from
+/// recorded decisions, before it is done.
+fn loosened_thresholds(settings: &Settings, findings: &mut Vec<Finding>) {
+    let Ok(defaults) = super::load(&super::Sources::built_in(&[], settings.draw_key)) else { return };
+    for limit in loosened(&defaults.settings.policy, &settings.policy) {
+        match limit.kind {
+            LimitKind::Threshold => {
+                let hint = "what it does to recorded tickets: `noctriage policy try FILE --from 14d`";
+                let sentence = format!("looser than the default ({}); {hint}", limit.sentence);
+                findings.push(Finding::new(Weight::Note, "policy", sentence));
+            }
+            LimitKind::Amount | LimitKind::List | LimitKind::Draw => {}
+        }
+    }
+}
+
 fn windows(policy: &Policy, now: UtcMillis, findings: &mut Vec<Finding>) {
     for (index, window) in policy.windows.iter().enumerate() {
         let about = format!("policy.windows[{index}]");
@@ -134,10 +151,16 @@ fn windows(policy: &Policy, now: UtcMillis, findings: &mut Vec<Finding>) {
 pub fn never_because(settings: &Settings, action: AutoAction) -> Vec<String> {
     let policy = &settings.policy;
     let mut reasons = Vec::new();
-    if settings.rollout.fixed_stage < action.stage_needed() {
-        reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
-    } else if settings.rollout.shares[action.index()].get() == 0.0 {
-        reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
+    match settings.rollout.mode {
+        // Stages and shares are what evidence has earned: nothing here says how far that can go.
+        RolloutMode::Earned => {}
+        RolloutMode::Fixed if settings.rollout.fixed_stage < action.stage_needed() => {
+            reasons.push(format!("rollout.fixed_stage is {}", settings.rollout.fixed_stage));
+        }
+        RolloutMode::Fixed if settings.rollout.shares[action.index()].get() == 0.0 => {
+            reasons.push(format!("rollout.shares.{} is 0", action.as_str()));
+        }
+        RolloutMode::Fixed => {}
     }
     if policy.allow.kinds.is_empty() {
         reasons.push("policy.allow.kinds is empty".to_owned());
@@ -169,8 +192,16 @@ pub fn never_because(settings: &Settings, action: AutoAction) -> Vec<String> {
     reasons
 }
 
+/// The stage that every slice has at the first start.
+fn stage_at_start(settings: &Settings) -> Stage {
+    match settings.rollout.mode {
+        RolloutMode::Fixed => settings.rollout.fixed_stage,
+        RolloutMode::Earned => Stage::Shadow,
+    }
+}
+
 fn actions(settings: &Settings, findings: &mut Vec<Finding>) {
-    let stage = settings.rollout.fixed_stage;
+    let stage = stage_at_start(settings);
     for action in AutoAction::ALL {
         let reasons = never_because(settings, action);
         if reasons.is_empty() {
@@ -201,7 +232,7 @@ fn source(settings: &Settings, findings: &mut Vec<Finding>) {
         let sentence = "is not set; ServiceNow writes times without a zone, and such records become dead letters";
         findings.push(Finding::new(Weight::Warning, "source.timezone", sentence));
     }
-    let stage = settings.rollout.fixed_stage;
+    let stage = stage_at_start(settings);
     if intake.machine_users.is_empty() && intake.preset != Preset::Alertmanager {
         let sentence = "is empty: every user who opens or changes a ticket counts as a person, and what a person has set is \
                         never written over; name the users of your monitoring and rules";
@@ -251,13 +282,6 @@ fn verdicts(settings: &Settings, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(Weight::Note, "verdicts.no_work_codes", sentence));
         }
         TruthSource::TicketSystem | TruthSource::Explicit => {}
-    }
-}
-
-fn later(settings: &Settings, findings: &mut Vec<Finding>) {
-    if settings.later.notify_url.is_some() {
-        let sentence = "is kept for the rollout controller; nothing reads it yet";
-        findings.push(Finding::new(Weight::Note, "notify.url", sentence));
     }
 }
 

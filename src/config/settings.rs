@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::webhook::Address;
 use crate::domain::digest::Digest;
 use crate::domain::stage::{Share, Stage};
 use crate::domain::verdict::RatingScale;
 use crate::policy::ruling::{DrawKey, Policy};
+use crate::rollout::spec::RolloutSpec;
 use crate::wire::intake::IntakeSettings;
 use crate::wire::verdict::VerdictSettings;
 
@@ -23,7 +25,7 @@ pub struct Settings {
     pub intake: Arc<IntakeSettings>,
     /// Static policy; replaced whole by a reload.
     pub policy: Arc<Policy>,
-    /// Stage fixed by the configuration; replaced by a reload.
+    /// Where stages come from; replaced by a reload.
     pub rollout: RolloutSettings,
     /// Models and the engine.
     pub inference: InferenceSettings,
@@ -40,8 +42,8 @@ pub struct Settings {
     pub taxonomy: Arc<Taxonomy>,
     /// What counts as a person's verdict.
     pub verdicts: VerdictsSettings,
-    /// Kept for the rollout controller; nothing reads it yet.
-    pub later: LaterSettings,
+    /// The outgoing webhook.
+    pub notify: NotifySettings,
     /// Key of the draws.
     pub draw_key: DrawKey,
     /// Digest of the whole configuration as loaded (secrets left out).
@@ -77,6 +79,16 @@ pub struct KafkaSettings {
     pub is_mock: bool,
 }
 
+/// How long brokers wait before they abort a transaction that has timed out (`transaction.abort.timed.out…`, default).
+const BROKER_ABORT_INTERVAL: Duration = Duration::from_secs(10);
+
+impl KafkaSettings {
+    /// Lease that must be left for a permit: the longest that a transaction begun now can take to become visible.
+    pub fn lease_needed(&self) -> Duration {
+        self.transaction_timeout + BROKER_ABORT_INTERVAL
+    }
+}
+
 /// Names of all topics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicNames {
@@ -94,6 +106,14 @@ pub struct TopicNames {
     pub review: String,
     /// Records that are no tickets.
     pub dead_letters: String,
+    /// What people ask of the rollout; one partition.
+    pub control: String,
+    /// Stage map and lease; one partition, compacted.
+    pub rollout: String,
+    /// Audit trail; one partition.
+    pub transitions: String,
+    /// What became of automatic actions.
+    pub command_results: String,
 }
 
 /// How missing topics are made.
@@ -107,6 +127,8 @@ pub struct TopicCreation {
     pub decisions_retention: Duration,
     /// Retention of the others. Default 30 days.
     pub retention: Duration,
+    /// Retention of control and transitions. Default 5 years.
+    pub control_retention: Duration,
 }
 
 /// How records are compressed.
@@ -151,13 +173,32 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Stage fixed by the configuration.
+/// Where stages come from, and what they rest on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolloutSettings {
-    /// Default shadow.
+    /// Whether stages are fixed or earned. Default fixed.
+    pub mode: RolloutMode,
+    /// Stage of every slice with mode fixed. Default shadow.
     pub fixed_stage: Stage,
-    /// Shares per action in the order of `AutoAction::ALL`; read in auto stages only. Default 0.05, 0.
+    /// Shares per action in the order of `AutoAction::ALL`; read with mode fixed, in auto stages only. Default 0.05, 0.
     pub shares: [Share; 2],
+    /// While this file exists, this instance takes no automatic action; `None`: there is no such file.
+    pub halt_file: Option<PathBuf>,
+    /// How long automatic actions may go on without a sign of the leader (operating time). Default 90 s.
+    pub lease: Duration,
+    /// How often the leader renews the lease (operating time). Default 15 s.
+    pub renew: Duration,
+    /// What gates and plan read.
+    pub spec: Arc<RolloutSpec>,
+}
+
+/// Where stages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolloutMode {
+    /// The configuration.
+    Fixed,
+    /// Evidence: the leading instance writes them.
+    Earned,
 }
 
 /// Models and the engine.
@@ -255,6 +296,17 @@ pub enum TruthSource {
     Explicit,
 }
 
+impl TruthSource {
+    /// The word of the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Undecided => "undecided",
+            Self::TicketSystem => "ticket_system",
+            Self::Explicit => "explicit",
+        }
+    }
+}
+
 /// Where the events of the ticket system lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventTopic {
@@ -264,9 +316,9 @@ pub enum EventTopic {
     Verdicts,
 }
 
-/// Accepted and kept for the rollout controller; nothing reads it yet.
+/// The outgoing webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaterSettings {
-    /// Where transitions are announced; `None`: nowhere.
-    pub notify_url: Option<String>,
+pub struct NotifySettings {
+    /// Where notices are posted; `None`: nowhere.
+    pub address: Option<Address>,
 }

@@ -4,7 +4,7 @@ use crate::domain::prediction::Answer;
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{Decided, Review, ReviewReason, ReviewState};
 use crate::policy::recent_view::{Query, RecentView, Remembered, TentativeView, parent_of};
-use crate::policy::ruling::{Lease, Moment, Ruling};
+use crate::policy::ruling::{Moment, Ruling};
 use crate::policy::slices::slice_of;
 use crate::policy::{Event, RecordFacts, decide, identity};
 use crate::wire::decision::Latency;
@@ -14,6 +14,7 @@ use crate::wire::outputs::{DecidedRecord, Written, output_records};
 use crate::wire::values::SourcePosition;
 
 use super::batch::{Answers, Batch, Content, Item};
+use super::standing::Look;
 
 /// Second only to criticals: a ticket without an outcome is one that nobody has looked at.
 const UNWRITABLE_PRIORITY: u8 = 2;
@@ -31,6 +32,15 @@ pub struct Origin {
     pub lease_ms_needed: i64,
 }
 
+/// What is true right now, and is looked at once for a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present<'look> {
+    /// Operating time.
+    pub(super) now: UtcMillis,
+    /// Lease and halts.
+    pub(super) standing: &'look Look,
+}
+
 /// A batch decided, and nothing written yet.
 #[derive(Debug)]
 pub(super) struct DecidedBatch {
@@ -42,12 +52,19 @@ pub(super) struct DecidedBatch {
     pub(super) outcomes: Vec<Decided>,
 }
 
+impl DecidedBatch {
+    /// Whether anything in it is automatic.
+    pub(super) fn has_commands(&self) -> bool {
+        self.outcomes.iter().any(|decided| decided.command.is_some())
+    }
+}
+
 /// Decides every record of a batch in order. The permit of an automatic action is taken in here, which is right before
 /// `begin_transaction`: nothing waits between the two.
 pub(super) fn decide_batch(
     batch: &Batch,
     view: &RecentView,
-    now: UtcMillis,
+    present: &Present<'_>,
     origin: &Origin,
     counter: u64,
 ) -> DecidedBatch {
@@ -55,7 +72,7 @@ pub(super) fn decide_batch(
     let mut records = Vec::with_capacity(batch.items.len() * 2);
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
-        let moment = moment(&batch.ruling, item, now, origin);
+        let moment = moment(&batch.ruling, item, present, origin);
         let decided = decide_item(batch, item, &tentative, &moment);
         let written = write(batch, item, &decided, &moment, origin);
         let remembered = written.decision.remembered().expect("the ticket id was valid when it was read");
@@ -69,12 +86,20 @@ pub(super) fn decide_batch(
 
 /// Desk time is operating time where tickets are real; in the demo it is what the simulated tickets say. It is never
 /// taken from a real ticket: a ticket dated into the future would slip past every hourly cap.
-fn moment(ruling: &Ruling, item: &Item, now: UtcMillis, origin: &Origin) -> Moment {
-    let desk = match item.content.ticket() {
+fn moment(ruling: &Ruling, item: &Item, present: &Present<'_>, origin: &Origin) -> Moment {
+    let ticket = item.content.ticket();
+    let desk = match ticket {
         Some(ticket) if ruling.is_demo => ticket.updated_at.unwrap_or(ticket.created_at),
-        Some(_) | None => now,
+        Some(_) | None => present.now,
     };
-    Moment { operating: now, desk, lease: Lease::Fixed, lease_ms_needed: origin.lease_ms_needed, halted: false }
+    let is_halted = |ticket| present.standing.is_halted(&slice_of(&ruling.policy.slices, ticket).name);
+    Moment {
+        operating: present.now,
+        desk,
+        lease: present.standing.lease,
+        lease_ms_needed: origin.lease_ms_needed,
+        halted: ticket.is_some_and(is_halted),
+    }
 }
 
 fn facts(item: &Item) -> RecordFacts<'_> {

@@ -9,11 +9,16 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::config::settings::RolloutMode;
 use crate::domain::digest::Digest;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
+use crate::domain::stage::{Share, Stage};
 use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
@@ -22,7 +27,11 @@ use crate::kafka::patience::SILENCE_MAX;
 use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
-use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
+use super::evidence::{EvidenceOptions, EvidenceThread};
+use super::inquiry;
+use super::rollout_threads::{RolloutOptions, RolloutThreads};
+use super::standing::Standing;
+use super::thread::{self, InForce, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
 /// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.
@@ -56,8 +65,19 @@ pub enum StartError {
     #[error("the engine does not start")]
     Engine(#[source] EngineError),
     /// No thread.
-    #[error("the kafka thread could not be started")]
+    #[error("the kafka thread, or that of evidence, could not be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// What a service shows to the outside: it writes, HTTP reads.
+#[derive(Clone, Debug)]
+pub struct Surfaces {
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Health.
+    pub health: Arc<Health>,
+    /// Where each slice stands.
+    pub board: Arc<Board>,
 }
 
 /// A running service.
@@ -69,10 +89,23 @@ pub struct Service {
     pub health: Arc<Health>,
     /// The models, acting first.
     pub models: Vec<(ModelRole, ModelInfo)>,
+    board: Arc<Board>,
     surroundings: Surroundings,
     acting: ModelInfo,
+    /// `None` in the demo, which shows its own comparison.
+    evidence: Option<EvidenceThread>,
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
+    rollout: RolloutThreads,
+}
+
+/// Nothing can be halted in the demo: its broker has no such topic.
+fn standing_of(settings: &Settings, clock: &Clock) -> Standing {
+    if settings.kafka.is_mock {
+        Standing::fixed(clock.clone())
+    } else {
+        Standing::new(&settings.rollout, clock.clone())
+    }
 }
 
 /// Loads all models that the settings name.
@@ -98,7 +131,12 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
     let device_class = device.split(':').next().unwrap_or_default();
     let outside = [settings.eligibility_base.0.as_slice(), COMPUTED_IN.as_bytes(), device_class.as_bytes()];
     let policy = Policy::clone(&settings.policy).sealed(Digest::of_parts(outside));
-    let stage_map = StageMap::fixed(&settings.policy.slices, settings.rollout.fixed_stage, settings.rollout.shares);
+    let slices = &settings.policy.slices;
+    let stage_map = match settings.rollout.mode {
+        RolloutMode::Fixed => StageMap::fixed(slices, settings.rollout.fixed_stage, settings.rollout.shares),
+        // Until the leader says otherwise.
+        RolloutMode::Earned => StageMap::fixed(slices, Stage::Shadow, [Share::ZERO; 2]),
+    };
     Ruling {
         policy: Arc::new(policy),
         stage_map: Arc::new(stage_map),
@@ -110,10 +148,11 @@ pub fn ruling(settings: &Settings, acting: &Arc<ModelIdentity>, device: &str, su
 }
 
 impl Service {
-    /// Metrics and health of a service that is about to start.
-    pub fn prepare(clock: &Clock) -> (Arc<Metrics>, Arc<Health>) {
+    /// What a service that is about to start will show.
+    pub fn prepare(clock: &Clock) -> Surfaces {
         let stalled_after_ms = i64::try_from(STALLED_AFTER.as_millis()).unwrap_or(i64::MAX);
-        (Arc::new(Metrics::new()), Arc::new(Health::new(clock.clone(), stalled_after_ms)))
+        let health = Arc::new(Health::new(clock.clone(), stalled_after_ms));
+        Surfaces { metrics: Arc::new(Metrics::new()), health, board: Arc::default() }
     }
 
     /// Warms the models up, then starts the Kafka thread. Blocks while models warm up.
@@ -125,7 +164,7 @@ impl Service {
         models: EngineModels,
         surroundings: Surroundings,
         clock: &Clock,
-        (metrics, health): (Arc<Metrics>, Arc<Health>),
+        Surfaces { metrics, health, board }: Surfaces,
     ) -> Result<Self, StartError> {
         let (waker, received) = wakes();
         let answers = waker.clone();
@@ -151,13 +190,47 @@ impl Service {
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
         metrics.models(&identities);
         metrics.stage_map(&in_force.stage_map);
+        board.instance(&settings.kafka.instance_id);
+        board.stage_map(Arc::clone(&in_force.stage_map));
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        let standing = Arc::new(standing_of(settings, clock));
+        let (inquirer, inquiries) = inquiry::line();
+        let rollout = RolloutThreads::start(RolloutOptions {
+            settings,
+            ruling: &in_force,
+            models: &models,
+            standing: Arc::clone(&standing),
+            waker: &waker,
+            clock,
+            inquirer,
+        })
+        .map_err(StartError::Thread)?;
+        let leads = rollout.leads(settings.rollout.mode);
+        let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
+        let evidence = match surroundings {
+            Surroundings::Desk => Some(EvidenceOptions {
+                settings: Arc::new(settings.clone()),
+                ruling: Arc::clone(&shared),
+                clock: clock.clone(),
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+                is_leading: leads,
+            }),
+            Surroundings::Demo => None,
+        };
         let options = ThreadOptions {
             kafka: settings.kafka.clone(),
             triage: settings.triage,
             model_deadline: settings.inference.deadline,
             intake: Arc::clone(&settings.intake),
-            ruling: in_force,
+            in_force: InForce {
+                ruling: in_force,
+                stage_map: None,
+                shown: shared,
+                board: Arc::clone(&board),
+                metrics: Arc::clone(&metrics),
+            },
+            standing: Arc::clone(&standing),
             engine,
             metrics: Arc::clone(&metrics),
             health: Arc::clone(&health),
@@ -173,21 +246,37 @@ impl Service {
             end
         };
         let thread = std::thread::Builder::new().name("kafka".into()).spawn(body).map_err(StartError::Thread)?;
-        Ok(Self { metrics, health, models, surroundings, acting, waker, thread: Some(thread) })
+        let evidence = evidence
+            .map(|options| EvidenceThread::start(options, inquiries))
+            .transpose()
+            .map_err(StartError::Thread)?;
+        let thread = Some(thread);
+        Ok(Self { metrics, health, models, board, surroundings, acting, evidence, waker, thread, rollout })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
     pub fn reload(&self, settings: &Settings, clock: &Clock) {
         let ruling = Arc::new(ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings));
-        self.metrics.stage_map(&ruling.stage_map);
         self.metrics.config_accepted(&settings.config_digest, clock.operating_now());
+        self.rollout.reload(settings, &ruling);
         self.wake(Wake::Ruling(ruling));
+    }
+
+    /// Takes over a stage map, with the policy of these settings. In force from the next batch on.
+    pub fn take_stage_map(&self, settings: &Settings, stage_map: StageMap) {
+        let ruling = ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings);
+        self.metrics.stage_map(&stage_map);
+        self.wake(Wake::Ruling(Arc::new(Ruling { stage_map: Arc::new(stage_map), ..ruling })));
     }
 
     /// Asks the Kafka thread to finish what is in flight and to end.
     pub fn stop(&self) {
         self.health.draining();
+        self.rollout.stop();
         self.wake(Wake::Stop);
+        if let Some(evidence) = &self.evidence {
+            evidence.stop();
+        }
     }
 
     fn wake(&self, wake: Wake) {
@@ -206,10 +295,14 @@ impl Service {
     /// # Errors
     /// Why it could not go on.
     pub fn join(mut self) -> Result<(), ThreadEnd> {
-        match self.thread.take().map(JoinHandle::join) {
+        let end = match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(end)) => end,
             Some(Err(_)) => Err(ThreadEnd::Temporary("the kafka thread panicked; the log says where".into())),
+        };
+        if let Some(evidence) = self.evidence.take() {
+            evidence.join();
         }
+        end
     }
 }

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
@@ -15,10 +18,11 @@ use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
-use crate::policy::ruling::Ruling;
+use crate::policy::ruling::{Ruling, StageMap};
 use crate::wire::intake::IntakeSettings;
 
 use super::outputs::Origin;
+use super::standing::Standing;
 use super::triage::{Progress, Triage, TriageOptions};
 
 /// Wake-ups that may wait: the Kafka thread empties the queue at every round, and `Arrived` says the same however often.
@@ -31,8 +35,6 @@ const REBUILD_WINDOW: Duration = Duration::from_secs(600);
 const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
 /// How often lags are looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
-/// How long brokers wait before they abort a transaction that has timed out (`transaction.abort.timed.out…`, default).
-const BROKER_ABORT_INTERVAL_MS: i64 = 10_000;
 
 /// What wakes the Kafka thread.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub enum Wake {
     Answers(JobAnswers),
     /// A reload: in force from the next batch on.
     Ruling(Arc<Ruling>),
+    /// The leader's stage map: in force from the next batch on.
+    StageMap(Arc<StageMap>),
     /// Finish what is in flight, at most until the drain deadline, then end.
     Stop,
 }
@@ -79,7 +83,9 @@ pub struct ThreadOptions {
     /// How records become tickets.
     pub intake: Arc<IntakeSettings>,
     /// What is in force.
-    pub ruling: Arc<Ruling>,
+    pub in_force: InForce,
+    /// Lease and halts.
+    pub standing: Arc<Standing>,
     /// The engine.
     pub engine: Engine,
     /// Metrics.
@@ -94,6 +100,49 @@ pub struct ThreadOptions {
     pub wakes: Receiver<Wake>,
     /// Whether the process is to end: remembered over the life of the clients.
     pub stopping: bool,
+}
+
+/// What is in force, from the configuration and from the leader.
+pub struct InForce {
+    /// What the configuration says.
+    pub ruling: Arc<Ruling>,
+    /// The leader's stage map, once it was followed: it takes the place of the configuration's.
+    pub stage_map: Option<Arc<StageMap>>,
+    /// All of it, for those who only look.
+    pub shown: Arc<ArcSwap<Ruling>>,
+    /// What screens show.
+    pub board: Arc<Board>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+impl InForce {
+    /// The configuration's ruling, with the leader's stage map where there is one.
+    fn ruling(&self) -> Arc<Ruling> {
+        match &self.stage_map {
+            None => Arc::clone(&self.ruling),
+            Some(map) => Arc::new(Ruling { stage_map: Arc::clone(map), ..Ruling::clone(&self.ruling) }),
+        }
+    }
+
+    /// Takes over a reload or a stage map, and says what is in force now.
+    fn take_over(&mut self, change: Change) -> Arc<Ruling> {
+        match change {
+            Change::Ruling(ruling) => self.ruling = ruling,
+            Change::StageMap(map) => self.stage_map = Some(map),
+        }
+        let ruling = self.ruling();
+        self.metrics.stage_map(&ruling.stage_map);
+        self.board.stage_map(Arc::clone(&ruling.stage_map));
+        self.shown.store(Arc::clone(&ruling));
+        ruling
+    }
+}
+
+/// What changes what is in force.
+enum Change {
+    Ruling(Arc<Ruling>),
+    StageMap(Arc<StageMap>),
 }
 
 /// Runs until it is stopped or cannot go on. Call it on a thread of its own.
@@ -148,7 +197,6 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
         beat: Arc::new(move || health.kafka_thread_beats()),
         waiting: Arc::new(move |what| told.brokers_keep_us_waiting(what)),
     })?;
-    let timeout_ms = i64::try_from(options.kafka.transaction_timeout.as_millis()).unwrap_or(i64::MAX);
     let mut triage = Triage::new(
         log,
         &options.engine,
@@ -158,19 +206,20 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             settings: options.triage,
             model_deadline: options.model_deadline,
             intake: Arc::clone(&options.intake),
-            ruling: Arc::clone(&options.ruling),
+            ruling: options.in_force.ruling(),
             origin: Origin {
                 topic: options.kafka.topics.tickets.clone(),
                 instance: options.kafka.instance_id.clone(),
                 // Of these clients, not of the process: a checker tells by it what each of them has written.
                 start_ms: options.clock.operating_now().0,
-                lease_ms_needed: timeout_ms.saturating_add(BROKER_ABORT_INTERVAL_MS),
+                lease_ms_needed: i64::try_from(options.kafka.lease_needed().as_millis()).unwrap_or(i64::MAX),
             },
             view: ViewLimits {
                 window_ms: i64::try_from(options.triage.view_window.as_millis()).unwrap_or(i64::MAX),
                 records_max: options.triage.view_records_max,
-                storm_window_ms: options.ruling.policy.storm.window_ms,
+                storm_window_ms: options.in_force.ruling.policy.storm.window_ms,
             },
+            standing: Arc::clone(&options.standing),
         },
     );
     let mut drain_until: Option<Instant> = None;
@@ -201,10 +250,8 @@ fn session(options: &mut ThreadOptions, batch_ids: &AtomicU64) -> Result<(), Fau
             match woken {
                 Wake::Arrived => arrived.store(false, Ordering::Release),
                 Wake::Answers(answers) => triage.take_answers(answers),
-                Wake::Ruling(ruling) => {
-                    options.ruling = Arc::clone(&ruling);
-                    triage.set_ruling(ruling);
-                }
+                Wake::Ruling(ruling) => triage.set_ruling(options.in_force.take_over(Change::Ruling(ruling))),
+                Wake::StageMap(map) => triage.set_ruling(options.in_force.take_over(Change::StageMap(map))),
                 Wake::Stop => {
                     options.stopping = true;
                     options.health.draining();
@@ -241,7 +288,8 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
         }
         match options.wakes.recv_timeout(left.min(Duration::from_millis(500))) {
             Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-            Ok(Wake::Ruling(ruling)) => options.ruling = ruling,
+            Ok(Wake::Ruling(ruling)) => drop(options.in_force.take_over(Change::Ruling(ruling))),
+            Ok(Wake::StageMap(map)) => drop(options.in_force.take_over(Change::StageMap(map))),
             Ok(Wake::Arrived | Wake::Answers(_)) | Err(RecvTimeoutError::Timeout) => {}
         }
     }

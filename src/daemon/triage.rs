@@ -29,6 +29,7 @@ use super::batch::{Answers, Batch, Buffered, Span};
 use super::growth::Growth;
 use super::halving::Halving;
 use super::outputs::{self, Origin};
+use super::standing::Standing;
 use super::{counting, reading};
 
 /// Batches between the log and their transactions: one being classified, one behind it.
@@ -62,6 +63,8 @@ pub struct TriageOptions {
     pub origin: Origin,
     /// Length of the view.
     pub view: ViewLimits,
+    /// Lease and halts.
+    pub standing: Arc<Standing>,
 }
 
 /// What an owned partition looks like.
@@ -466,8 +469,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return Ok(true);
         }
         let batch = self.in_flight.front().expect("looked at above");
-        // No batch has the number of another, so it stands for the transaction as well.
-        let decided = outputs::decide_batch(batch, &self.view, self.log.now(), &self.options.origin, batch.id);
+        let decided = self.decide(batch);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
         let started = self.log.instant();
         let end = self.transact_reading_ahead(&decided.records, &offsets);
@@ -496,6 +498,22 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 self.metrics.transaction(TransactionResult::Fatal, took, self.log.now());
                 Err(fault)
             }
+        }
+    }
+
+    /// Decides on lease and halts of this moment. Where they are old before the transaction begins, because the process was
+    /// stopped in between, it is decided again.
+    fn decide(&self, batch: &Batch) -> outputs::DecidedBatch {
+        let standing = &self.options.standing;
+        loop {
+            let look = standing.look();
+            let present = outputs::Present { now: self.log.now(), standing: &look };
+            // No batch has the number of another, so it stands for the transaction as well.
+            let decided = outputs::decide_batch(batch, &self.view, &present, &self.options.origin, batch.id);
+            if !standing.is_outdated(&look) || !decided.has_commands() {
+                return decided;
+            }
+            tracing::warn!("lease and halts were looked at too long ago: deciding again");
         }
     }
 

@@ -67,7 +67,7 @@ impl Host {
             .client()
             .mock_cluster()
             .ok_or(KafkaError::MockCluster(rdkafka::error::RDKafkaErrorCode::NotImplemented))?;
-        let TopicNames { tickets, verdicts: _, decisions, suggestions, commands, review, dead_letters } = topics;
+        let TopicNames { tickets, verdicts: _, decisions, suggestions, commands, review, dead_letters, .. } = topics;
         for name in [tickets, decisions] {
             cluster.create_topic(name, TICKET_PARTITIONS, 1)?;
         }
@@ -80,7 +80,7 @@ impl Host {
 
 /// Every partition that the demo reads: all outputs.
 pub fn output_partitions(topics: &TopicNames) -> Vec<(&str, i32)> {
-    let TopicNames { tickets: _, verdicts: _, decisions, suggestions, commands, review, dead_letters } = topics;
+    let TopicNames { tickets: _, verdicts: _, decisions, suggestions, commands, review, dead_letters, .. } = topics;
     let others = [suggestions, commands, review, dead_letters];
     let of = |name, count| (0..count).map(move |partition| (name, partition));
     let others = others.into_iter().flat_map(|name| of(name.as_str(), OTHER_PARTITIONS));

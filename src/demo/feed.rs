@@ -8,7 +8,8 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::desk::hostile::{Expected, RawDeskRecord, broken_and_hostile};
-use super::desk::{Desk, DeskSettings};
+use super::desk::{Desk, DeskSettings, Wave};
+use super::ladder::Known;
 use crate::domain::severity::Severity;
 use crate::domain::time::UtcMillis;
 
@@ -16,10 +17,17 @@ use crate::domain::time::UtcMillis;
 const ODD_SHARE: f64 = 0.04;
 /// Share of records that are sent twice, as a ticket system does after a timeout.
 const REPEAT_SHARE: f64 = 0.02;
-/// Desk time runs fast: this many tickets a day, and many a second.
-const TICKETS_PER_DAY: f64 = 1000.0;
+/// Where nothing else is asked for: a desk of some forty people.
+pub const TICKETS_PER_DAY: f64 = 1000.0;
 /// Begin of desk time: Monday, 2026-01-05T06:00:00Z. Fixed, so that a seed gives the same tickets on every day.
-const DESK_START: UtcMillis = UtcMillis(1_767_592_800_000);
+pub const DESK_START: UtcMillis = UtcMillis(1_767_592_800_000);
+const DAY_MS: i64 = 24 * 3_600_000;
+/// The firmware bug comes when a model that climbs as fast as it may has the greatest share.
+const WAVE_FROM_DAY: i64 = 37;
+/// It is mended in three days.
+const WAVE_UNTIL_DAY: i64 = 40;
+/// Share of its tickets while it lasts: a tenth of a network has that firmware.
+const WAVE_SHARE: f64 = 0.1;
 /// Longest line that is sent whole, in bytes: twice what the reader accepts, half of what a producer may send. What is
 /// longer is sent cut here, and comes back as the dead letter `too_large` that it would be whole.
 const LINE_BYTES_MAX: u64 = 512 * 1024;
@@ -42,10 +50,8 @@ pub enum About {
     Simulated {
         /// What the source says; `None`: nothing.
         source: Option<Severity>,
-        /// What the engineer will say. The demo does not make anybody wait for it.
-        verdict: Severity,
-        /// When it was created (desk time).
-        created_at: UtcMillis,
+        /// What is true, and what the engineer will say.
+        known: Known,
     },
     /// A broken or hostile record.
     Odd {
@@ -69,11 +75,16 @@ pub enum Feed {
 }
 
 impl Feed {
-    /// A desk with a seed.
-    pub fn desk(seed: u64) -> Self {
-        let settings = DeskSettings { seed, start: DESK_START, tickets_per_day: TICKETS_PER_DAY };
+    /// A desk with a seed and so many tickets a day of desk time, which meets a firmware bug after some weeks.
+    pub fn desk(seed: u64, tickets_per_day: f64) -> Self {
+        let settings = DeskSettings { seed, start: DESK_START, tickets_per_day };
+        let wave = Wave {
+            from: DESK_START.plus_ms(WAVE_FROM_DAY * DAY_MS),
+            until: DESK_START.plus_ms(WAVE_UNTIL_DAY * DAY_MS),
+            share: WAVE_SHARE,
+        };
         Self::Desk(Box::new(SimulatedFeed {
-            desk: Desk::new(settings),
+            desk: Desk::new(settings).with_wave(wave),
             rng: Rng::with_seed(seed),
             odd: Vec::new(),
             odd_seed: seed,
@@ -145,8 +156,7 @@ impl SimulatedFeed {
             value: Some(ticket.value.to_string().into_bytes()),
             about: About::Simulated {
                 source: ticket.source_severity,
-                verdict: ticket.verdict.severity,
-                created_at: ticket.created_at,
+                known: Known { truth: ticket.truth, verdict: ticket.verdict, created_at: ticket.created_at },
             },
         };
         self.last = Some(record.clone());
@@ -228,7 +238,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_records_and_another_seed_others() {
         let records = |seed| {
-            let mut feed = Feed::desk(seed);
+            let mut feed = Feed::desk(seed, TICKETS_PER_DAY);
             (0..200).map(|_| feed.next_record().unwrap().unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(records(7), records(7));
@@ -237,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_few_of_a_hundred_records_are_odd_and_a_few_are_repeated() {
-        let mut feed = Feed::desk(1);
+        let mut feed = Feed::desk(1, TICKETS_PER_DAY);
         let (mut odd, mut repeated) = (0, 0);
         for _ in 0..2000 {
             match feed.next_record().unwrap().unwrap().about {
@@ -251,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_repetition_is_the_very_record_before_it() {
-        let mut feed = Feed::desk(1);
+        let mut feed = Feed::desk(1, TICKETS_PER_DAY);
         let mut sent: Vec<FeedRecord> = Vec::new();
         for _ in 0..400 {
             let record = feed.next_record().unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! A simulated desk on librdkafka's built-in mock broker, with the real daemon in between.
 //!
 //! One loop on one thread feeds tickets ([`feed`], [`sender`]), reads what the daemon published ([`observer`]), counts
-//! ([`tally`], [`comparison`]) and draws ([`screen`], [`summary`]). The daemon is [`crate::daemon::service`], unchanged,
+//! ([`tally`], [`comparison`]), climbs ([`ladder`]) and draws ([`screen`], [`summary`]). The daemon is [`crate::daemon::service`], unchanged,
 //! on threads of its own. Nothing here is used by `run`.
 
 pub mod broker;
@@ -10,6 +10,7 @@ pub mod cast;
 pub mod comparison;
 pub mod desk;
 pub mod feed;
+pub mod ladder;
 pub mod observer;
 mod run;
 pub mod screen;
@@ -17,4 +18,5 @@ pub mod sender;
 pub mod summary;
 pub mod tally;
 
+pub use ladder::ShiftLead;
 pub use run::{Accounts, Bounds, Demo, DemoError, Pace, Stop};

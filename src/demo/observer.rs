@@ -87,7 +87,7 @@ impl Observer {
 }
 
 fn read(topics: &TopicNames, topic: &str, payload: &[u8]) -> Result<Option<Published>, ObserveError> {
-    let TopicNames { tickets: _, verdicts: _, decisions, suggestions, commands, review, dead_letters } = topics;
+    let TopicNames { tickets: _, verdicts: _, decisions, suggestions, commands, review, dead_letters, .. } = topics;
     if topic == decisions {
         let decision = DecisionRecord::from_json(payload).map_err(ObserveError::Decision)?;
         return Ok(Some(Published::Outcome(Box::new(decision))));

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::KafkaError;
@@ -10,7 +12,8 @@ use rdkafka::error::KafkaError;
 use super::broker::Host;
 use super::bundle::Unpacked;
 use super::cast::Cast;
-use super::feed::Feed;
+use super::feed::{About, DESK_START, Feed};
+use super::ladder::{Ladder, ShiftLead};
 use super::observer::{ObserveError, Observer, Published};
 use super::screen::{Screen, View, wrapped};
 use super::sender::{SendError, Sender};
@@ -18,11 +21,16 @@ use super::summary;
 use super::tally::Tally;
 use crate::clock::Clock;
 use crate::config::{self, ConfigErrors, Settings, Sources};
-use crate::daemon::service::{Service, StartError, Surroundings, load_models};
+use crate::daemon::service::{Service, StartError, Surroundings, load_models, ruling};
 use crate::daemon::thread::ThreadEnd;
+use crate::domain::prediction::ModelRole;
 use crate::inference::classifier::ModelInfo;
 use crate::policy::decided::Outcome;
-use crate::policy::ruling::DrawKey;
+use crate::policy::ruling::{DrawKey, Policy};
+use crate::policy::slices::{SliceCondition, SliceField, SliceRule};
+use crate::rollout::decision::ModelKey;
+use crate::rollout::local_time::DeskCalendar;
+use crate::rollout::spec::{Limits, RolloutSpec, SliceSpec};
 
 /// Share of simulated tickets that is drawn: half, because verdicts on drawn tickets are what the demo compares.
 const EVIDENCE_SHARE: &str = "0.5";
@@ -46,6 +54,8 @@ pub struct Bounds {
     pub tickets: Option<u64>,
     /// After so much time since the first record; `None`: no bound.
     pub time: Option<Duration>,
+    /// After so many days of desk time; `None`: no bound.
+    pub desk_days: Option<u32>,
 }
 
 /// Records a second, more than 0.
@@ -70,6 +80,10 @@ pub struct Demo {
     pub seed: u64,
     /// How fast.
     pub pace: Pace,
+    /// Tickets a day of the simulated desk (desk time).
+    pub tickets_per_day: f64,
+    /// Who promotes.
+    pub lead: ShiftLead,
     /// How long.
     pub bounds: Bounds,
     /// Tickets of one's own instead of simulated ones.
@@ -151,7 +165,7 @@ impl Demo {
         settings.kafka.brokers = host.create_topics(&settings.kafka.topics).map_err(DemoError::Broker)?;
         screen.wait_for("loading the models").map_err(DemoError::Screen)?;
         let (service, cast) = self.start(&mut settings)?;
-        let accounts = Show::open(&settings, &service, &cast, feed, screen)
+        let accounts = Show::open(&settings, &service, &cast, feed, screen, self.lead)
             .and_then(|mut show| show.run(self, interrupted))
             .inspect_err(|_| screen.finish());
         service.stop();
@@ -165,22 +179,31 @@ impl Demo {
 
     fn feed(&self) -> Result<Feed, DemoError> {
         match &self.tickets_from {
-            None => Ok(Feed::desk(self.seed)),
+            None => Ok(Feed::desk(self.seed, self.tickets_per_day)),
             Some(path) => Feed::file(path).map_err(|source| unreadable(path, source)),
         }
     }
 
-    /// The defaults, on the mock broker, in shadow.
+    /// The defaults, on the mock broker, in shadow; wireless tickets are a slice of their own.
     fn settings(&self, feed: &Feed) -> Result<Settings, DemoError> {
         let evidence = if feed.has_verdicts() { EVIDENCE_SHARE } else { EVIDENCE_ALL };
-        let keys =
-            [("policy.draws.evidence_shadow", evidence), ("rollout.fixed_stage", "shadow"), ("model.device", "cpu")];
+        let keys = [
+            ("policy.draws.evidence_shadow", evidence),
+            ("policy.draws.evidence_later", EVIDENCE_SHARE),
+            ("policy.allow.resolve_categories", r#"["*"]"#),
+            ("policy.allow.resolve_causes", r#"["transient"]"#),
+            ("rollout.fixed_stage", "shadow"),
+            ("model.device", "cpu"),
+        ];
         // No secret: the draws of simulated tickets may be foreseen, and a seed must give the same ones.
         let mut draw_key = [0; 16];
         draw_key[..8].copy_from_slice(&self.seed.to_le_bytes());
         let loaded = config::load(&Sources::built_in(&keys, DrawKey(draw_key))).map_err(DemoError::Settings)?;
         let mut settings = loaded.settings;
         settings.kafka.is_mock = true;
+        if feed.has_verdicts() {
+            settings.policy = Arc::new(with_wireless(&settings.policy));
+        }
         Ok(settings)
     }
 
@@ -204,8 +227,69 @@ fn unreadable(path: &Path, source: io::Error) -> DemoError {
     DemoError::Tickets { path: path.to_owned(), source }
 }
 
+/// The policy with a slice of its own for wireless tickets: what the bundled model has seen least of.
+fn with_wireless(policy: &Policy) -> Policy {
+    let wireless = SliceRule {
+        name: "wireless".to_owned(),
+        conditions: vec![SliceCondition { field: SliceField::Category, values: vec!["wireless".to_owned()] }],
+        threshold: crate::policy::slices::rest_of(&policy.slices).threshold,
+    };
+    let slices = std::iter::once(wireless).chain(policy.slices.iter().cloned()).collect();
+    Policy { slices, ..policy.clone() }
+}
+
+/// What the demo's site has declared about the rollout: the defaults.
+fn spec(settings: &Settings) -> RolloutSpec {
+    let slice = |rule: &SliceRule| SliceSpec { name: Arc::from(rule.name.as_str()), threshold: rule.threshold };
+    RolloutSpec {
+        slices: settings.policy.slices.iter().map(slice).collect(),
+        threshold_grid: settings.policy.threshold_grid.clone(),
+        limits: Limits::default(),
+        verdict_deadline_ms: i64::try_from(settings.verdicts.deadline.as_millis()).unwrap_or(i64::MAX),
+        window_days: 28,
+        soak_days: 7,
+        soak_step_days: 2,
+        cool_down_days: 3,
+        observed_only: Vec::new(),
+        calendar: DeskCalendar::utc(),
+    }
+}
+
+/// The rollout of the demo, where there is an acting model and there are engineers to judge it.
+fn ladder(settings: &Settings, service: &Service, lead: ShiftLead) -> Option<Ladder> {
+    let (_, acting) = service.models.iter().find(|(role, _)| *role == ModelRole::Acting)?;
+    let ruling = ruling(settings, &acting.identity, &acting.device, Surroundings::Demo);
+    let identity = &acting.identity;
+    let model = ModelKey {
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        digest: identity.digest,
+        calibration_digest: identity.calibration_digest,
+    };
+    Some(Ladder::new(spec(settings), Arc::new(model), ruling.policy.eligibility_digest, lead))
+}
+
+/// Lines that somebody types: each promotes what is earned.
+fn typed_lines() -> Receiver<()> {
+    let (tell, told) = sync_channel(8);
+    // It ends with the process: nothing can wake a thread that waits for a terminal.
+    std::thread::spawn(move || {
+        for line in io::stdin().lines() {
+            if line.is_err() || tell.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    told
+}
+
 /// A demo whose daemon runs.
 struct Show<'demo> {
+    settings: &'demo Settings,
+    ladder: Option<Ladder>,
+    told: usize,
+    typed: Option<Receiver<()>>,
+    invited: Vec<Arc<str>>,
     feed: Feed,
     sender: Sender,
     observer: Observer,
@@ -219,14 +303,21 @@ struct Show<'demo> {
 
 impl<'demo> Show<'demo> {
     fn open(
-        settings: &Settings,
+        settings: &'demo Settings,
         service: &'demo Service,
         cast: &Cast,
         feed: Feed,
         screen: &'demo mut Screen,
+        lead: ShiftLead,
     ) -> Result<Self, DemoError> {
+        let ladder = if feed.has_verdicts() { ladder(settings, service, lead) } else { None };
         let model = service.models.iter().find(|(role, _)| *role == cast.model_role);
         Ok(Self {
+            settings,
+            ladder,
+            told: 0,
+            typed: (lead == ShiftLead::You).then(typed_lines),
+            invited: Vec::new(),
             feed,
             sender: Sender::open(&settings.kafka).map_err(DemoError::Send)?,
             observer: Observer::open(&settings.kafka).map_err(DemoError::Observe)?,
@@ -281,9 +372,12 @@ impl<'demo> Show<'demo> {
             if interrupted.load(Ordering::Acquire) {
                 return Ok(Stop::Interrupted);
             }
-            let Bounds { tickets, time } = demo.bounds;
+            let Bounds { tickets, time, desk_days } = demo.bounds;
             let is_over = time.is_some_and(|time| self.started.elapsed() >= time);
-            if is_over || tickets.is_some_and(|tickets| self.sender.sent() >= tickets) {
+            let is_last_day = desk_days
+                .zip(self.tally.desk_time())
+                .is_some_and(|(days, now)| now.since_ms(DESK_START) >= RolloutSpec::days_ms(days));
+            if is_over || is_last_day || tickets.is_some_and(|tickets| self.sender.sent() >= tickets) {
                 return Ok(Stop::Bound);
             }
             let due = (self.started.elapsed().as_secs_f64() * demo.pace.0) as u64 + 1;
@@ -326,8 +420,36 @@ impl<'demo> Show<'demo> {
             let reason = self.service.health.alive().err().map_or_else(String::new, |reason| reason.to_string());
             return Err(DemoError::NotReady(reason));
         }
-        let view = view(&self.tally, &self.sender, self.started, &self.model, &self.feed);
+        self.climb()?;
+        let view = view(self.ladder.as_ref(), &self.tally, &self.sender, self.started, &self.model, &self.feed);
         self.screen.draw(&view).map_err(DemoError::Screen)
+    }
+
+    /// Moves the rollout on to the desk time of the latest ticket, and tells what has happened.
+    fn climb(&mut self) -> Result<(), DemoError> {
+        let Some((ladder, now)) = self.ladder.as_mut().zip(self.tally.desk_time()) else { return Ok(()) };
+        if let Some(map) = ladder.advance(now) {
+            self.service.take_stage_map(self.settings, map);
+        }
+        let mut lines: Vec<String> = ladder.story()[self.told..].iter().flat_map(summary::story_lines).collect();
+        self.told = ladder.story().len();
+        if let Some(typed) = &self.typed {
+            if typed.try_iter().count() > 0 {
+                let asked = ladder.promote(now);
+                lines.extend(
+                    asked.iter().map(|slice| format!("you promote {slice}: it is read after the next midnight")),
+                );
+            }
+            let earned = ladder.earned();
+            lines.extend(
+                earned
+                    .iter()
+                    .filter(|slice| !self.invited.contains(slice))
+                    .map(|slice| format!("{slice} has earned its next step: press Enter to promote")),
+            );
+            self.invited = earned;
+        }
+        if lines.is_empty() { Ok(()) } else { self.screen.say(&lines).map_err(DemoError::Screen) }
     }
 
     fn count(&mut self, published: &Published) {
@@ -335,7 +457,12 @@ impl<'demo> Show<'demo> {
             Published::Outcome(decision) => {
                 let settled = self.sender.settle(decision.source.partition, decision.source.offset);
                 match settled {
-                    Some(sent) => self.tally.outcome(decision, sent.about, sent.at.elapsed()),
+                    Some(sent) => {
+                        self.tally.outcome(decision, sent.about, sent.at.elapsed());
+                        if let Some(ladder) = &mut self.ladder {
+                            ladder.decided(decision, known(sent.about));
+                        }
+                    }
                     None => self.tally.surplus += 1,
                 }
             }
@@ -365,12 +492,28 @@ impl<'demo> Show<'demo> {
     }
 
     fn view(&self) -> View<'_> {
-        view(&self.tally, &self.sender, self.started, &self.model, &self.feed)
+        view(self.ladder.as_ref(), &self.tally, &self.sender, self.started, &self.model, &self.feed)
     }
 }
 
-fn view<'show>(tally: &'show Tally, sender: &Sender, started: Instant, model: &'show str, feed: &Feed) -> View<'show> {
+/// What only the simulation knows of a ticket's first record.
+fn known(about: About) -> Option<super::ladder::Known> {
+    match about {
+        About::Simulated { known, source: _ } => Some(known),
+        About::Odd { .. } | About::Repeated | About::Line(_) => None,
+    }
+}
+
+fn view<'show>(
+    ladder: Option<&'show Ladder>,
+    tally: &'show Tally,
+    sender: &Sender,
+    started: Instant,
+    model: &'show str,
+    feed: &Feed,
+) -> View<'show> {
     View {
+        ladder,
         tally,
         sent: sender.sent(),
         in_flight: sender.in_flight(),

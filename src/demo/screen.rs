@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::comparison::{Comparison, Side};
+use super::ladder::{Ladder, Standing};
 use super::tally::{Latencies, Latest, Tally};
 use crate::domain::severity::Severity;
 use crate::domain::time::UtcMillis;
@@ -29,6 +30,8 @@ const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Everything that is shown.
 pub struct View<'demo> {
+    /// The rollout, where there are people who judge.
+    pub ladder: Option<&'demo Ladder>,
     /// What was counted.
     pub tally: &'demo Tally,
     /// Records sent.
@@ -142,11 +145,11 @@ impl Screen {
 
 /// The picture: at most [`LINES`] lines; the latest decisions fill what room there is.
 pub fn picture(view: &View<'_>) -> Vec<String> {
-    let View { tally, sent, in_flight, elapsed, model, has_verdicts } = view;
+    let View { ladder, tally, sent, in_flight, elapsed, model, has_verdicts } = view;
     let desk_time = tally.desk_time().map_or_else(String::new, |at| format!(", desk time {}", day_and_time(at)));
     let mut lines = vec![
         format!("noctriage demo  {}{desk_time}", clock(*elapsed)),
-        "simulation on a mock broker, stage shadow; Ctrl-C ends it".to_owned(),
+        "simulation on a mock broker; Ctrl-C ends it".to_owned(),
         String::new(),
     ];
     let per_second = tally.total() as f64 / elapsed.as_secs_f64().max(0.001);
@@ -165,11 +168,16 @@ pub fn picture(view: &View<'_>) -> Vec<String> {
         lines.push("no verdicts: these are your tickets".to_owned());
     }
     lines.push(String::new());
-    lines.extend(row("dead letters", &dead_letter_words(tally)));
-    if *has_verdicts {
-        lines.extend(row("hostile texts", &[hostile_words(tally)]));
+    match ladder {
+        Some(ladder) => {
+            lines.extend(ladder.standings().iter().flat_map(standing_lines));
+            lines.extend(row("shown, done", &[shown_words(tally)]));
+        }
+        None => {
+            lines.extend(row("dead letters", &dead_letter_words(tally)));
+            lines.extend(row("shown to people", &[shown_words(tally)]));
+        }
     }
-    lines.extend(row("shown to people", &[shown_words(tally)]));
     lines.extend(oddities(tally));
     let mut lines = fitted(lines);
     let room = LINES.saturating_sub(lines.len() + 1);
@@ -198,10 +206,13 @@ fn latest_words(latest: &Latest) -> String {
 
 /// The same in one line.
 pub fn line(view: &View<'_>) -> String {
-    let View { tally, sent, in_flight, elapsed, model: _, has_verdicts } = view;
+    let View { ladder, tally, sent, in_flight, elapsed, model: _, has_verdicts } = view;
     let mut line = format!("{} in {sent}, in flight {in_flight}", clock(*elapsed));
     for outcome in Outcome::ALL.into_iter().filter(|outcome| tally.outcomes(*outcome) > 0) {
         write!(line, ", {} {}", words(outcome), tally.outcomes(outcome)).expect("a string takes any text");
+    }
+    for standing in ladder.iter().flat_map(|ladder| ladder.standings()) {
+        write!(line, "; {} {}", standing.slice, standing.position).expect("a string takes any text");
     }
     if let Some((p50, p99)) = tally.latency_ms().p50_p99() {
         write!(line, "; p50 {p50:.0} ms, p99 {p99:.0} ms").expect("a string takes any text");
@@ -263,6 +274,17 @@ pub fn oddities(tally: &Tally) -> Vec<String> {
     if found.is_empty() { Vec::new() } else { row("look at", &found) }
 }
 
+/// Where a slice stands, and what keeps it there, in at most two lines.
+pub fn standing_lines(standing: &Standing) -> Vec<String> {
+    let Standing { slice, position, gates, keeps } = standing;
+    let gates = gates.map_or_else(String::new, |(passed, all)| format!(", {passed} of {all} gates pass"));
+    let mut lines = vec![cut(&format!("{:<LABEL$}{position}{gates}", cut(slice, LABEL - 1)), COLUMNS)];
+    if !keeps.is_empty() {
+        lines.push(cut(&format!("  {keeps}"), COLUMNS));
+    }
+    lines
+}
+
 /// Latencies.
 pub fn latency_words(tally: &Tally) -> Vec<String> {
     let words = |latencies: &Latencies, what: &str| {
@@ -281,7 +303,7 @@ pub fn hostile_words(tally: &Tally) -> String {
 /// What anybody was shown.
 pub fn shown_words(tally: &Tally) -> String {
     match (tally.suggestions, tally.commands) {
-        (0, 0) => "nothing, and no command: shadow".to_owned(),
+        (0, 0) => "nothing, and no command".to_owned(),
         (suggestions, commands) => format!("{suggestions} suggestions, {commands} commands"),
     }
 }
@@ -359,6 +381,7 @@ mod tests {
     fn view(tally: &Tally, has_verdicts: bool) -> View<'_> {
         let elapsed = Duration::from_secs(6_125);
         View {
+            ladder: None,
             tally,
             sent: 123_456,
             in_flight: 2_000,

@@ -1,11 +1,13 @@
 //! What the demo has shown, on one screen, in plain words. Pure.
 
 use super::comparison::{Looked, Shown, Side, shown};
+use super::ladder::{Ladder, Line};
 use super::run::Stop;
 use super::screen::{
     COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, oddities,
-    outcome_words, printable, row, severity_words, shown_words, wrapped,
+    outcome_words, printable, row, severity_words, shown_words, standing_lines, wrapped,
 };
+use crate::domain::time::UtcMillis;
 use crate::statistics::sign_test::Discordant;
 
 /// Bad lines that are named; the others are counted.
@@ -34,7 +36,10 @@ pub fn opening(has_verdicts: bool) -> Vec<String> {
 
 /// What is said at the end: at most 24 lines.
 pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
-    let View { tally, sent, in_flight: _, elapsed, model, has_verdicts } = view;
+    if let Some(ladder) = view.ladder {
+        return of_ladder(view, ladder, stop);
+    }
+    let View { ladder: _, tally, sent, in_flight: _, elapsed, model, has_verdicts } = view;
     let ended = match stop {
         Stop::Bound => "as asked for",
         Stop::EndOfFile => "to the end of the file",
@@ -74,6 +79,57 @@ pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
     }
     lines.push("The mock broker proves nothing about exactly-once.".to_owned());
     fitted(lines)
+}
+
+/// Lines of the story that fit beside everything else; the first and the last ones are kept.
+const STORY_MAX: usize = 10;
+
+/// What the ladder has shown: the dates, where each slice stands and why, what was done, who was right.
+fn of_ladder(view: &View<'_>, ladder: &Ladder, stop: Stop) -> Vec<String> {
+    let View { tally, sent, elapsed, model, .. } = view;
+    let ended = match stop {
+        Stop::Bound => "as asked for",
+        Stop::EndOfFile => "to the end of the file",
+        Stop::Interrupted => "stopped by hand",
+    };
+    let mut lines = vec![format!("{sent} records in {}, {ended}", clock(*elapsed)), cut(&accounts(view), COLUMNS)];
+    let story: Vec<String> = ladder.story().iter().map(story_line).collect();
+    let left_out = story.len().saturating_sub(STORY_MAX);
+    if left_out == 0 {
+        lines.extend(story);
+    } else {
+        lines.extend_from_slice(&story[..STORY_MAX / 2 - 1]);
+        lines.push(format!("… {} more …", left_out + 1));
+        lines.extend_from_slice(&story[story.len() - STORY_MAX / 2..]);
+    }
+    lines.extend(ladder.standings().iter().flat_map(standing_lines));
+    let (actions, grave, rechecks) = ladder.actions();
+    lines.push(format!("{actions} automatic actions, {grave} of them on grave tickets,"));
+    lines.push(format!("  {rechecks} given back to people to look at again"));
+    lines.push(format!("same severity as the engineers, {} drawn tickets", tally.comparison.verdicts()));
+    lines.extend(Side::ALL.map(|side| agreement(&tally.comparison, side, model)));
+    lines.push("Simulated: it says nothing about your desk, and".to_owned());
+    lines.push("the mock broker proves nothing about exactly-once.".to_owned());
+    fitted(lines)
+}
+
+/// One thing that happened, in one line.
+fn story_line(line: &Line) -> String {
+    cut(&format!("{}  {}: {}", day(line.at), line.slice, line.what), COLUMNS)
+}
+
+/// The same with its reason below.
+pub fn story_lines(line: &Line) -> Vec<String> {
+    let mut lines = vec![story_line(line)];
+    if !line.why.is_empty() {
+        lines.extend(wrapped(&line.why).into_iter().map(|line| cut(&format!("  {line}"), COLUMNS)));
+    }
+    lines
+}
+
+/// A day of desk time, such as Mon 12 Jan.
+fn day(at: UtcMillis) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.strftime("%a %d %b").to_string())
 }
 
 /// Records against outcomes.
@@ -136,7 +192,7 @@ mod tests {
 
     fn view(tally: &Tally, has_verdicts: bool) -> View<'_> {
         let elapsed = Duration::from_secs(61);
-        View { tally, sent: tally.total(), in_flight: 0, elapsed, model: "demo-bert 1", has_verdicts }
+        View { ladder: None, tally, sent: tally.total(), in_flight: 0, elapsed, model: "demo-bert 1", has_verdicts }
     }
 
     fn text(tally: &Tally, has_verdicts: bool, stop: Stop) -> String {

@@ -9,7 +9,7 @@ use super::feed::About;
 use crate::domain::prediction::ModelRole;
 use crate::domain::severity::Severity;
 use crate::domain::time::UtcMillis;
-use crate::policy::decided::{Outcome, Rule};
+use crate::policy::decided::{ActionKind, Outcome, Rule};
 use crate::wire::dead_letter::DeadLetterRecord;
 use crate::wire::decision::{Basis, DecisionRecord};
 
@@ -109,7 +109,7 @@ impl Tally {
             self.engine_ms.push(latency.engine_ms);
         }
         match about {
-            About::Simulated { created_at, .. } => self.desk_time = self.desk_time.max(Some(created_at)),
+            About::Simulated { known, .. } => self.desk_time = self.desk_time.max(Some(known.created_at)),
             About::Odd { expected, .. } => self.odd(decision, expected),
             About::Line(line) if outcome == Outcome::DeadLetter => {
                 self.name((decision.source.partition, decision.source.offset), |named| named.line = Some(line));
@@ -129,15 +129,15 @@ impl Tally {
             self.severities[severity.index()] += 1;
         }
         let verdict = match about {
-            About::Simulated { verdict, .. } => Some(verdict),
+            About::Simulated { known, .. } => Some(known.verdict.severity),
             About::Odd { .. } | About::Repeated | About::Line(_) => None,
         };
-        if let About::Simulated { source, verdict, .. } = about
+        if let About::Simulated { source, known } = about
             && basis.draws.evidence.drawn
         {
             match (answer(basis, ModelRole::Baseline), said) {
                 (Some((tfidf, _)), Some((model, _))) => {
-                    self.comparison.add(Compared { verdict, source, tfidf, model });
+                    self.comparison.add(Compared { verdict: known.verdict.severity, source, tfidf, model });
                 }
                 (None, _) | (_, None) => self.unanswered += 1,
             }
@@ -154,16 +154,18 @@ impl Tally {
         let is_decided = outcome == Outcome::Decided;
         // In shadow a ticket that is not drawn has no full decision, whatever its text says.
         let is_ticket = is_decided || outcome == Outcome::NotDrawn;
+        let is_automatic = decision.action.is_some_and(|action| matches!(action.0, ActionKind::Auto(_)));
         let is_as_expected = match expected {
             Expected::DeadLetter(_) => outcome == Outcome::DeadLetter,
             Expected::Terminal => outcome == Outcome::Terminal,
-            Expected::Decided | Expected::DecidedNeverAutomatic => is_ticket,
+            Expected::Decided => is_ticket,
+            Expected::DecidedNeverAutomatic => is_ticket && !is_automatic,
             Expected::Guarded => {
                 let is_guarded = decision.rules.iter().any(|rule| rule == Rule::GuardInjection.as_str());
                 self.hostile.seen += 1;
                 self.hostile.drawn += u64::from(is_decided);
                 self.hostile.guarded += u64::from(is_decided && is_guarded);
-                is_ticket
+                is_ticket && !is_automatic
             }
         };
         self.unexpected += u64::from(!is_as_expected);
@@ -277,11 +279,27 @@ pub(super) mod tests {
 
     use super::*;
     use crate::demo::comparison::Side;
+    use crate::demo::desk::{SimulatedVerdict, Truth};
+    use crate::demo::ladder::Known;
     use crate::policy::decided::Outcome::{DeadLetter, Decided, Duplicate, NotDrawn, Terminal, Unchanged};
     use crate::wire::intake::DeadLetterClass;
     use Severity::{Critical, High, Low, Medium};
 
-    const SIMULATED: About = About::Simulated { source: Some(Medium), verdict: High, created_at: UtcMillis(5) };
+    const SIMULATED: About = About::Simulated {
+        source: Some(Medium),
+        known: Known {
+            truth: Truth { severity: High, root_cause: "power", closable: false, queue: "access" },
+            verdict: SimulatedVerdict {
+                severity: High,
+                root_cause: "power",
+                closable: false,
+                queue: "access",
+                engineer: "engineer-1",
+                after_ms: 0,
+            },
+            created_at: UtcMillis(5),
+        },
+    };
     const TOOK: Duration = Duration::from_millis(40);
 
     fn answer_of(role: &str, severity: Severity) -> Value {

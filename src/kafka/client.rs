@@ -13,11 +13,18 @@ use super::transaction::transaction_max;
 /// the wait that it ends; tickets that come more rarely meet a new connection, which takes milliseconds.
 const AFTER_LAST_REQUEST: Duration = Duration::from_secs(5);
 
+/// How every client id of ours begins; the instance follows.
+const CLIENT_ID_PREFIX: &str = "noctriage-";
+
+/// How long a dead leader keeps the lead. Automatic actions go on meanwhile, by the lease, which is much longer; half of it
+/// would take a slow broker for a death.
+const LEADERSHIP_SESSION: Duration = Duration::from_secs(6);
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &settings.brokers);
-    config.set("client.id", format!("noctriage-{}", settings.instance_id));
+    config.set("client.id", format!("{CLIENT_ID_PREFIX}{}", settings.instance_id));
     // After a broker restart the default of 10 s is most of the wait.
     config.set("reconnect.backoff.max.ms", "500");
     // Topics are made by `topics create`, with cleanup policy and retention; never by a typo.
@@ -105,6 +112,63 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
         },
     );
     config
+}
+
+/// The follower of `control` and `rollout`: what one instance has read of `control` is committed under a group of its own,
+/// where commands see who has heard of a halt. Nobody is ever a member of it.
+pub fn follower(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = reader(settings, Isolation::Committed);
+    config.set("group.id", acknowledgement_group(settings, &settings.instance_id));
+    config
+}
+
+/// The member of the group in which partition 0 of `control` is leadership.
+pub fn leadership_consumer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = common(settings);
+    config.set("group.id", controller_group(settings));
+    // A dynamic member: who leads need not come back, somebody else does it as well.
+    config.set("session.timeout.ms", milliseconds(LEADERSHIP_SESSION));
+    config.set("heartbeat.interval.ms", milliseconds(LEADERSHIP_SESSION / 4));
+    // A member that joins or leaves must not take the lead from who has it.
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    config.set("enable.auto.commit", "false");
+    config.set("enable.auto.offset.store", "false");
+    config.set("isolation.level", "read_committed");
+    // A request that was made before anybody led is still a request.
+    config.set("auto.offset.reset", "earliest");
+    // Nothing is polled while a transaction waits for brokers.
+    let poll_interval = Duration::from_secs(300).max(transaction_max(settings) * 2);
+    config.set("max.poll.interval.ms", milliseconds(poll_interval));
+    bound_prefetch(&mut config);
+    config.set("fetch.wait.max.ms", "100");
+    config
+}
+
+/// The transactional producer of the leader; it lives only while its instance leads.
+pub fn leader_producer(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = transactional_producer(settings);
+    config.set("transactional.id", leader_transactional_id(settings));
+    config
+}
+
+/// The transactional id under which an instance leads: stable over restarts, as that of triage.
+pub fn leader_transactional_id(settings: &KafkaSettings) -> String {
+    format!("{}-controller-{}", settings.group, settings.instance_id)
+}
+
+/// The group whose member with partition 0 of `control` leads.
+pub fn controller_group(settings: &KafkaSettings) -> String {
+    format!("{}-controller", settings.group)
+}
+
+/// The group under which an instance commits what it has read of `control`.
+pub fn acknowledgement_group(settings: &KafkaSettings, instance: &str) -> String {
+    format!("{}-acknowledged-{instance}", settings.group)
+}
+
+/// The instance behind a client id; `None`: it is no client of ours.
+pub fn instance_of_client(client_id: &str) -> Option<&str> {
+    client_id.strip_prefix(CLIENT_ID_PREFIX)
 }
 
 /// A plain idempotent producer: the desk of the demo, `dead-letters retry`.

@@ -1,20 +1,24 @@
-//! Reads decisions and verdicts from Kafka into evidence, for commands: everything since an instant, up to the ends as
-//! they are when reading begins.
+//! From records of Kafka to evidence, and reading them for commands: everything since an instant, up to the ends as they
+//! are when reading begins. The daemon reads the same records with the endless tail.
 
 use std::collections::BTreeMap;
 
 use crate::config::settings::{EventTopic, Settings};
+use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::rollout::decision::DecisionEvent;
 use crate::rollout::evidence::{Evidence, VerdictEvent};
 use crate::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use crate::wire::decision::DecisionRecord;
 use crate::wire::intake::DeadLetterClass;
+use crate::wire::values::SourcePosition;
 use crate::wire::verdict::{self, VerdictIntake, VerdictSource};
 
 use super::scan::{ScanError, ScanFrom, ScanProgress, Scanned, scan};
 
 /// Sentences about unreadable records that are kept, per topic: the first ones say what is wrong with the rest.
 const EXAMPLES_MAX: usize = 5;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Evidence, and what became of the records that it was read from.
 #[derive(Debug, Default)]
@@ -35,6 +39,14 @@ pub struct Gathered {
     pub without_statement: u64,
     /// Topics of the site that do not exist, by name.
     pub missing_topics: Vec<String>,
+    /// Where the first drawn decision of each ticket found its input record; `None`: nobody asked for it.
+    pub sources: Option<BTreeMap<TicketId, SourcePosition>>,
+    /// Only what lies before this cut is taken in; `None`: everything.
+    up_to: Option<Cut>,
+    /// Hours in which unreadable records were appended, counted since 1970, and how many each.
+    unreadable_hours: BTreeMap<i64, u64>,
+    /// When the newest record of verdicts or events with a statement was appended (operating time).
+    pub last_statement_at: Option<UtcMillis>,
 }
 
 /// Reads everything since an instant of operating time.
@@ -44,29 +56,63 @@ pub struct Gathered {
 pub fn gather(
     settings: &Settings,
     since: UtcMillis,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    gather_into(Gathered::default(), settings, since, progress)
+}
+
+/// The same, and where the records of drawn tickets lie.
+///
+/// # Errors
+/// Brokers that do not answer, or no topic of decisions.
+pub fn gather_with_sources(
+    settings: &Settings,
+    since: UtcMillis,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    let gathered = Gathered { sources: Some(BTreeMap::new()), ..Gathered::default() };
+    gather_into(gathered, settings, since, progress)
+}
+
+/// The same as it was at a cut: nothing behind it is taken in.
+///
+/// # Errors
+/// Brokers that do not answer, or no topic of decisions.
+pub fn gather_up_to(
+    settings: &Settings,
+    since: UtcMillis,
+    cut: Cut,
+    progress: impl FnMut(&'static str, ScanProgress),
+) -> Result<Gathered, ScanError> {
+    gather_into(Gathered { up_to: Some(cut), ..Gathered::default() }, settings, since, progress)
+}
+
+fn gather_into(
+    mut gathered: Gathered,
+    settings: &Settings,
+    since: UtcMillis,
     mut progress: impl FnMut(&'static str, ScanProgress),
 ) -> Result<Gathered, ScanError> {
     let topics = &settings.kafka.topics;
-    let mut gathered = Gathered::default();
     let from = ScanFrom::Since(since);
     scan(
         &settings.kafka,
         &topics.decisions,
         from,
-        |scanned| gathered.add_decision(&scanned),
+        |scanned| gathered.add(EvidenceTopic::Decisions, &scanned, settings),
         |done| progress("reading decisions", done),
     )?;
     let events = match settings.verdicts.events {
-        Some(EventTopic::Tickets) => Some((&topics.tickets, EvidenceTopic::Events, VerdictSource::Events)),
+        Some(EventTopic::Tickets) => Some((&topics.tickets, EvidenceTopic::Events)),
         Some(EventTopic::Verdicts) | None => None,
     };
-    let verdicts = (&topics.verdicts, EvidenceTopic::Verdicts, VerdictSource::Verdicts);
-    for (topic, place, source) in std::iter::once(verdicts).chain(events) {
+    let verdicts = (&topics.verdicts, EvidenceTopic::Verdicts);
+    for (topic, place) in std::iter::once(verdicts).chain(events) {
         let read = scan(
             &settings.kafka,
             topic,
             from,
-            |scanned| gathered.add_verdict(&scanned, place, source, settings),
+            |scanned| gathered.add(place, &scanned, settings),
             |done| progress("reading verdicts", done),
         );
         match read {
@@ -80,41 +126,62 @@ pub fn gather(
 }
 
 impl Gathered {
-    fn place(&mut self, scanned: &Scanned, topic: EvidenceTopic) -> Appended {
+    /// Takes one record in. Reading one again changes nothing but the counts of records.
+    pub fn add(&mut self, topic: EvidenceTopic, scanned: &Scanned, settings: &Settings) {
         let position = Position { topic, partition: scanned.partition, offset: scanned.offset };
+        if self.up_to.as_ref().is_some_and(|cut| !cut.has(position)) {
+            return;
+        }
         self.cut.pass(position);
         *self.records.entry(topic).or_default() += 1;
-        Appended { at: scanned.record.timestamp.unwrap_or_default(), position }
-    }
-
-    fn add_decision(&mut self, scanned: &Scanned) {
-        let appended = self.place(scanned, EvidenceTopic::Decisions);
-        let record = DecisionRecord::from_json(scanned.record.value.as_deref().unwrap_or_default());
-        match record.ok().and_then(|record| record.seen().ok()) {
-            Some(Some(value)) => self.evidence.add_decision(Recorded { appended, value }),
-            // About no ticket.
-            Some(None) => {}
-            None => self.unreadable_decisions += 1,
+        let appended = Appended { at: scanned.record.timestamp.unwrap_or_default(), position };
+        match topic {
+            EvidenceTopic::Decisions => self.add_decision(appended, scanned),
+            EvidenceTopic::Verdicts => self.add_verdict(appended, scanned, VerdictSource::Verdicts, settings),
+            EvidenceTopic::Events => self.add_verdict(appended, scanned, VerdictSource::Events, settings),
         }
     }
 
-    fn add_verdict(&mut self, scanned: &Scanned, topic: EvidenceTopic, source: VerdictSource, settings: &Settings) {
-        let appended = self.place(scanned, topic);
+    fn add_decision(&mut self, appended: Appended, scanned: &Scanned) {
+        let record = DecisionRecord::from_json(scanned.record.value.as_deref().unwrap_or_default());
+        let seen = record.ok().and_then(|record| Some((record.seen().ok()?, record.source)));
+        match seen {
+            Some((Some(value), source)) => {
+                // Decisions of a ticket lie in one partition, in their order: the first one read is the first one made.
+                if let (Some(sources), DecisionEvent::Decided(decided)) = (&mut self.sources, &value.event)
+                    && decided.is_drawn
+                {
+                    sources.entry(value.ticket_id.clone()).or_insert(source);
+                }
+                self.evidence.add_decision(Recorded { appended, value });
+            }
+            // About no ticket.
+            Some((None, _)) => {}
+            None => {
+                self.unreadable_decisions += 1;
+                self.count_unreadable(appended.at);
+            }
+        }
+    }
+
+    fn add_verdict(&mut self, appended: Appended, scanned: &Scanned, source: VerdictSource, settings: &Settings) {
         match verdict::read(&scanned.record, source, &settings.verdicts.reader) {
             VerdictIntake::Verdict(verdict) => {
+                self.last_statement_at = self.last_statement_at.max(Some(appended.at));
                 self.evidence.add_verdict(Recorded { appended, value: VerdictEvent::Verdict(verdict) });
             }
             VerdictIntake::Ours(_) => self.evidence.add_verdict(Recorded { appended, value: VerdictEvent::Ours }),
             VerdictIntake::NoStatement => self.without_statement += 1,
             VerdictIntake::DeadLetter(reason) => {
                 *self.unreadable.entry(reason.class).or_default() += 1;
+                self.count_unreadable(appended.at);
                 if self.unreadable_examples.len() < EXAMPLES_MAX {
+                    let Position { topic, partition, offset } = appended.position;
                     let name = match topic {
                         EvidenceTopic::Decisions => &settings.kafka.topics.decisions,
                         EvidenceTopic::Verdicts => &settings.kafka.topics.verdicts,
                         EvidenceTopic::Events => &settings.kafka.topics.tickets,
                     };
-                    let Scanned { partition, offset, .. } = scanned;
                     self.unreadable_examples.push(format!(
                         "{name}[{partition}]@{offset}: {}: {}",
                         reason.class.as_str(),
@@ -123,5 +190,20 @@ impl Gathered {
                 }
             }
         }
+    }
+
+    fn count_unreadable(&mut self, appended_at: UtcMillis) {
+        *self.unreadable_hours.entry(appended_at.0.div_euclid(HOUR_MS)).or_default() += 1;
+    }
+
+    /// Unreadable records that were appended in or after the hour of an instant.
+    pub fn unreadable_since(&self, instant: UtcMillis) -> u64 {
+        self.unreadable_hours.range(instant.0.div_euclid(HOUR_MS)..).map(|(_, count)| count).sum()
+    }
+
+    /// Drops what was appended before an instant; the counts of records stay what they are.
+    pub fn forget_before(&mut self, instant: UtcMillis) {
+        self.evidence.forget_before(instant);
+        self.unreadable_hours = self.unreadable_hours.split_off(&instant.0.div_euclid(HOUR_MS));
     }
 }

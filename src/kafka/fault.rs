@@ -93,6 +93,14 @@ impl Fault {
         }
     }
 
+    /// Whether all that is in the way is a right that this user does not have.
+    pub fn is_missing_right(&self) -> bool {
+        match self {
+            Self::Abort { cause, .. } => *cause == AbortCause::Authorisation,
+            Self::Retry(_) | Self::Fatal(_) | Self::Fenced { .. } | Self::Refused(_) => false,
+        }
+    }
+
     /// An error that librdkafka has marked fatal.
     pub fn of_fatal(code: RDKafkaErrorCode, what: String) -> Self {
         match fenced_name(code) {

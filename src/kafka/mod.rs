@@ -1,8 +1,14 @@
 //! Everything that speaks to Kafka. Elsewhere there are only values: events in, one batch as one transaction out.
 
 pub mod client;
+pub mod control_tail;
+pub mod control_writer;
+mod evidence_reach;
 pub mod evidence_reader;
+pub mod evidence_tail;
 pub mod fault;
+pub mod fetch;
+pub mod leadership;
 pub mod log;
 mod own;
 pub mod patience;

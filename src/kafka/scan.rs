@@ -98,7 +98,7 @@ fn first_since<C: ConsumerContext>(
 }
 
 /// The partitions of a topic that is there and may be read.
-fn partitions_of(metadata: &Metadata, topic: &str) -> Result<Vec<i32>, ScanError> {
+pub(super) fn partitions_of(metadata: &Metadata, topic: &str) -> Result<Vec<i32>, ScanError> {
     let missing = || ScanError::Missing(topic.to_owned());
     let found = metadata.topics().iter().find(|found| found.name() == topic).ok_or_else(missing)?;
     match found.error().map(RDKafkaErrorCode::from) {

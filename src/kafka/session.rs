@@ -22,11 +22,10 @@ use crate::policy::view::WindowState;
 use crate::wire::output::{OutputRecord, OutputTopic};
 
 use super::client;
-use super::fault;
 use super::fault::{AbortCause, Fault};
 use super::log::{Fetching, Log, LogEvent, TransactionEnd};
 use super::patience::{Patience, Signs};
-use super::transaction::{DeliveryContext, Open, TransactionalProducer, raw_record};
+use super::transaction::{self, DeliveryContext, Open, Outgoing, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
 use take_over::TakeOver;
 
@@ -157,7 +156,7 @@ impl KafkaLog {
         let producer: TransactionalProducer = client::transactional_producer(settings)
             .create_with_context(DeliveryContext::default())
             .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
-        init_transactions(&producer, settings, &options.patience())?;
+        transaction::init(&producer, settings, &client::transactional_id(settings), &options.patience())?;
         let tail = if settings.is_mock {
             None
         } else {
@@ -281,21 +280,6 @@ impl KafkaLog {
         Ok(true)
     }
 
-    fn end(open: Open<'_>, fault: Fault) -> TransactionEnd {
-        match fault {
-            Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
-            Fault::Retry(_) | Fault::Abort { .. } => match open.abort() {
-                Ok(()) => TransactionEnd::Aborted(fault),
-                // A broker that refused every partition knows of no transaction to abort, and says so with a fatal
-                // error: the right that is missing is what has to be said, and the clients are built anew.
-                Err(worse) => {
-                    tracing::warn!(%fault, %worse, "the abort failed");
-                    TransactionEnd::Lost(if is_missing_right(&fault) { fault } else { worse })
-                }
-            },
-        }
-    }
-
     fn transact_records(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
         let settings = &self.options.kafka;
         // Per transaction: the generation changes at every rebalance, and a stale one is what KIP-447 fences.
@@ -315,26 +299,20 @@ impl KafkaLog {
             Err(fault) => return TransactionEnd::Lost(fault),
         };
         for record in records {
-            if let Err(fault) = open.send(topic_of(&settings.topics, record.topic), record) {
-                return Self::end(open, fault);
+            if let Err(fault) = open.send(&Outgoing::of(topic_of(&settings.topics, record.topic), record)) {
+                return open.end(fault);
             }
         }
         let prepared = match open.prepare(&offsets, &group) {
             Ok(prepared) => prepared,
-            Err((open, fault)) => return Self::end(open, fault),
+            Err((open, fault)) => return open.end(fault),
         };
-        match prepared.commit() {
-            Ok(()) => TransactionEnd::Committed,
-            Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
-            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
-                TransactionEnd::Lost(fault)
-            }
-        }
+        prepared.end()
     }
 
     /// Says which rights a transaction needs: librdkafka does not say which of them is missing.
     fn naming_rights(&self, fault: Fault, records: &[OutputRecord]) -> Fault {
-        if !is_missing_right(&fault) {
+        if !fault.is_missing_right() {
             return fault;
         }
         let settings = &self.options.kafka;
@@ -352,47 +330,6 @@ impl KafkaLog {
     fn next_rebalance(&mut self) -> Option<Rebalanced> {
         self.consumer.context().rebalanced.lock().expect("no panic while popping").pop_front()
     }
-}
-
-fn is_missing_right(fault: &Fault) -> bool {
-    match fault {
-        Fault::Abort { cause, .. } => *cause == AbortCause::Authorisation,
-        Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => false,
-    }
-}
-
-/// Resumable: a call that has timed out goes on in the background.
-fn init_transactions(
-    producer: &TransactionalProducer,
-    settings: &KafkaSettings,
-    patience: &Patience<'_>,
-) -> Result<(), Fault> {
-    let mut what = "init_transactions".to_owned();
-    while let Some(slice) = patience.slice() {
-        match producer.init_transactions(slice) {
-            Ok(()) => return Ok(()),
-            Err(error) if fault::is_authorisation(&error) => {
-                return Err(Fault::Refused(format!(
-                    "init_transactions: {error}. hint: this user needs Write and Describe on transactional id {}",
-                    client::transactional_id(settings)
-                )));
-            }
-            Err(error) => match Fault::of("init_transactions", &error) {
-                Fault::Retry(why) => {
-                    tracing::warn!(what = why, "waiting for the brokers");
-                    patience.refused(&why);
-                    what = why;
-                }
-                Fault::Abort { what, cause } => return Err(Fault::Fatal(format!("{what} ({})", cause.as_str()))),
-                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
-            },
-        }
-    }
-    Err(Fault::Fatal(format!(
-        "{what}: no answer from {} within {} s",
-        settings.brokers,
-        settings.request_timeout.as_secs()
-    )))
 }
 
 impl Log for KafkaLog {

@@ -11,7 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::config::settings::KafkaSettings;
+use crate::config::settings::{KafkaSettings, RolloutMode};
 
 use super::client;
 
@@ -90,6 +90,29 @@ pub struct WantedTopic {
     pub partitions: usize,
     /// Configuration that `topics create` sets and checks.
     pub configuration: BTreeMap<&'static str, String>,
+    /// Whether a start needs it.
+    pub need: TopicNeed,
+}
+
+/// Whether a start needs a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicNeed {
+    /// Always.
+    Always,
+    /// Where stages are earned.
+    WhereEarned,
+    /// Never: others write it.
+    Never,
+}
+
+impl TopicNeed {
+    fn is_needed(self, mode: RolloutMode) -> bool {
+        match self {
+            Self::Always => true,
+            Self::WhereEarned => mode == RolloutMode::Earned,
+            Self::Never => false,
+        }
+    }
 }
 
 /// Our topics, for an input topic with that many partitions.
@@ -103,6 +126,19 @@ pub fn wanted(settings: &KafkaSettings, ticket_partitions: usize) -> Vec<WantedT
         wanted_topic(&names.commands, others, create.retention),
         wanted_topic(&names.review, others, create.retention),
         wanted_topic(&names.dead_letters, others, create.retention),
+        // One partition each: what people ask, and what came of it, has one order.
+        WantedTopic { need: TopicNeed::WhereEarned, ..wanted_topic(&names.control, 1, create.control_retention) },
+        WantedTopic { need: TopicNeed::WhereEarned, ..wanted_topic(&names.transitions, 1, create.control_retention) },
+        WantedTopic {
+            need: TopicNeed::WhereEarned,
+            // Only the newest map and lease are wanted, however old.
+            configuration: BTreeMap::from([
+                ("cleanup.policy", "compact".to_owned()),
+                ("message.timestamp.type", "LogAppendTime".to_owned()),
+            ]),
+            ..wanted_topic(&names.rollout, 1, create.control_retention)
+        },
+        WantedTopic { need: TopicNeed::Never, ..wanted_topic(&names.command_results, others, create.retention) },
     ]
 }
 
@@ -116,6 +152,7 @@ fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTop
             // Order and age must not depend on the clock of whoever writes.
             ("message.timestamp.type", "LogAppendTime".to_owned()),
         ]),
+        need: TopicNeed::Always,
     }
 }
 
@@ -123,23 +160,31 @@ fn wanted_topic(name: &str, partitions: usize, retention: Duration) -> WantedTop
 ///
 /// # Errors
 /// No broker answers.
-pub fn inspect(settings: &KafkaSettings) -> Result<TopicReport, TopicsError> {
-    inspect_in(settings, LOOKS_AT_START)
+pub fn inspect(settings: &KafkaSettings, mode: RolloutMode) -> Result<TopicReport, TopicsError> {
+    inspect_in(settings, |need| need.is_needed(mode), LOOKS_AT_START)
 }
 
-fn inspect_in(settings: &KafkaSettings, looks: usize) -> Result<TopicReport, TopicsError> {
+fn inspect_in(
+    settings: &KafkaSettings,
+    is_needed: impl Fn(TopicNeed) -> bool,
+    looks: usize,
+) -> Result<TopicReport, TopicsError> {
     let client = admin_client(settings)?;
     for _ in 1..looks {
-        let report = look(settings, &client)?;
+        let report = look(settings, &is_needed, &client)?;
         if report.is_fine() {
             return Ok(report);
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }
-    look(settings, &client)
+    look(settings, &is_needed, &client)
 }
 
-fn look(settings: &KafkaSettings, client: &AdminClient<DefaultClientContext>) -> Result<TopicReport, TopicsError> {
+fn look(
+    settings: &KafkaSettings,
+    is_needed: &impl Fn(TopicNeed) -> bool,
+    client: &AdminClient<DefaultClientContext>,
+) -> Result<TopicReport, TopicsError> {
     let metadata =
         client.inner().fetch_metadata(None, settings.request_timeout).map_err(|error| unreachable(settings, &error))?;
     let found: BTreeMap<&str, &MetadataTopic> =
@@ -150,7 +195,9 @@ fn look(settings: &KafkaSettings, client: &AdminClient<DefaultClientContext>) ->
     if ticket_partitions.is_none() {
         report.missing.push(settings.topics.tickets.clone());
     }
-    for topic in wanted(settings, ticket_partitions.unwrap_or_default()) {
+    let needed =
+        wanted(settings, ticket_partitions.unwrap_or_default()).into_iter().filter(|topic| is_needed(topic.need));
+    for topic in needed {
         match partitions(&topic.name) {
             None => report.missing.push(topic.name),
             Some(count)
@@ -163,6 +210,11 @@ fn look(settings: &KafkaSettings, client: &AdminClient<DefaultClientContext>) ->
                     topic.name, settings.topics.tickets, topic.partitions, topic.name
                 ));
             }
+            Some(count) if topic.need == TopicNeed::WhereEarned && count != 1 => report.differs.push(format!(
+                "topic {} has {count} partitions and must have 1: what stands in it has one order. hint: delete it and \
+                 run `noctriage topics create`, or set another name",
+                topic.name
+            )),
             Some(_) => {}
         }
     }
@@ -198,7 +250,7 @@ pub async fn create(
     mode: CreateMode,
     site: SitePartitions,
 ) -> Result<CreateReport, TopicsError> {
-    let report = inspect_in(settings, LOOKS_BEFORE_CREATE)?;
+    let report = inspect_in(settings, |_| true, LOOKS_BEFORE_CREATE)?;
     let client = admin_client(settings)?;
     let mut result = CreateReport { differs: report.differs, ..CreateReport::default() };
     let ticket_partitions = match (report.ticket_partitions, site.tickets) {

@@ -21,7 +21,8 @@ use crate::config::settings::KafkaSettings;
 use crate::failpoints;
 use crate::wire::output::OutputRecord;
 
-use super::fault::{AbortCause, Fault, FencedName};
+use super::fault::{self, AbortCause, Fault, FencedName};
+use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
 
 /// Counts what the broker has acknowledged, and keeps the first refusal.
@@ -102,6 +103,40 @@ pub(super) fn transaction_max(settings: &KafkaSettings) -> Duration {
     settings.transaction_timeout + MARGIN
 }
 
+/// Ends whatever a dead process with this id has left open. Resumable: a call that has timed out goes on in the background.
+pub(super) fn init(
+    producer: &TransactionalProducer,
+    settings: &KafkaSettings,
+    transactional_id: &str,
+    patience: &Patience<'_>,
+) -> Result<(), Fault> {
+    let mut what = "init_transactions".to_owned();
+    while let Some(slice) = patience.slice() {
+        match producer.init_transactions(slice) {
+            Ok(()) => return Ok(()),
+            Err(error) if fault::is_authorisation(&error) => {
+                return Err(Fault::Refused(format!(
+                    "init_transactions: {error}. hint: this user needs Write and Describe on transactional id {transactional_id}"
+                )));
+            }
+            Err(error) => match Fault::of("init_transactions", &error) {
+                Fault::Retry(why) => {
+                    tracing::warn!(what = why, "waiting for the brokers");
+                    patience.refused(&why);
+                    what = why;
+                }
+                Fault::Abort { what, cause } => return Err(Fault::Fatal(format!("{what} ({})", cause.as_str()))),
+                fault @ (Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => return Err(fault),
+            },
+        }
+    }
+    Err(Fault::Fatal(format!(
+        "{what}: no answer from {} within {} s",
+        settings.brokers,
+        settings.request_timeout.as_secs()
+    )))
+}
+
 /// Records can be sent.
 pub(super) struct Open<'producer> {
     producer: &'producer TransactionalProducer,
@@ -109,6 +144,25 @@ pub(super) struct Open<'producer> {
     /// When the broker may end it by itself.
     timeout_at: Instant,
     sent: u64,
+}
+
+/// A record as it is handed to librdkafka.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'record> {
+    pub(super) topic: &'record str,
+    /// `None`: the key decides.
+    pub(super) partition: Option<i32>,
+    pub(super) key: Option<&'record [u8]>,
+    pub(super) payload: &'record [u8],
+    pub(super) headers: &'record [(String, Vec<u8>)],
+}
+
+impl<'record> Outgoing<'record> {
+    /// A record of triage, to the topic of this name.
+    pub(super) fn of(topic: &'record str, record: &'record OutputRecord) -> Self {
+        let OutputRecord { topic: _, partition, key, payload, headers } = record;
+        Self { topic, partition: *partition, key: key.as_deref(), payload, headers }
+    }
 }
 
 /// Everything is acknowledged and the offsets are in: it can be committed.
@@ -136,17 +190,17 @@ impl<'producer> Open<'producer> {
     }
 
     /// Hands one record to librdkafka; a full queue is waited for.
-    pub(super) fn send(&mut self, topic: &str, record: &OutputRecord) -> Result<(), Fault> {
-        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        for (name, value) in &record.headers {
+    pub(super) fn send(&mut self, record: &Outgoing<'_>) -> Result<(), Fault> {
+        let Outgoing { topic, partition, key, payload, headers: named } = *record;
+        let mut headers = OwnedHeaders::new_with_capacity(named.len());
+        for (name, value) in named {
             headers = headers.insert(Header { key: name, value: Some(value.as_slice()) });
         }
-        let mut message: BaseRecord<'_, [u8], [u8]> =
-            BaseRecord::to(topic).payload(&record.payload[..]).headers(headers);
-        if let Some(key) = &record.key {
+        let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).payload(payload).headers(headers);
+        if let Some(key) = key {
             message = message.key(key);
         }
-        if let Some(partition) = record.partition {
+        if let Some(partition) = partition {
             message = message.partition(partition);
         }
         loop {
@@ -247,7 +301,7 @@ impl<'producer> Open<'producer> {
     }
 
     /// Aborts: `Ok` when the broker has confirmed that nothing of it will ever be visible.
-    pub(super) fn abort(self) -> Result<(), Fault> {
+    fn abort(self) -> Result<(), Fault> {
         // Aborting while the first produce request is in flight makes the end overtake the beginning, which is fatal
         // (librdkafka#4849): wait for one acknowledgement or a refusal.
         let deliveries = &self.producer.context().deliveries;
@@ -263,12 +317,39 @@ impl<'producer> Open<'producer> {
         abort(self.producer, self.signs, self.timeout_at)
     }
 
+    /// Ends a transaction that has met a fault: aborted where that is possible.
+    pub(super) fn end(self, fault: Fault) -> TransactionEnd {
+        match fault {
+            Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
+            Fault::Retry(_) | Fault::Abort { .. } => match self.abort() {
+                Ok(()) => TransactionEnd::Aborted(fault),
+                // A broker that refused every partition knows of no transaction to abort, and says so with a fatal
+                // error: the right that is missing is what has to be said, and the clients are built anew.
+                Err(worse) => {
+                    tracing::warn!(%fault, %worse, "the abort failed");
+                    TransactionEnd::Lost(if fault.is_missing_right() { fault } else { worse })
+                }
+            },
+        }
+    }
+
     fn patience(&self) -> Patience<'producer> {
         Patience::until(self.signs, self.timeout_at)
     }
 }
 
 impl Prepared<'_> {
+    /// Commits, and says how it ended.
+    pub(super) fn end(self) -> TransactionEnd {
+        match self.commit() {
+            Ok(()) => TransactionEnd::Committed,
+            Err(fault @ Fault::Abort { .. }) => TransactionEnd::Aborted(fault),
+            Err(fault @ (Fault::Retry(_) | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_))) => {
+                TransactionEnd::Lost(fault)
+            }
+        }
+    }
+
     /// Commits. A retriable error means that the outcome is not known yet: the same call is made again, and never an
     /// abort, until the broker answers or would long have ended the transaction by itself.
     ///
@@ -279,7 +360,7 @@ impl Prepared<'_> {
     /// than a slice, later calls could take the late answer for their own and fail with a wrong state, which we take for
     /// fatal; or, three times in a row, for a success, after which `begin_transaction` fails with the wrong state. Both
     /// end in new clients, which read the committed position from the broker: nothing is lost or doubled.
-    pub(super) fn commit(self) -> Result<(), Fault> {
+    fn commit(self) -> Result<(), Fault> {
         fail::fail_point!("before_commit");
         let patience = Patience::until(self.signs, self.timeout_at + MARGIN);
         let mut what = "commit_transaction".to_owned();

@@ -168,8 +168,61 @@ pub(super) const MODELS: Row =
     gauge("noctriage_model_info", &["role", "name", "version", "digest"], "Always 1; the models in use.");
 pub(super) const WATCHDOG: Row = counter("noctriage_watchdog_pings_total", &[], "Signs of life sent to systemd.");
 pub(super) const READY: Row = gauge("noctriage_ready", &[], "1 if the daemon can take tickets: the answer of /readyz.");
+pub(super) const NOTIFICATIONS: Row = counter(
+    "noctriage_notifications_total",
+    &["result"],
+    "Notices to notify.url: taken by the receiver, refused or not answered at any attempt, dropped from a full queue.",
+);
 
-const ALL: [Row; 37] = [
+pub(super) const LEADING: Row =
+    gauge("noctriage_leading", &[], "1 on the instance that shows what evidence amounts to, 0 on the others.");
+pub(super) const LIVE_RIGHT: Row = gauge(
+    "noctriage_live_accuracy_right_tickets",
+    &["slice", "answerer"],
+    "Drawn tickets of the window whose severity the answerer gave as people did; shown by the leader alone.",
+);
+pub(super) const LIVE_OF: Row = gauge(
+    "noctriage_live_accuracy_judged_tickets",
+    &["slice", "answerer"],
+    "Drawn tickets of the window with a final severity that the answerer was asked about; shown by the leader alone.",
+);
+pub(super) const EVIDENCE_TICKETS: Row = gauge(
+    "noctriage_evidence_tickets",
+    &["slice", "state"],
+    "Drawn tickets of the window by what became of them; shown by the leader alone.",
+);
+pub(super) const VERDICTS: Row = gauge(
+    "noctriage_verdicts",
+    &["standing"],
+    "Verdicts of the window by what became of them (ours: our own writes that came back); shown by the leader alone.",
+);
+pub(super) const VERDICT_LAST: Row = gauge(
+    "noctriage_verdict_last_timestamp_seconds",
+    &[],
+    "When anybody last stated anything; 0 for never, and where another instance leads.",
+);
+pub(super) const VERDICTS_SILENT: Row = gauge(
+    "noctriage_verdicts_silent",
+    &[],
+    "1 while nobody has stated anything for three times as long as is usual; 0 where another instance leads.",
+);
+pub(super) const EVIDENCE_BEHIND: Row = gauge(
+    "noctriage_evidence_behind_seconds",
+    &["topic"],
+    "For how long something may have lain unread in a topic of evidence; absent until it was read to its end once.",
+);
+pub(super) const EVIDENCE_UNREADABLE: Row = gauge(
+    "noctriage_evidence_unreadable_records",
+    &[],
+    "Records of evidence, appended in the last 24 hours, that are neither verdict nor event, or decisions of a newer version.",
+);
+pub(super) const EVIDENCE_FAULTS: Row = counter(
+    "noctriage_evidence_faults_total",
+    &[],
+    "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
+);
+
+const ALL: [Row; 48] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -207,6 +260,17 @@ const ALL: [Row; 37] = [
     CONFIG,
     MODELS,
     WATCHDOG,
+    NOTIFICATIONS,
+    LEADING,
+    LIVE_RIGHT,
+    LIVE_OF,
+    EVIDENCE_TICKETS,
+    VERDICTS,
+    VERDICT_LAST,
+    VERDICTS_SILENT,
+    EVIDENCE_BEHIND,
+    EVIDENCE_UNREADABLE,
+    EVIDENCE_FAULTS,
 ];
 
 /// All metrics of our own, in the order in which they are documented. The `process_*` metrics come beside them.

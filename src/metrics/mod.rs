@@ -4,6 +4,7 @@
 //! a closed label set exists from the start with the value 0, so that `rate()` sees the first event.
 
 pub mod catalogue;
+mod evidence;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -23,9 +24,13 @@ use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{ActionKind, Decided, Outcome, ReviewReason, ReviewState, Rule};
 use crate::policy::ruling::StageMap;
+use crate::rollout::log::EvidenceTopic;
 use crate::wire::intake::DeadLetterClass;
 
+use evidence::EvidenceMetrics;
+
 pub use catalogue::{Kind, Row, rows};
+pub use evidence::{AnswererLabel, DrawnState, EVIDENCE_SLICES_MAX, EvidenceShown, SliceShown};
 
 /// Slices with series of their own, over the life of the process (a counter cannot be taken back); what is done in later
 /// ones is counted under `other`. A slice costs eight series: 64 are a quarter of the budget of 2,000 per instance.
@@ -63,6 +68,31 @@ impl TransactionResult {
             Self::Aborted => "aborted",
             Self::Retried => "retried",
             Self::Fatal => "fatal",
+        }
+    }
+}
+
+/// What became of a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationResult {
+    /// The receiver took it.
+    Sent,
+    /// The receiver refused it, or was away at every attempt.
+    Failed,
+    /// The queue was full.
+    Dropped,
+}
+
+impl NotificationResult {
+    /// All results.
+    pub const ALL: [Self; 3] = [Self::Sent, Self::Failed, Self::Dropped];
+
+    /// The word used in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -130,7 +160,9 @@ pub struct Metrics {
     config: IntGaugeVec,
     models: IntGaugeVec,
     watchdog: IntCounter,
+    notifications: IntCounterVec,
     ready: IntGauge,
+    evidence: EvidenceMetrics,
     slices: Mutex<BTreeSet<String>>,
 }
 
@@ -184,6 +216,8 @@ impl Metrics {
             models: gauge_vec(&registry, &catalogue::MODELS),
             watchdog: counter(&registry, &catalogue::WATCHDOG),
             ready: gauge(&registry, &catalogue::READY),
+            notifications: counter_vec(&registry, &catalogue::NOTIFICATIONS),
+            evidence: EvidenceMetrics::new(&registry),
             slices: Mutex::new(BTreeSet::new()),
             registry,
         };
@@ -215,6 +249,9 @@ impl Metrics {
             for fault in TicketFault::WORDS {
                 self.model_faults.with_label_values(&[role.as_str(), fault]);
             }
+        }
+        for result in NotificationResult::ALL {
+            self.notifications.with_label_values(&[result.as_str()]);
         }
         for result in TransactionResult::ALL {
             self.transactions.with_label_values(&[result.as_str()]);
@@ -404,6 +441,11 @@ impl Metrics {
         }
     }
 
+    /// A notice was posted, or not.
+    pub fn notified(&self, result: NotificationResult) {
+        self.notifications.with_label_values(&[result.as_str()]).inc();
+    }
+
     /// A configuration was accepted, at the start or by a reload. `now` is operating time.
     pub fn config_accepted(&self, digest: &Digest, now: UtcMillis) {
         self.reload_ok.set(1);
@@ -430,6 +472,27 @@ impl Metrics {
     /// A sign of life was sent to systemd.
     pub fn watchdog_pinged(&self) {
         self.watchdog.inc();
+    }
+
+    /// What evidence amounts to, said by the instance that leads.
+    pub fn evidence(&self, shown: &EvidenceShown<'_>) {
+        self.evidence.leads(shown);
+    }
+
+    /// Another instance leads.
+    pub fn not_leading(&self) {
+        self.evidence.not_leading();
+    }
+
+    /// How far each topic of evidence is behind, in milliseconds (`None`: not read to an end yet), and how many records
+    /// of the last 24 hours could not be read. Replaces what was said before.
+    pub fn evidence_read(&self, behind_ms: &[(EvidenceTopic, Option<i64>)], unreadable_24h: u64) {
+        self.evidence.reading(behind_ms, unreadable_24h);
+    }
+
+    /// Brokers did not answer for evidence, or its clients are built anew.
+    pub fn evidence_fault(&self) {
+        self.evidence.fault();
     }
 
     /// Whether the daemon can take tickets.

@@ -28,6 +28,8 @@ fn the_registry_shows_exactly_what_the_catalogue_says() {
     metrics.lags(&[Lag { partition: 0, records: 0, seconds: 0.0 }]);
     metrics.config_accepted(&Digest::of(b"x"), UtcMillis(0));
     metrics.models(&[(ModelRole::Acting, &model("tiny"))]);
+    metrics.evidence(&evidence::tests::shown("rest"));
+    metrics.evidence_read(&[(EvidenceTopic::Decisions, Some(5))], 0);
     let shown: BTreeMap<String, (String, BTreeSet<String>)> = metrics
         .registry
         .gather()
@@ -114,6 +116,10 @@ fn a_hundred_thousand_tickets_of_every_kind_stay_below_two_thousand_series() {
         metrics.model_fault(ModelRole::ALL[number % 3], &faults[number % faults.len()]);
         metrics.latency(LatencyParts { total_ms: number as i64, wait_ms: -5, model_ms: Some(3), commit_ms: 2 });
         if number % 1000 == 0 {
+            let names: Vec<String> = (0..100).map(|slice| format!("slice-{}", slice + number)).collect();
+            let slices = names.iter().flat_map(|name| evidence::tests::shown(name).slices).collect();
+            metrics.evidence(&EvidenceShown { slices, ..evidence::tests::shown("rest") });
+            metrics.evidence_read(&EvidenceTopic::ALL.map(|topic| (topic, Some(7))), 3);
             metrics.lags(&lags);
             metrics.config_accepted(&Digest::of(&number.to_le_bytes()), UtcMillis(number as i64));
             metrics.models(&[(ModelRole::Acting, &model(&format!("model-{number}")))]);

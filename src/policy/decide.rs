@@ -9,7 +9,7 @@ use crate::domain::ticket::Ticket;
 use super::acting;
 use super::case::{Case, Place, TicketCase};
 use super::decided::{ActionKind, Decided, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion};
-use super::eligibility::{EligibilityInputs, eligibility};
+use super::eligibility::{EligibilityInputs, eligibility, of_candidates};
 use super::identity::echo_digest;
 use super::permit::Command;
 use super::queues::queue_of;
@@ -75,6 +75,7 @@ fn bare(case: &Case<'_>, outcome: Outcome) -> Decided {
         shares: *shares,
         draws: *draws,
         eligibility: None,
+        candidates: Vec::new(),
         rules: if *is_held_by_demo_model { vec![Rule::DemoModel] } else { Vec::new() },
         suggestion: None,
         command: None,
@@ -148,6 +149,7 @@ fn decided(case: &Case<'_>, on: &TicketCase<'_>) -> Decided {
     all.rules.extend(findings.rules());
     if case.place.draws.evidence.drawn {
         all.rules.push(Rule::Drawn);
+        all.candidates = of_candidates(&inputs, on.ticket, case.answers);
         all.review = review::sample(open_item(on));
     } else {
         // Shadow has no other full decision than that of a drawn ticket.

@@ -6,6 +6,7 @@ use crate::domain::severity::Severity;
 use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::ticket::TicketId;
 
+use super::eligibility::CandidateReach;
 use super::permit::Command;
 
 /// Exactly one per input record.
@@ -90,6 +91,8 @@ pub struct Decided {
     pub draws: Draws,
     /// Eligibility per action, in the order of [`AutoAction::ALL`]; `None` without a prediction.
     pub eligibility: Option<[Eligibility; 2]>,
+    /// What each candidate that answered would have been allowed; only for a drawn ticket, which alone counts for anything.
+    pub candidates: Vec<CandidateReach>,
     /// Every rule that fired, in the order in which it was read.
     pub rules: Vec<Rule>,
     /// The answer as it is shown, if it is.
@@ -191,11 +194,13 @@ pub enum ReviewReason {
     Audit,
     /// The outputs of this ticket could not be written.
     Unwritable,
+    /// It was acted on, and its slice has stepped back since.
+    Recheck,
 }
 
 impl ReviewReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sample,
         Self::Critical,
         Self::Guard,
@@ -205,6 +210,7 @@ impl ReviewReason {
         Self::ChangedAfterAction,
         Self::Audit,
         Self::Unwritable,
+        Self::Recheck,
     ];
 
     /// The word used in records and metrics.
@@ -219,6 +225,7 @@ impl ReviewReason {
             Self::ChangedAfterAction => "changed_after_action",
             Self::Audit => "audit",
             Self::Unwritable => "unwritable",
+            Self::Recheck => "recheck",
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Eligibility W: may this ticket be handled automatically at all? A pure predicate of ticket, prediction and static
 //! policy, the same in every stage. What holds only at this moment (share, caps, lease) is in `acting`.
 
-use crate::domain::prediction::Prediction;
+use std::sync::Arc;
+
+use crate::domain::prediction::{Answer, ModelIdentity, ModelRole, Prediction};
 use crate::domain::probability::Probability;
 use crate::domain::severity::{SetBy, Severity, SourceSeverity};
 use crate::domain::stage::AutoAction;
@@ -11,6 +13,7 @@ use crate::domain::time::UtcMillis;
 use super::decided::{Eligibility, Rule};
 use super::guards::GuardHits;
 use super::names;
+use super::queues::queue_of;
 use super::ruling::{ForbiddenWindow, Policy, WindowScope};
 use super::slices::SliceRule;
 use super::view::ParentState;
@@ -57,6 +60,30 @@ pub fn eligibility(inputs: &EligibilityInputs<'_>, ticket: &Ticket, prediction: 
         };
         Eligibility { forbidden_by, reached }
     })
+}
+
+/// What a candidate would have been allowed on a drawn ticket: so that it earns accounts of its own before it acts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CandidateReach {
+    /// Which candidate.
+    pub model: Arc<ModelIdentity>,
+    /// Thresholds that its confidence reaches, per action in the order of [`AutoAction::ALL`]; empty when forbidden.
+    pub reached: [Vec<Probability>; 2],
+    /// Queue that the table gives for its answer; `None` where no row matches.
+    pub queue: Option<String>,
+}
+
+/// The same W for every candidate that answered.
+pub fn of_candidates(inputs: &EligibilityInputs<'_>, ticket: &Ticket, answers: &[Answer]) -> Vec<CandidateReach> {
+    let candidates = answers.iter().filter(|answer| answer.role == ModelRole::Candidate);
+    let answered = candidates.filter_map(|answer| Some((&answer.model, answer.result.as_ref().ok()?)));
+    answered
+        .map(|(model, prediction)| CandidateReach {
+            model: Arc::clone(model),
+            reached: eligibility(inputs, ticket, prediction).map(|of_action| of_action.reached),
+            queue: queue_of(inputs.policy, ticket, prediction),
+        })
+        .collect()
 }
 
 /// Thresholds of the grid and of the slice that the confidence reaches, ascending.

@@ -73,7 +73,7 @@ impl ReviewReason {
     pub const fn priority(self) -> u8 {
         match self {
             Self::Critical => 1,
-            Self::Guard | Self::ModelUnavailable | Self::ChangedAfterAction | Self::Unwritable => 2,
+            Self::Guard | Self::ModelUnavailable | Self::ChangedAfterAction | Self::Unwritable | Self::Recheck => 2,
             Self::Sample | Self::Disagreement => 3,
             Self::Unsure | Self::Audit => 4,
         }
@@ -113,7 +113,8 @@ const fn is_taken_back(reason: ReviewReason) -> bool {
         | ReviewReason::Guard
         | ReviewReason::ChangedAfterAction
         | ReviewReason::Audit
-        | ReviewReason::Unwritable => false,
+        | ReviewReason::Unwritable
+        | ReviewReason::Recheck => false,
     }
 }
 

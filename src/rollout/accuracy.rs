@@ -14,7 +14,7 @@ use crate::statistics::sign_test::Discordant;
 use crate::statistics::wilson::{Interval, interval_95};
 
 use super::counting::is_early;
-use super::decision::{ModelKey, TicketDecision};
+use super::decision::{ModelAnswer, ModelKey, TicketDecision};
 use super::evidence::{Evidence, TicketEvidence};
 use super::settle::{Final, Settlement};
 
@@ -122,6 +122,28 @@ impl Engineers {
         let mean = |part: fn(&(f64, f64)) -> f64| both.iter().map(part).sum::<f64>() / count;
         (!both.is_empty()).then(|| (mean(|pair| pair.0), mean(|pair| pair.1)))
     }
+
+    /// Adds what people said of one ticket, where several did.
+    pub(super) fn add(&mut self, decision: &TicketDecision, settlement: &Settlement, truth: Option<Severity>) {
+        let readings = &settlement.readings;
+        let people: BTreeSet<&ReviewerId> = readings.iter().map(|(person, _)| person).collect();
+        // Whoever gave two severities cannot be compared with anybody.
+        if people.len() < 2 || people.len() != readings.len() {
+            return;
+        }
+        if let Some(truth) = truth {
+            for (_, severity) in readings {
+                self.readings.add(Some(*severity), truth);
+            }
+        }
+        let count = readings.len() as f64;
+        let equal = |severity: Severity| readings.iter().filter(|(_, other)| *other == severity).count() as f64;
+        let pairs: f64 = readings.iter().map(|(_, severity)| equal(*severity) - 1.0).sum();
+        self.read_twice.push(ReadTwice {
+            among_readers: pairs / (count * (count - 1.0)),
+            with_acting: decision.acting().and_then(ModelAnswer::severity).map(|severity| equal(severity) / count),
+        });
+    }
 }
 
 /// Live accuracy of one slice.
@@ -192,7 +214,7 @@ impl SliceAccuracy {
             Final::Settled(judgement) => judgement.severity,
             Final::Disputed(_) | Final::NoVerdict => None,
         };
-        self.add_people(decision, settlement, truth);
+        self.engineers.add(decision, settlement, truth);
         let Some(truth) = truth else {
             let has_ended_alone = settlement.ended_alone.is_some() || ticket.has_ended_alone();
             let count = match settlement.verdict {
@@ -207,7 +229,7 @@ impl SliceAccuracy {
             return;
         };
         self.judged += 1;
-        let acting = decision.acting().map(|answer| answer.severity == Some(truth));
+        let acting = decision.acting().map(|answer| answer.severity() == Some(truth));
         let source = (Answerer::Source, decision.source_severity);
         let models = decision.answers.iter().map(|answer| {
             let model = Arc::clone(&answer.model);
@@ -216,7 +238,7 @@ impl SliceAccuracy {
                 ModelRole::Baseline => Answerer::Baseline(model),
                 ModelRole::Candidate => Answerer::Candidate(model),
             };
-            (answerer, answer.severity)
+            (answerer, answer.severity())
         });
         for (answerer, severity) in std::iter::once(source).chain(models) {
             let row = self.rows.entry(answerer).or_default();
@@ -227,26 +249,5 @@ impl SliceAccuracy {
                 (Some(true), true) | (Some(false), false) | (None, _) => {}
             }
         }
-    }
-
-    fn add_people(&mut self, decision: &TicketDecision, settlement: &Settlement, truth: Option<Severity>) {
-        let readings = &settlement.readings;
-        let people: BTreeSet<&ReviewerId> = readings.iter().map(|(person, _)| person).collect();
-        // Whoever gave two severities cannot be compared with anybody.
-        if people.len() < 2 || people.len() != readings.len() {
-            return;
-        }
-        if let Some(truth) = truth {
-            for (_, severity) in readings {
-                self.engineers.readings.add(Some(*severity), truth);
-            }
-        }
-        let count = readings.len() as f64;
-        let equal = |severity: Severity| readings.iter().filter(|(_, other)| *other == severity).count() as f64;
-        let pairs: f64 = readings.iter().map(|(_, severity)| equal(*severity) - 1.0).sum();
-        self.engineers.read_twice.push(ReadTwice {
-            among_readers: pairs / (count * (count - 1.0)),
-            with_acting: decision.acting().and_then(|answer| answer.severity).map(|severity| equal(severity) / count),
-        });
     }
 }

@@ -9,17 +9,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::prediction::ModelRole;
 use crate::domain::probability::Probability;
+use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 
-use super::decision::{ModelKey, TicketDecision};
-use super::evidence::{Evidence, TicketEvidence};
+use super::decision::{ModelKey, Said, TicketDecision};
+use super::evidence::Evidence;
 use super::feed::FeedGaps;
 use super::log::{Appended, Cut};
 use super::settle::{Final, Settlement};
+use super::survey::{Settled, Survey};
 use super::wrong::{Permission, Proposal, Wrong};
 
 /// Of a group one ticket counts in this time (desk time, 24 h). Half of it would count a storm that lasts a day twice.
@@ -45,19 +46,31 @@ pub struct AccountKey {
 
 impl AccountKey {
     /// What the model would have done with the ticket, if this decision is one that the account is about (W holds).
-    fn proposal<'decision>(&self, decision: &'decision TicketDecision) -> Option<Proposal<'decision>> {
+    fn proposal<'decision>(
+        &self,
+        decision: &'decision TicketDecision,
+    ) -> Option<(&'decision Said, Proposal<'decision>)> {
         let is_of_account =
             decision.is_drawn && decision.slice == self.slice && decision.eligibility_digest == self.eligibility_digest;
         let answer = decision.answer_of(&self.model).filter(|_| is_of_account)?;
-        let is_eligible = match self.permission {
+        let said = answer.said.as_ref().filter(|said| match self.permission {
             Permission::Suggest => true,
-            // Eligibility is recorded for the acting model alone.
-            Permission::Auto(action) => {
-                answer.role == ModelRole::Acting && decision.reaches(action, self.threshold.get())
-            }
-        };
-        let proposal = |severity| Proposal { permission: self.permission, severity, queue: decision.queue.as_deref() };
-        answer.severity.filter(|_| is_eligible).map(proposal)
+            Permission::Auto(action) => said.reaches(action, self.threshold.get()),
+        })?;
+        Some((said, self.proposed(said)))
+    }
+
+    /// What the model did with the ticket, if this is an automatic action of the account.
+    pub(super) fn acted<'decision>(&self, decision: &'decision TicketDecision) -> Option<Proposal<'decision>> {
+        let acting = decision.acting().filter(|acting| acting.model == self.model)?;
+        let is_of_account = decision.acted().is_some_and(|action| self.permission == Permission::Auto(action))
+            && decision.slice == self.slice
+            && decision.eligibility_digest == self.eligibility_digest;
+        acting.said.as_ref().filter(|_| is_of_account).map(|said| self.proposed(said))
+    }
+
+    fn proposed<'said>(&self, said: &'said Said) -> Proposal<'said> {
+        Proposal { permission: self.permission, severity: said.severity, queue: said.queue.as_deref() }
     }
 }
 
@@ -112,30 +125,45 @@ impl LeftOut {
 }
 
 /// A ticket that counts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CountedTicket {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CountedTicket<'evidence> {
     /// Which.
-    pub ticket_id: TicketId,
+    pub ticket_id: &'evidence TicketId,
     /// Its place in the order.
     pub order: Appended,
-    /// When the counted decision was made (desk time).
-    pub decided_at: UtcMillis,
+    /// The counted decision.
+    pub decision: &'evidence TicketDecision,
+    /// What the model of the account said there.
+    pub said: &'evidence Said,
+    /// Severity by people; `None`: nobody gave one that stands, or they disagree.
+    pub people: Option<Severity>,
+    /// Whether anybody opened it again.
+    pub is_reopened: bool,
     /// Why it is wrong; `None`: right.
     pub wrong: Option<Wrong>,
 }
 
+impl CountedTicket<'_> {
+    /// When the counted decision was made (desk time).
+    pub const fn decided_at(&self) -> UtcMillis {
+        self.decision.desk_time
+    }
+}
+
 /// What an account rests on.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AccountCount {
+pub struct AccountCount<'evidence> {
     /// In order.
-    pub counted: Vec<CountedTicket>,
+    pub counted: Vec<CountedTicket<'evidence>>,
     /// How many do not count, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Behind the first ticket that is still inside its deadline.
     pub waiting: u64,
+    /// Every decision that its group counts for, whatever became of it, with what the model said; in order.
+    pub met: Vec<(&'evidence TicketDecision, &'evidence Said)>,
 }
 
-impl AccountCount {
+impl AccountCount<'_> {
     /// Number of tickets that count.
     pub fn n(&self) -> u64 {
         self.counted.len() as u64
@@ -166,71 +194,72 @@ impl AccountCount {
 }
 
 /// Counts an account: of tickets first decided behind the cut `after`, at an instant of desk time.
-pub fn count(
-    evidence: &Evidence,
+pub fn count<'evidence>(
+    survey: &Survey<'evidence>,
     account: &AccountKey,
     rules: &CountingRules,
     after: &Cut,
     now: UtcMillis,
-) -> AccountCount {
-    let mut candidates: Vec<Candidate<'_>> = evidence
-        .tickets()
-        .filter(|(_, ticket)| !ticket.is_before(after))
-        .filter_map(|(ticket_id, ticket)| Candidate::of(ticket_id, ticket, account))
-        .collect();
-    candidates.sort_by_key(|candidate| candidate.order);
-    let mut account = AccountCount::default();
-    let mut groups = Groups::default();
-    for candidate in &candidates {
+) -> AccountCount<'evidence> {
+    let mut count = AccountCount::default();
+    let mut groups = Groups::at_most(PER_FINGERPRINT_MAX);
+    for settled in survey.of_slice(&account.slice).filter(|settled| !settled.ticket.is_before(after)) {
+        let Some(candidate) = Candidate::of(settled, account) else { continue };
         // Before anything that depends on verdicts: whom a group counts for must not depend on the answer.
-        if let Some(reason) = groups.take(candidate) {
-            *account.left_out.entry(reason).or_default() += 1;
-        } else if account.waiting > 0 || now.since_ms(candidate.decision.desk_time) < rules.deadline_ms {
-            account.waiting += 1;
-        } else {
-            match candidate.outcome(rules) {
-                Ok(wrong) => account.counted.push(CountedTicket {
-                    ticket_id: candidate.ticket_id.clone(),
-                    order: candidate.order,
-                    decided_at: candidate.decision.desk_time,
-                    wrong,
-                }),
-                Err(reason) => *account.left_out.entry(reason).or_default() += 1,
-            }
+        if let Some(reason) = groups.take(settled.ticket_id, candidate.first) {
+            *count.left_out.entry(reason).or_default() += 1;
+            continue;
+        }
+        count.met.push((candidate.decision, candidate.said));
+        if count.waiting > 0 || now.since_ms(candidate.decision.desk_time) < rules.deadline_ms {
+            count.waiting += 1;
+            continue;
+        }
+        match candidate.outcome(rules) {
+            Ok(wrong) => count.counted.push(CountedTicket {
+                ticket_id: settled.ticket_id,
+                order: settled.order,
+                decision: candidate.decision,
+                said: candidate.said,
+                people: settled.severity(),
+                is_reopened: settled.settlement.is_reopened,
+                wrong,
+            }),
+            Err(reason) => *count.left_out.entry(reason).or_default() += 1,
         }
     }
-    account
+    count
 }
 
 /// A ticket with a decision in W.
-struct Candidate<'evidence> {
-    ticket_id: &'evidence TicketId,
-    ticket: &'evidence TicketEvidence,
-    order: Appended,
+pub(super) struct Candidate<'survey, 'evidence> {
+    settled: &'survey Settled<'evidence>,
     /// The first decision of the drawn ticket: its group is as stamped there.
-    first: &'evidence TicketDecision,
+    pub(super) first: &'evidence TicketDecision,
     /// The first decision in W: the one that is judged.
-    decision: &'evidence TicketDecision,
+    pub(super) decision: &'evidence TicketDecision,
+    said: &'evidence Said,
     proposal: Proposal<'evidence>,
 }
 
-impl<'evidence> Candidate<'evidence> {
-    fn of(ticket_id: &'evidence TicketId, ticket: &'evidence TicketEvidence, account: &AccountKey) -> Option<Self> {
-        let (decision, proposal) = ticket.drawn().find_map(|decision| Some((decision, account.proposal(decision)?)))?;
-        Some(Self { ticket_id, ticket, order: ticket.first()?, first: ticket.drawn().next()?, decision, proposal })
+impl<'survey, 'evidence> Candidate<'survey, 'evidence> {
+    pub(super) fn of(settled: &'survey Settled<'evidence>, account: &AccountKey) -> Option<Self> {
+        let ticket = settled.ticket;
+        let in_w = |decision: &'evidence TicketDecision| Some((decision, account.proposal(decision)?));
+        let (decision, (said, proposal)) = ticket.drawn().find_map(in_w)?;
+        Some(Self { settled, first: ticket.drawn().next()?, decision, said, proposal })
     }
 
     /// Right or why wrong, or why it does not count after all.
-    fn outcome(&self, rules: &CountingRules) -> Result<Option<Wrong>, LeftOut> {
+    pub(super) fn outcome(&self, rules: &CountingRules) -> Result<Option<Wrong>, LeftOut> {
         if rules.gaps.has(self.decision.desk_time) {
             return Err(LeftOut::FeedGap);
         }
-        let settlement = self.ticket.settlement();
-        if self.decision.is_human_touched || is_early(&settlement, self.decision.desk_time) {
+        let settlement = &self.settled.settlement;
+        if self.decision.is_human_touched || is_early(settlement, self.decision.desk_time) {
             return Err(LeftOut::LateDecision);
         }
-        let has_ended_alone = settlement.ended_alone.is_some() || self.ticket.has_ended_alone();
-        if settlement.verdict == Final::NoVerdict && has_ended_alone {
+        if settlement.verdict == Final::NoVerdict && self.settled.has_ended_alone() {
             return match self.proposal.permission {
                 Permission::Suggest | Permission::Auto(AutoAction::Triage) => Err(LeftOut::NoVerdictDue),
                 Permission::Auto(AutoAction::Resolve) => Ok(settlement.is_reopened.then_some(Wrong::Reopened)),
@@ -253,25 +282,29 @@ enum Group {
 }
 
 /// Which groups have counted, and when.
-#[derive(Default)]
-struct Groups {
+pub(super) struct Groups {
     last_counted: BTreeMap<Group, UtcMillis>,
     of_fingerprint: BTreeMap<Digest, u32>,
+    per_fingerprint_max: u32,
 }
 
 impl Groups {
-    /// Takes a ticket for its group, or says why it does not count.
-    fn take(&mut self, candidate: &Candidate<'_>) -> Option<LeftOut> {
-        let first = candidate.first;
+    /// Of one fingerprint so many tickets count in all.
+    pub(super) const fn at_most(per_fingerprint_max: u32) -> Self {
+        Self { last_counted: BTreeMap::new(), of_fingerprint: BTreeMap::new(), per_fingerprint_max }
+    }
+
+    /// Takes a ticket for its group by its first decision, or says why it does not count.
+    pub(super) fn take(&mut self, ticket_id: &TicketId, first: &TicketDecision) -> Option<LeftOut> {
         let group = first.parent.clone().map_or(Group::Fingerprint(first.fingerprint), Group::Incident);
         // A parent belongs to the group of its children.
-        let groups = [group, Group::Incident(candidate.ticket_id.clone())];
+        let groups = [group, Group::Incident(ticket_id.clone())];
         let is_near = |last: &UtcMillis| first.desk_time.since_ms(*last).abs() < GROUP_MS;
         if groups.iter().any(|group| self.last_counted.get(group).is_some_and(is_near)) {
             return Some(LeftOut::SameGroup);
         }
         let of_fingerprint = self.of_fingerprint.entry(first.fingerprint).or_default();
-        if *of_fingerprint == PER_FINGERPRINT_MAX {
+        if *of_fingerprint == self.per_fingerprint_max {
             return Some(LeftOut::FingerprintLimit);
         }
         *of_fingerprint += 1;

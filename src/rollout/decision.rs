@@ -17,6 +17,17 @@ pub struct DecisionSeen {
     pub ticket_id: TicketId,
     /// What it says.
     pub event: DecisionEvent,
+    /// When and where the ticket was met, as far as this record shows; `None`: it names no slice, or the ticket had ended.
+    pub arrival: Option<Arrival>,
+}
+
+/// Where a ticket belongs in the traffic of a desk. Of every ticket its first record counts, drawn or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it was decided (desk time).
+    pub at: UtcMillis,
+    /// Permission slice.
+    pub slice: Arc<str>,
 }
 
 /// What a decision record says to evidence.
@@ -61,8 +72,38 @@ pub struct ModelAnswer {
     pub role: ModelRole,
     /// Which model.
     pub model: Arc<ModelKey>,
+    /// What it predicts; `None`: it gave no answer.
+    pub said: Option<Said>,
+}
+
+impl ModelAnswer {
     /// The predicted severity; `None`: it gave no answer.
-    pub severity: Option<Severity>,
+    pub fn severity(&self) -> Option<Severity> {
+        self.said.as_ref().map(|said| said.severity)
+    }
+}
+
+/// A prediction, as far as evidence needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The predicted severity.
+    pub severity: Severity,
+    /// Its probability, 0 to 1.
+    pub confidence: f64,
+    /// The probability of critical, 0 to 1.
+    pub critical: f64,
+    /// Thresholds that the confidence reaches, per action in the order of [`AutoAction::ALL`]; empty where the action is
+    /// forbidden, or where eligibility was not recorded for this model.
+    pub reached: [Vec<f64>; 2],
+    /// Queue that the table gives for this answer; `None`: no row matches.
+    pub queue: Option<Arc<str>>,
+}
+
+impl Said {
+    /// Whether the confidence reaches a threshold for an action (W holds). Thresholds stand in records with six digits.
+    pub fn reaches(&self, action: AutoAction, threshold: f64) -> bool {
+        self.reached[action.index()].iter().any(|reached| (reached - threshold).abs() < 5e-7)
+    }
 }
 
 /// A full decision.
@@ -88,15 +129,10 @@ pub struct TicketDecision {
     pub is_second_reading: bool,
     /// What each model said, acting first.
     pub answers: Vec<ModelAnswer>,
-    /// Thresholds that the acting model's confidence reaches, per action in the order of [`AutoAction::ALL`]; empty where
-    /// the action is forbidden.
-    pub reached: [Vec<f64>; 2],
     /// Digest of all that decides eligibility except the threshold.
     pub eligibility_digest: Digest,
     /// Severity by the source; `None`: it says nothing, or what it says is ours.
     pub source_severity: Option<Severity>,
-    /// Queue that the table gives; `None`: no row matches.
-    pub queue: Option<Arc<str>>,
     /// Groups tickets of one kind of event.
     pub fingerprint: Digest,
     /// Parent incident.
@@ -112,13 +148,16 @@ impl TicketDecision {
     }
 
     /// The answer of one model, in whatever capacity.
-    pub fn answer_of(&self, model: &ModelKey) -> Option<&ModelAnswer> {
-        self.answers.iter().find(|answer| *answer.model == *model)
+    pub fn answer_of(&self, model: &Arc<ModelKey>) -> Option<&ModelAnswer> {
+        // One copy of each model is shared by all decisions, so that the pointer nearly always tells.
+        self.answers.iter().find(|answer| Arc::ptr_eq(&answer.model, model) || answer.model == *model)
     }
 
-    /// Whether the acting model's confidence reaches a threshold for an action. Thresholds stand in records with six
-    /// digits.
-    pub fn reaches(&self, action: AutoAction, threshold: f64) -> bool {
-        self.reached[action.index()].iter().any(|reached| (reached - threshold).abs() < 5e-7)
+    /// What was done automatically; `None`: nothing.
+    pub const fn acted(&self) -> Option<AutoAction> {
+        match self.action {
+            ActionKind::Auto(action) => Some(action),
+            ActionKind::People | ActionKind::Suggest => None,
+        }
     }
 }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::ticket::TicketId;
+use crate::domain::time::UtcMillis;
 use crate::domain::verdict::Verdict;
 
-use super::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
-use super::log::{Appended, Cut, Position, Recorded};
+use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
+use super::log::{Appended, Cut, EvidenceTopic, Recorded};
 use super::settle::{Settlement, settle};
+use super::traffic::Traffic;
 
 /// What a record of verdicts or events was to evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,16 +25,22 @@ pub enum VerdictEvent {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
     tickets: BTreeMap<TicketId, TicketEvidence>,
-    ours: BTreeSet<Position>,
+    ours: BTreeSet<Appended>,
     /// One copy of each model and slice, which all decisions share.
     models: BTreeSet<Arc<ModelKey>>,
     slices: BTreeSet<Arc<str>>,
+    /// All tickets by slice and time, drawn or not.
+    traffic: Traffic,
+    /// Where the log of a partition began when it was read, where that is known.
+    log_starts: BTreeMap<(EvidenceTopic, i32), i64>,
 }
 
 /// What is known of one ticket.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TicketEvidence {
     first: Option<Appended>,
+    /// The first record that shows where the ticket belongs in the traffic.
+    arrival: Option<(Appended, Arrival)>,
     /// The latest decision record, and whether it says that the ticket has ended.
     latest: Option<(Appended, Option<EndedBy>)>,
     /// Full decisions of drawn and acted tickets, in order.
@@ -44,12 +52,22 @@ pub struct TicketEvidence {
 impl Evidence {
     /// Folds a decision in.
     pub fn add_decision(&mut self, decision: Recorded<DecisionSeen>) {
-        let Recorded { appended, value: DecisionSeen { ticket_id, mut event } } = decision;
+        let Recorded { appended, value: DecisionSeen { ticket_id, mut event, arrival } } = decision;
         if let DecisionEvent::Decided(decided) = &mut event {
             share(&mut self.slices, &mut decided.slice);
             decided.answers.iter_mut().for_each(|answer| share(&mut self.models, &mut answer.model));
         }
         let ticket = self.tickets.entry(ticket_id).or_default();
+        if let Some(mut arrival) = arrival {
+            // Also where another record is earlier: what is shared must not depend on the order either.
+            share(&mut self.slices, &mut arrival.slice);
+            if ticket.arrival.as_ref().is_none_or(|(earliest, _)| appended < *earliest) {
+                self.traffic.add(&arrival);
+                if let Some((_, replaced)) = ticket.arrival.replace((appended, arrival)) {
+                    self.traffic.remove(&replaced);
+                }
+            }
+        }
         ticket.first = Some(ticket.first.map_or(appended, |first| first.min(appended)));
         let ended = match &event {
             DecisionEvent::Ended(by) => Some(*by),
@@ -74,9 +92,46 @@ impl Evidence {
                 insert(&mut ticket.verdicts, appended, verdict);
             }
             VerdictEvent::Ours => {
-                self.ours.insert(appended.position);
+                self.ours.insert(appended);
             }
         }
+    }
+
+    /// Notes where the log of a partition begins: what lay before is gone.
+    pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
+        self.log_starts.insert((topic, partition), offset);
+    }
+
+    /// Records of a cut's partitions that were gone before anybody read them, as sentences. A partition that the cut does
+    /// not name is read from wherever it begins.
+    pub fn holes_behind(&self, cut: &Cut) -> impl Iterator<Item = String> {
+        cut.partitions().filter_map(|(topic, partition, next)| {
+            let start = *self.log_starts.get(&(topic, partition))?;
+            (start > next).then(|| {
+                format!(
+                    "{} partition {partition} begins at offset {start}, but the account needs it from offset {next}",
+                    topic.as_str()
+                )
+            })
+        })
+    }
+
+    /// All tickets by slice and time, drawn or not.
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
+    /// begins now. A ticket that still lives keeps the place of its first decision.
+    pub fn forget_before(&mut self, instant: UtcMillis) {
+        let traffic = &mut self.traffic;
+        self.tickets.retain(|_, ticket| {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+                traffic.remove(&arrival);
+            }
+            ticket.forget_before(instant)
+        });
+        self.ours.retain(|appended| appended.at >= instant);
     }
 
     /// All tickets that a decision or a verdict names, by id.
@@ -87,6 +142,12 @@ impl Evidence {
     /// One ticket.
     pub fn ticket(&self, ticket_id: &TicketId) -> Option<&TicketEvidence> {
         self.tickets.get(ticket_id)
+    }
+
+    /// The last verdict of anybody up to an instant of desk time; `None`: there is none.
+    pub fn last_stated(&self, now: UtcMillis) -> Option<UtcMillis> {
+        let verdicts = self.tickets.values().flat_map(|ticket| &ticket.verdicts);
+        verdicts.map(|recorded| recorded.value.decided_at).filter(|at| *at <= now).max()
     }
 
     /// How often our own writes came back.
@@ -106,6 +167,17 @@ impl Evidence {
 }
 
 impl TicketEvidence {
+    /// Drops what was appended before an instant, and says whether anything is left.
+    fn forget_before(&mut self, instant: UtcMillis) -> bool {
+        self.decisions.retain(|recorded| recorded.appended.at >= instant);
+        self.verdicts.retain(|recorded| recorded.appended.at >= instant);
+        if self.latest.is_some_and(|(latest, _)| latest.at < instant) {
+            self.latest = None;
+            self.first = None;
+        }
+        self.latest.is_some() || !self.verdicts.is_empty()
+    }
+
     /// When and where the first decision about it was appended: the order of tickets. `None`: no decision is known.
     pub const fn first(&self) -> Option<Appended> {
         self.first

@@ -15,6 +15,20 @@ pub enum EvidenceTopic {
     Events,
 }
 
+impl EvidenceTopic {
+    /// All topics.
+    pub const ALL: [Self; 3] = [Self::Decisions, Self::Verdicts, Self::Events];
+
+    /// The word used in records and screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Decisions => "decisions",
+            Self::Verdicts => "verdicts",
+            Self::Events => "events",
+        }
+    }
+}
+
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {

@@ -5,26 +5,38 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod calculator;
 pub mod consequence;
 pub mod control;
 pub mod counting;
 pub mod decision;
+pub mod evaluate;
 pub mod evidence;
 pub mod feed;
+pub mod gates;
+pub mod label_list;
 pub mod ladder;
+pub mod lease;
 pub mod local_time;
 pub mod log;
+pub mod outlook;
 pub mod plan;
 pub mod questions;
 pub mod ratings;
+pub mod reach;
 pub mod reading;
 pub mod report;
+pub mod second_reading;
 pub mod settle;
 pub mod snapshot;
 pub mod spec;
 pub mod standing;
 pub mod state;
+pub mod survey;
 #[cfg(test)]
 mod tests;
+pub mod to_go;
+pub mod traffic;
 pub mod transition;
+pub mod watch;
 pub mod wrong;

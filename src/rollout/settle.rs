@@ -104,6 +104,9 @@ pub struct Settlement {
     pub ended_alone: Option<EndedAlone>,
     /// What people said of an automatic action: `Some(false)` if anybody says it was wrong; `None`: nobody said anything.
     pub is_action_correct: Option<bool>,
+    /// Whether anybody who may say so calls the ticket critical: in a reading, with the answer in sight, or looking at an
+    /// automatic action. An adjudication settles it.
+    pub is_called_critical: bool,
 }
 
 /// Settles the verdicts of one ticket. Their order does not matter, but for that of `standings`.
@@ -131,15 +134,25 @@ pub fn settle(verdicts: &[Recorded<Verdict>]) -> Settlement {
         kept().any(|(verdict, _)| verdict.kind == VerdictKind::Reopen && verdict.decided_at >= ended_at)
     };
     let ended = ended.filter(|(ended_at, _)| !is_open_again(*ended_at));
+    let verdict = final_of(&standing_verdicts, trouble);
+    let says_critical = |verdict: &Verdict| verdict.severity == Some(Severity::Critical);
+    let is_called_critical = match &verdict {
+        Final::Settled(judgement) if judgement.is_adjudicated => judgement.severity == Some(Severity::Critical),
+        Final::Settled(_) | Final::Disputed(_) | Final::NoVerdict => {
+            standing_verdicts.iter().any(|verdict| says_critical(verdict))
+                || kept().any(|(verdict, counts)| *counts == Counts::SawModel && says_critical(verdict))
+        }
+    };
     let actions = standing_verdicts.iter().filter_map(|verdict| verdict.auto_action_correct);
     Settlement {
-        verdict: final_of(&standing_verdicts, trouble),
+        verdict,
         standings,
         first_stated_at: statement_times.map(|(verdict, _)| verdict.decided_at).min(),
         readings: readings(&standing_verdicts).into_iter().collect(),
         is_reopened: standing_verdicts.iter().any(|verdict| verdict.kind == VerdictKind::Reopen),
         ended_alone: ended.map(|(_, how)| how),
         is_action_correct: actions.reduce(|one, other| one && other),
+        is_called_critical,
     }
 }
 

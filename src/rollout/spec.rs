@@ -67,6 +67,9 @@ pub struct Limits {
 }
 
 impl RolloutSpec {
+    /// Default of `soak_days`.
+    pub const SOAK_DAYS: u32 = 7;
+
     /// A slice by name.
     pub fn slice(&self, name: &str) -> Option<&SliceSpec> {
         self.slices.iter().find(|slice| &*slice.name == name)

@@ -59,6 +59,25 @@ pub fn counted_needed(wrong: u64, limit: ErrorLimit, level: Level) -> Option<u64
     (low <= COUNTED_MAX).then_some(low)
 }
 
+/// The smallest number of counted verdicts at which a gate passes when errors come evenly at this rate, the first one after
+/// 1/rate verdicts; `None`: not within [`COUNTED_MAX`], as when the rate is at or above the limit.
+pub fn counted_at_error(rate: f64, limit: ErrorLimit, level: Level) -> Option<u64> {
+    if rate <= 0.0 {
+        return counted_needed(0, limit, level);
+    }
+    if rate.is_nan() || rate >= limit.get() {
+        return None;
+    }
+    let arrives = |wrong: u64| (wrong as f64 / rate).ceil() as u64;
+    for wrong in 0..=FURTHER_WRONG_MAX {
+        let passing = counted_needed(wrong, limit, level)?.max(arrives(wrong));
+        if passing < arrives(wrong + 1) {
+            return (passing <= COUNTED_MAX).then_some(passing);
+        }
+    }
+    None
+}
+
 /// The count at which the gate passes when the k-th wrong verdict comes at k/wrong of the present count.
 fn at_present_error(tally: Tally, limit: ErrorLimit, level: Level) -> Option<u64> {
     let (counted, wrong) = (tally.counted(), tally.wrong());
@@ -233,6 +252,18 @@ mod tests {
         assert_eq!(found, ToGo { if_all_right: Some(266), at_present_error: Some(266) });
         assert_eq!(verdicts_to_go(tally(266, 0), limit(0.02), Level::one_slice()).if_all_right, Some(0));
         assert_eq!(verdicts_to_go(tally(265, 0), limit(0.02), Level::one_slice()).if_all_right, Some(1));
+    }
+
+    #[test]
+    fn an_expected_error_costs_verdicts_and_one_at_the_limit_is_never_enough() {
+        let at = |rate| counted_at_error(rate, limit(0.02), Level::one_slice());
+        assert_eq!((at(0.0), at(0.02), at(f64::NAN)), (Some(266), None, None));
+        // One in a thousand: none has come by 266. One in a hundred: the passing count holds its own errors.
+        assert_eq!(at(0.001), Some(266));
+        let half = at(0.01).expect("half the limit");
+        let wrong = half / 100;
+        assert!(ln_evidence(tally(half, wrong), limit(0.02)) >= Level::one_slice().ln_required());
+        assert!(half > 1_000, "{half}");
     }
 
     #[test]

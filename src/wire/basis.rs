@@ -1,15 +1,16 @@
 //! The parts of a decision record that say what the decision was made from: answers, draws, eligibility, facts.
 
-use crate::domain::prediction::{Answer, CauseProbability, Prediction};
+use crate::domain::prediction::{Answer, CauseProbability, ModelRole, Prediction};
 use crate::domain::severity::{Severity, SourceSeverity};
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{RelationKind, Ticket};
 use crate::policy::decided::{Draw, Draws, Eligibility, Rule};
+use crate::policy::eligibility::CandidateReach;
 use crate::policy::identity;
 
 use super::decision::{
     AnswerRecord, CauseRecord, Distribution, DrawRecord, DrawsRecord, EligibilityRecord, PerAction, PredictionRecord,
-    SeverityFact, TicketFacts,
+    ReachRecord, SeverityFact, TicketFacts,
 };
 use super::values::{HexDigest, Instant, rounded, rounded_probability};
 use super::words::Word;
@@ -28,7 +29,9 @@ pub(super) fn draws_record(draws: &Draws) -> DrawsRecord {
     DrawsRecord { evidence: one(evidence), cohort: one(cohort), audit: one(audit), second_reading: one(second_reading) }
 }
 
-pub(super) fn answer_record(answer: &Answer) -> AnswerRecord {
+/// An answer, and what was recorded for it where it is a candidate's.
+pub(super) fn answer_record(answer: &Answer, candidates: &[CandidateReach]) -> AnswerRecord {
+    let reach = candidates.iter().find(|reach| answer.role == ModelRole::Candidate && reach.model == answer.model);
     let model = &answer.model;
     AnswerRecord {
         role: Word(answer.role),
@@ -39,7 +42,14 @@ pub(super) fn answer_record(answer: &Answer) -> AnswerRecord {
         purpose: Word(model.purpose),
         prediction: answer.result.as_ref().ok().map(prediction_record),
         missing: answer.result.as_ref().err().map(|fault| fault.as_str().to_owned()),
+        eligible: reach.map(reach_record),
     }
+}
+
+fn reach_record(reach: &CandidateReach) -> ReachRecord {
+    let CandidateReach { model: _, reached, queue } = reach;
+    let of = |action: AutoAction| reached[action.index()].iter().copied().map(rounded_probability).collect();
+    ReachRecord { auto_triage: of(AutoAction::Triage), auto_resolve: of(AutoAction::Resolve), queue: queue.clone() }
 }
 
 fn prediction_record(prediction: &Prediction) -> PredictionRecord {

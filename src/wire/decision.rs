@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::prediction::{ModelRole, Purpose};
+use crate::domain::prediction::ModelRole;
 use crate::domain::severity::{SetBy, Severity};
 use crate::domain::stage::Stage;
 use crate::domain::ticket::{Channel, Kind, Status, TimeOrigin};
 use crate::policy::decided::{ActionKind, Outcome, ReviewReason, ReviewState};
 
+pub use super::answer::{AnswerRecord, CauseRecord, Distribution, PredictionRecord, ReachRecord};
 use super::values::{HexDigest, Instant, SourcePosition};
 use super::words::Word;
 
@@ -146,68 +147,6 @@ pub struct DrawsRecord {
     pub audit: DrawRecord,
     /// Read by two people.
     pub second_reading: DrawRecord,
-}
-
-/// What one model says: a distribution, or the word of a fault.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct AnswerRecord {
-    /// In which capacity.
-    pub role: Word<ModelRole>,
-    /// Name on the card.
-    pub model: String,
-    /// Version on the card.
-    pub version: String,
-    /// Digest of the model directory.
-    pub digest: HexDigest,
-    /// Digest of its calibration.
-    pub calibration_digest: HexDigest,
-    /// What the model is for.
-    pub purpose: Word<Purpose>,
-    /// The prediction; absent with a fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prediction: Option<PredictionRecord>,
-    /// Why there is no prediction (`deadline`, `not_finite`, …); absent with one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub missing: Option<String>,
-}
-
-/// A prediction, probabilities rounded to six digits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PredictionRecord {
-    /// The predicted severity.
-    pub severity: Word<Severity>,
-    /// Calibrated distribution.
-    pub distribution: Distribution,
-    /// Root causes, most probable first, at most three.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub causes: Vec<CauseRecord>,
-    /// Whether the model saw only a part of the text.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub truncated: bool,
-    /// Number of tokens it saw.
-    pub tokens: u32,
-}
-
-/// A probability for each severity.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Distribution {
-    /// Of critical.
-    pub critical: f64,
-    /// Of high.
-    pub high: f64,
-    /// Of medium.
-    pub medium: f64,
-    /// Of low.
-    pub low: f64,
-}
-
-/// A root cause and its probability.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CauseRecord {
-    /// A code of the taxonomy.
-    pub cause: String,
-    /// Its probability.
-    pub probability: f64,
 }
 
 /// Eligibility of one action.
@@ -395,6 +334,6 @@ impl DecisionRecord {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-const fn is_false(flag: &bool) -> bool {
+pub(super) const fn is_false(flag: &bool) -> bool {
     !*flag
 }

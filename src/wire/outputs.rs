@@ -213,7 +213,7 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
     if !record.rests_on_something() {
         return None;
     }
-    let Decided { slice, stage, shares, draws, eligibility, .. } = record.decided;
+    let Decided { slice, stage, shares, draws, eligibility, candidates, .. } = record.decided;
     let policy = &record.ruling.policy;
     let echo = record.ticket().map(|ticket| identity::echo_digest_beside(ticket, record.facts.input_digest));
     Some(Basis {
@@ -225,7 +225,7 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
         shares: per_action(&shares.map(|share| rounded(share.get()))),
         rollout_revision: record.ruling.stage_map.rollout_revision,
         draws: draws_record(draws),
-        answers: record.answers.iter().map(answer_record).collect(),
+        answers: record.answers.iter().map(|answer| answer_record(answer, candidates)).collect(),
         eligibility: eligibility.as_ref().map(|both| per_action(&both.each_ref().map(eligibility_record))),
         queue: record
             .ticket()

@@ -348,3 +348,29 @@ proptest::proptest! {
         proptest::prop_assert_eq!(DecisionRecord::from_json(&serde_json::to_vec(&decision).unwrap()).unwrap(), decision);
     }
 }
+
+#[test]
+fn a_candidate_is_recorded_with_what_it_would_have_been_allowed_on_a_drawn_ticket_alone() {
+    let eligible = |rate: f64| {
+        let mut desk = Desk::at(Stage::Suggest);
+        let mut policy = Policy::default_for_tests();
+        policy.draw_rates.evidence_later = rate;
+        desk.ruling.policy = Arc::new(policy);
+        let candidate = ModelIdentity { version: "2".to_owned(), ..(*desk.ruling.acting).clone() };
+        let answer = Answer { role: ModelRole::Candidate, model: Arc::new(candidate), ..desk.answers[0].clone() };
+        desk.answers.push(answer);
+        let mut ticket = Ticket::minimal(TicketId::try_new("INC1").unwrap(), "AP-3 flapped once", NOW);
+        ticket.kind = Some(Kind::Incident);
+        let decision = desk.write(&ticket).decision();
+        let answers = decision.basis.unwrap().answers;
+        assert!(
+            answers
+                .iter()
+                .filter(|answer| answer.role.0 != ModelRole::Candidate)
+                .all(|answer| answer.eligible.is_none())
+        );
+        answers[2].eligible.clone()
+    };
+    assert!(eligible(1.0).is_some_and(|reach| !reach.auto_triage.is_empty() && reach.auto_resolve.is_empty()));
+    assert_eq!(eligible(0.0), None, "it counts for nothing, so nothing is written");
+}

@@ -3,29 +3,48 @@
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 
 use super::command::CommandRecord;
+use super::control::ControlRecord;
 use super::dead_letter::DeadLetterRecord;
 use super::decision::DecisionRecord;
 use super::review::ReviewRecord;
+use super::rollout::{LeaseRecord, MapRecord};
 use super::suggestion::SuggestionRecord;
 use super::ticket_schema::NativeTicket;
+use super::transition::TransitionRecord;
 use super::verdict::VerdictRecord;
 
 /// Names of all schemas, as `config schema NAME` takes them.
-pub const NAMES: [&str; 7] = ["ticket", "verdict", "decision", "suggestion", "command", "review", "dead-letter"];
+pub const NAMES: [&str; 11] = [
+    "ticket",
+    "verdict",
+    "control",
+    "decision",
+    "suggestion",
+    "command",
+    "review",
+    "dead-letter",
+    "rollout-lease",
+    "rollout-map",
+    "transition",
+];
 
 /// The schema of one kind of record, as indented JSON with a final newline; `None` for a name not in [`NAMES`].
 ///
-/// Those of ticket and verdict say what may be sent; the others say what is written.
+/// Those of ticket, verdict and control say what may be sent; the others say what is written.
 pub fn by_name(name: &str) -> Option<String> {
     let (read, written) = (SchemaSettings::draft2020_12(), SchemaSettings::draft2020_12().for_serialize());
     match name {
         "ticket" => Some(schema_of::<NativeTicket>(read)),
         "verdict" => Some(schema_of::<VerdictRecord>(read)),
+        "control" => Some(schema_of::<ControlRecord>(read)),
         "decision" => Some(schema_of::<DecisionRecord>(written)),
         "suggestion" => Some(schema_of::<SuggestionRecord>(written)),
         "command" => Some(schema_of::<CommandRecord>(written)),
         "review" => Some(schema_of::<ReviewRecord>(written)),
         "dead-letter" => Some(schema_of::<DeadLetterRecord>(written)),
+        "rollout-lease" => Some(schema_of::<LeaseRecord>(written)),
+        "rollout-map" => Some(schema_of::<MapRecord>(written)),
+        "transition" => Some(schema_of::<TransitionRecord>(written)),
         _ => None,
     }
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::domain::prediction::ModelRole;
 use crate::domain::severity::SetBy;
 use crate::domain::ticket::{InvalidTicketId, TicketId};
 use crate::policy::decided::{ActionKind, Outcome};
-use crate::rollout::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, TicketDecision};
+use crate::rollout::decision::{
+    Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, Said, TicketDecision,
+};
 
 use super::decision::{AnswerRecord, Basis, DecisionRecord, TicketFacts};
 
@@ -16,7 +19,17 @@ impl DecisionRecord {
     /// A ticket id that no ticket can have.
     pub fn seen(&self) -> Result<Option<DecisionSeen>, InvalidTicketId> {
         let Some(id) = self.ticket_id.as_deref() else { return Ok(None) };
-        Ok(Some(DecisionSeen { ticket_id: TicketId::try_new(id)?, event: self.event()? }))
+        Ok(Some(DecisionSeen { ticket_id: TicketId::try_new(id)?, event: self.event()?, arrival: self.arrival() }))
+    }
+
+    /// A ticket that had ended before it was met is no traffic: nobody triages it.
+    fn arrival(&self) -> Option<Arrival> {
+        match self.outcome.0 {
+            Outcome::Decided | Outcome::NotDrawn => {}
+            Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => return None,
+        }
+        let slice = Arc::from(self.basis.as_ref()?.slice.as_str());
+        Some(Arrival { at: self.volatile.desk_time.0, slice })
     }
 
     fn event(&self) -> Result<DecisionEvent, InvalidTicketId> {
@@ -42,9 +55,7 @@ impl DecisionRecord {
     }
 
     fn decided(&self, basis: &Basis, facts: &TicketFacts) -> Result<TicketDecision, InvalidTicketId> {
-        let reached = basis.eligibility.as_ref().map_or_else(Default::default, |per_action| {
-            [per_action.auto_triage.reached.clone(), per_action.auto_resolve.reached.clone()]
-        });
+        let answers = basis.answers.iter().map(|record| answer(record, basis));
         let reported = facts.severity_reported.filter(|fact| fact.set_by.0 != SetBy::Noctriage);
         Ok(TicketDecision {
             decision_id: self.decision_id.0,
@@ -56,11 +67,9 @@ impl DecisionRecord {
             is_drawn: basis.draws.evidence.drawn,
             is_audit: basis.draws.audit.drawn,
             is_second_reading: basis.draws.second_reading.drawn,
-            answers: basis.answers.iter().map(answer).collect(),
-            reached,
+            answers: answers.collect(),
             eligibility_digest: basis.digests.eligibility.0,
             source_severity: reported.and_then(|fact| fact.value).map(|value| value.0),
-            queue: basis.queue.as_deref().map(Arc::from),
             fingerprint: facts.fingerprint.0,
             parent: facts.parent.as_deref().map(TicketId::try_new).transpose()?,
             is_human_touched: facts.human_touched,
@@ -78,7 +87,28 @@ fn ended_by(facts: &TicketFacts) -> EndedBy {
     }
 }
 
-fn answer(record: &AnswerRecord) -> ModelAnswer {
+/// An answer with the eligibility that was recorded for it: that of the acting model and its queue stand beside the
+/// answers, those of a candidate with its own.
+fn answer(record: &AnswerRecord, basis: &Basis) -> ModelAnswer {
+    let (reached, queue) = match record.role.0 {
+        ModelRole::Acting => (
+            basis.eligibility.as_ref().map_or_else(Default::default, |per_action| {
+                [per_action.auto_triage.reached.clone(), per_action.auto_resolve.reached.clone()]
+            }),
+            basis.queue.as_deref(),
+        ),
+        ModelRole::Candidate => record.eligible.as_ref().map_or_else(Default::default, |reach| {
+            ([reach.auto_triage.clone(), reach.auto_resolve.clone()], reach.queue.as_deref())
+        }),
+        ModelRole::Baseline => Default::default(),
+    };
+    let said = record.prediction.as_ref().map(|prediction| Said {
+        severity: prediction.severity.0,
+        confidence: prediction.distribution.of(prediction.severity.0),
+        critical: prediction.distribution.critical,
+        reached,
+        queue: queue.map(Arc::from),
+    });
     ModelAnswer {
         role: record.role.0,
         model: Arc::new(ModelKey {
@@ -87,7 +117,7 @@ fn answer(record: &AnswerRecord) -> ModelAnswer {
             digest: record.digest.0,
             calibration_digest: record.calibration_digest.0,
         }),
-        severity: record.prediction.as_ref().map(|prediction| prediction.severity.0),
+        said,
     }
 }
 

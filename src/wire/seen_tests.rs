@@ -7,6 +7,7 @@ use crate::domain::digest::Digest;
 use crate::domain::prediction::ModelRole;
 use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
+use crate::domain::time::UtcMillis;
 
 /// A drawn ticket of the shadow stage, with some fields of the record, its basis or its facts replaced.
 fn seen(record: &Value, basis: &Value, facts: &Value) -> Option<DecisionSeen> {
@@ -48,14 +49,29 @@ fn event(record: &Value, basis: &Value, facts: &Value) -> DecisionEvent {
 #[test]
 fn a_decision_of_a_drawn_ticket_is_taken_with_all_that_evidence_needs() {
     let DecisionEvent::Decided(decision) = event(&nothing(), &nothing(), &nothing()) else { panic!("not decided") };
-    assert_eq!((decision.slice.as_ref(), decision.queue.as_deref()), ("wireless", Some("access")));
+    assert_eq!(decision.slice.as_ref(), "wireless");
     assert_eq!(decision.parent.as_ref().map(TicketId::as_str), Some("T0"));
     assert_eq!((decision.is_drawn, decision.is_second_reading, decision.is_audit), (true, true, false));
     assert_eq!(decision.source_severity, Some(Severity::High));
-    let said: Vec<_> = decision.answers.iter().map(|answer| (answer.role, answer.severity)).collect();
+    let said: Vec<_> = decision.answers.iter().map(|answer| (answer.role, answer.severity())).collect();
     assert_eq!(said, [(ModelRole::Acting, Some(Severity::Low)), (ModelRole::Baseline, None)]);
-    assert!(decision.reaches(AutoAction::Triage, 0.9) && !decision.reaches(AutoAction::Triage, 0.95));
-    assert!(!decision.reaches(AutoAction::Resolve, 0.8));
+    let said = decision.acting().and_then(|answer| answer.said.as_ref()).unwrap();
+    assert_eq!((said.confidence, said.critical, said.queue.as_deref()), (0.9, 0.0, Some("access")));
+    assert!(said.reaches(AutoAction::Triage, 0.9) && !said.reaches(AutoAction::Triage, 0.95));
+    assert!(!said.reaches(AutoAction::Resolve, 0.8));
+}
+
+#[test]
+fn a_candidate_is_taken_with_its_own_eligibility_and_queue() {
+    let digest = Digest::of(b"y").to_string();
+    let candidate = json!({ "role": "candidate", "model": "next", "version": "2", "digest": digest,
+        "calibration_digest": digest, "purpose": "production", "eligible": { "auto_triage": [0.8], "queue": "core" },
+        "prediction": { "severity": "low", "tokens": 9,
+            "distribution": { "critical": 0.05, "high": 0.05, "medium": 0.05, "low": 0.85 } } });
+    let basis = json!({ "answers": [candidate] });
+    let DecisionEvent::Decided(decision) = event(&nothing(), &basis, &nothing()) else { panic!("not decided") };
+    let said = decision.answers[0].said.as_ref().unwrap();
+    assert_eq!((said.reached.clone(), said.queue.as_deref(), said.critical), ([vec![0.8], vec![]], Some("core"), 0.05));
 }
 
 #[test]
@@ -85,6 +101,17 @@ fn the_end_of_a_ticket_says_whose_hand_was_in_it() {
     assert_eq!(ended(json!({ "written_by_noctriage": true })), DecisionEvent::Ended(EndedBy::Noctriage));
     let deleted = event(&json!({ "outcome": "terminal" }), &json!({ "facts": null }), &nothing());
     assert_eq!(deleted, DecisionEvent::Seen, "nobody knows who had worked on a deleted ticket");
+}
+
+#[test]
+fn every_ticket_arrives_in_its_slice_drawn_or_not_unless_it_had_ended() {
+    let arrival = |outcome: &str| seen(&json!({ "outcome": outcome }), &nothing(), &nothing()).unwrap().arrival;
+    let at = UtcMillis("2026-11-24T10:00:01Z".parse::<jiff::Timestamp>().unwrap().as_millisecond());
+    let expected = Some(Arrival { at, slice: Arc::from("wireless") });
+    assert_eq!((arrival("decided"), arrival("not_drawn")), (expected.clone(), expected));
+    for outcome in ["unchanged", "duplicate", "terminal"] {
+        assert_eq!(arrival(outcome), None);
+    }
 }
 
 #[test]

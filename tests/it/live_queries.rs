@@ -15,9 +15,10 @@ use noctriage::domain::prediction::{ModelIdentity, ModelRole, Purpose};
 use noctriage::domain::probability::Probability;
 use noctriage::domain::stage::{Share, Stage};
 use noctriage::domain::time::UtcMillis;
-use noctriage::metrics::{Lag, LatencyParts, Metrics, TransactionResult};
+use noctriage::metrics::{EvidenceShown, Lag, LatencyParts, Metrics, SliceShown, TransactionResult};
 use noctriage::policy::ruling::StageMap;
 use noctriage::policy::slices::SliceRule;
+use noctriage::rollout::log::EvidenceTopic;
 
 use crate::dashboards::panel_queries;
 use crate::promtool::promtool;
@@ -100,6 +101,15 @@ fn metrics_of_a_busy_daemon() -> Metrics {
     metrics.rebalanced(1);
     metrics.lags(&[Lag { partition: 0, records: 2, seconds: 0.1 }]);
     metrics.latency(LatencyParts { total_ms: 40, wait_ms: 20, model_ms: Some(15), commit_ms: 5 });
+    let scores = [Some((30, 50)), Some((34, 50)), Some((40, 50)), None, Some((9, 10))];
+    metrics.evidence(&EvidenceShown {
+        slices: vec![SliceShown { slice: "all", drawn: [50, 61, 5, 2, 1, 1], scores }],
+        standings: [1; 12],
+        ours: 7,
+        last_stated_s: Some(now.0 as f64 / 1000.0 - 60.0),
+        is_silent: false,
+    });
+    metrics.evidence_read(&[(EvidenceTopic::Decisions, Some(4_000))], 0);
     metrics.transaction(TransactionResult::Committed, Duration::from_millis(4), UtcMillis(now.0));
     metrics
 }
@@ -108,7 +118,7 @@ fn metrics_of_a_busy_daemon() -> Metrics {
 async fn every_panel_shows_something_of_a_live_daemon() {
     let health = Arc::new(Health::new(Clock::Real, 30_000));
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::bind(any_port, Arc::new(metrics_of_a_busy_daemon()), health).await.unwrap();
+    let server = Server::bind(any_port, Arc::new(metrics_of_a_busy_daemon()), health, Arc::default()).await.unwrap();
     let address = server.address();
     let serving = tokio::spawn(server.serve(std::future::pending()));
     let Some(prometheus) = Prometheus::scraping(address) else {

@@ -17,7 +17,7 @@ async fn promtool_finds_nothing_to_say_about_a_live_scrape() {
     let metrics = Arc::new(Metrics::new());
     metrics.lags(&[Lag { partition: 0, records: 3, seconds: 0.5 }]);
     let health = Arc::new(Health::new(Clock::Real, 30_000));
-    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), metrics, health).await.unwrap();
+    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), metrics, health, Arc::default()).await.unwrap();
     let address = server.address();
     let serving = tokio::spawn(server.serve(std::future::pending()));
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -23,6 +23,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct Record {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
+    /// When the broker appended it.
+    pub(crate) appended_ms: i64,
+    pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) headers: BTreeMap<String, Vec<u8>>,
 }
@@ -181,9 +184,18 @@ impl Broker {
 
     /// Deletes the records of a partition below an offset, as retention would.
     pub(crate) fn delete_before(&self, name: &str, partition: i32, offset: i64) {
+        self.delete(name, partition, Offset::Offset(offset));
+    }
+
+    /// Deletes all records of a partition.
+    pub(crate) fn delete_all(&self, name: &str, partition: i32) {
+        self.delete(name, partition, Offset::End);
+    }
+
+    fn delete(&self, name: &str, partition: i32, before: Offset) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(&self.topic(name), partition, Offset::Offset(offset)).unwrap();
+        list.add_partition_offset(&self.topic(name), partition, before).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
         runtime.block_on(admin.delete_records(&list, &options)).unwrap();

@@ -59,6 +59,21 @@ fn production_copy(name: &str, into: &Path) -> PathBuf {
     copy
 }
 
+/// All topics, by their keys.
+const TOPICS: [&str; 11] = [
+    "tickets",
+    "verdicts",
+    "decisions",
+    "suggestions",
+    "commands",
+    "review",
+    "dead_letters",
+    "control",
+    "rollout",
+    "transitions",
+    "command_results",
+];
+
 /// What the acting model's card says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Card {
@@ -93,9 +108,7 @@ impl Daemon {
         let key = directory.path().join("draw.key");
         fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
         fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        let topics: String = ["tickets", "verdicts", "decisions", "suggestions", "commands", "review", "dead_letters"]
-            .map(|name| format!("{name} = \"{}\"\n", broker.topic(name)))
-            .concat();
+        let topics: String = TOPICS.map(|name| format!("{name} = \"{}\"\n", broker.topic(name))).concat();
         let text = format!(
             "draw_key_file = \"draw.key\"\n\
              [kafka]\nbrokers = \"{}\"\ngroup = \"{}\"\ninstance_id = \"{instance}\"\n\

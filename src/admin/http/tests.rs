@@ -13,10 +13,14 @@ struct Running {
     task: JoinHandle<Result<(), HttpError>>,
 }
 
+fn board() -> Arc<Board> {
+    Arc::new(Board::default())
+}
+
 async fn start(idle_max: Duration) -> Running {
     let health = Arc::new(Health::new(Clock::Real, 10_000));
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut server = Server::bind(any_port, Arc::new(Metrics::new()), Arc::clone(&health)).await.unwrap();
+    let mut server = Server::bind(any_port, Arc::new(Metrics::new()), Arc::clone(&health), board()).await.unwrap();
     server.idle_max = idle_max;
     let address = server.address();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -75,6 +79,20 @@ async fn metrics_are_served_as_prometheus_text_and_show_readiness() {
 }
 
 #[tokio::test]
+async fn status_and_accuracy_are_json_before_anything_is_known() {
+    let running = start(IDLE_MAX).await;
+    for (path, schema) in [("/api/v1/status", "noctriage.status/v1"), ("/api/v1/accuracy", "noctriage.accuracy/v1")] {
+        let answer = get_path(running.address, path).await;
+        assert!(answer.contains("content-type: application/json"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let value: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(value["schema"], schema);
+    }
+    let post = "POST /api/v1/status HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert!(ask(running.address, post).await.starts_with("HTTP/1.1 405"));
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_404_and_what_would_change_something_is_405() {
     let running = start(IDLE_MAX).await;
     assert!(get_path(running.address, "/../etc/passwd").await.starts_with("HTTP/1.1 404"));
@@ -121,6 +139,6 @@ async fn a_connection_left_open_delays_the_stop_by_two_seconds_at_most() {
 async fn a_port_that_is_taken_is_named() {
     let running = start(IDLE_MAX).await;
     let health = Arc::clone(&running.health);
-    let error = Server::bind(running.address, Arc::new(Metrics::new()), health).await.unwrap_err();
+    let error = Server::bind(running.address, Arc::new(Metrics::new()), health, board()).await.unwrap_err();
     assert!(error.to_string().contains(&running.address.to_string()), "{error}");
 }

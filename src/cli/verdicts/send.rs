@@ -91,7 +91,7 @@ pub struct ImportArguments {
 }
 
 /// A word of a closed list, as clap wants it.
-fn word<T: ClosedWord>(text: &str) -> Result<T, String> {
+pub(super) fn word<T: ClosedWord>(text: &str) -> Result<T, String> {
     T::from_word(text).ok_or_else(|| {
         let words: Vec<&str> = T::all().iter().map(|value| value.word()).collect();
         format!("none of {}", words.join(", "))
@@ -175,14 +175,14 @@ pub fn import(arguments: &ImportArguments) -> CommandResult {
 
 /// A verdict on its way out.
 #[derive(Debug)]
-struct Outgoing {
+pub(super) struct Outgoing {
     ticket_id: TicketId,
     value: Vec<u8>,
 }
 
 impl Outgoing {
     /// A verdict as its record, read once more as everybody will.
-    fn of(verdict: &Verdict, settings: &Settings) -> anyhow::Result<Self> {
+    pub(super) fn of(verdict: &Verdict, settings: &Settings) -> anyhow::Result<Self> {
         let record = serde_json::to_string(&VerdictRecord::from(verdict)).context("writing the verdict")?;
         Self::read(record.into_bytes(), settings)
     }
@@ -201,7 +201,7 @@ impl Outgoing {
 }
 
 /// Writes verdicts and waits until the broker has all of them.
-fn send(settings: &Settings, verdicts: &[Outgoing]) -> Result<(), Failure> {
+pub(super) fn send(settings: &Settings, verdicts: &[Outgoing]) -> Result<(), Failure> {
     let topic = &settings.kafka.topics.verdicts;
     let failed = |error: KafkaError, done: u64| {
         let brokers = &settings.kafka.brokers;

@@ -10,6 +10,9 @@ use crate::config::typed;
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// What stands between group and instance id in the longest of our names to the brokers.
+const LONGEST_INFIX: &str = "-acknowledged-";
+
 pub(super) fn settings(reader: &Reader<'_>) -> KafkaSettings {
     let transaction_timeout = reader.milliseconds("kafka.transaction_timeout_ms");
     let settings = KafkaSettings {
@@ -27,13 +30,21 @@ pub(super) fn settings(reader: &Reader<'_>) -> KafkaSettings {
             partitions: reader.whole("kafka.create.partitions"),
             decisions_retention: DAY * reader.whole::<u32>("kafka.create.decisions_retention_days"),
             retention: DAY * reader.whole::<u32>("kafka.create.retention_days"),
+            control_retention: DAY * reader.whole::<u32>("kafka.create.control_retention_days"),
         },
         accept_loss: false,
         is_mock: false,
     };
-    let id_bytes = settings.group.len() + 1 + settings.instance_id.len();
+    let id_bytes = settings.group.len() + LONGEST_INFIX.len() + settings.instance_id.len();
     if id_bytes > 249 {
-        reader.mistake("kafka.instance_id", "is too long: group and instance_id together have at most 248 bytes");
+        let problem =
+            format!("is too long: group and instance_id together have at most {} bytes", 249 - LONGEST_INFIX.len());
+        reader.mistake("kafka.instance_id", problem);
+    }
+    // `<group>-<instance_id>` and `<group>-controller-<instance_id>` are names of two different things to the brokers.
+    if settings.instance_id.starts_with("controller-") {
+        reader
+            .mistake("kafka.instance_id", "begins with `controller-`, which another of our names to the brokers does");
     }
     settings
 }
@@ -88,6 +99,10 @@ fn topics(reader: &Reader<'_>) -> TopicNames {
         commands: name("kafka.topics.commands"),
         review: name("kafka.topics.review"),
         dead_letters: name("kafka.topics.dead_letters"),
+        control: name("kafka.topics.control"),
+        rollout: name("kafka.topics.rollout"),
+        transitions: name("kafka.topics.transitions"),
+        command_results: name("kafka.topics.command_results"),
     }
 }
 

@@ -5,6 +5,7 @@
 mod intake;
 mod kafka;
 mod policy;
+mod rollout;
 mod service;
 mod verdicts;
 
@@ -26,19 +27,22 @@ pub(super) fn settings(reader: &Reader<'_>) -> Settings {
     let draw_key = draw_key_of(reader);
     let intake = Arc::new(intake::settings(reader, &taxonomy));
     let base = eligibility_base(reader.values, &taxonomy, draw_key);
+    let kafka = kafka::settings(reader);
+    let policy = Arc::new(policy::settings(reader, &taxonomy, base));
+    let verdicts = verdicts::settings(reader, &intake, draw_key);
     Settings {
-        kafka: kafka::settings(reader),
-        policy: Arc::new(policy::settings(reader, &taxonomy, base)),
-        verdicts: verdicts::settings(reader, &intake, draw_key),
+        rollout: rollout::settings(reader, &kafka, &policy, &verdicts),
+        kafka,
+        policy,
+        verdicts,
         intake,
-        rollout: service::rollout(reader),
         inference: service::inference(reader),
         triage: service::triage(reader),
         admin: service::admin(reader),
         log: service::log(reader),
         eligibility_base: base,
         taxonomy,
-        later: service::later(reader),
+        notify: service::notify(reader),
         draw_key,
         config_digest: Digest::of(reader.values.canonical(|_| true).as_bytes()),
     }

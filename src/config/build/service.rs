@@ -1,4 +1,4 @@
-//! `[rollout]`, `[model]`, `[triage]`, `[admin]`, `[log]`, `[notify]`.
+//! `[model]`, `[triage]`, `[admin]`, `[log]`, `[notify]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -6,25 +6,12 @@ use std::time::Duration;
 
 use crate::config::reader::Reader;
 use crate::config::settings::{
-    AdminSettings, DeviceChoice, InferenceSettings, LaterSettings, LogSettings, RolloutSettings, TriageSettings,
+    AdminSettings, DeviceChoice, InferenceSettings, LogSettings, NotifySettings, TriageSettings,
 };
-use crate::domain::stage::Share;
+use crate::config::webhook::Address;
 
 /// Most candidates: each predicts the evidence draw beside the acting model.
 const CANDIDATES_MAX: usize = 4;
-
-pub(super) fn rollout(reader: &Reader<'_>) -> RolloutSettings {
-    let share = |key| Share::try_new(reader.number(key)).expect("the table's range is that of a share");
-    let shares = [share("rollout.shares.auto_triage"), share("rollout.shares.auto_resolve")];
-    if shares[1] > shares[0] {
-        reader.mistake(
-            "rollout.shares.auto_resolve",
-            "is greater than rollout.shares.auto_triage; tickets that are resolved lie inside those that are triaged",
-        );
-    }
-    let fixed_stage = reader.text("rollout.fixed_stage").parse().expect("the table's words are the stages");
-    RolloutSettings { fixed_stage, shares }
-}
 
 pub(super) fn inference(reader: &Reader<'_>) -> InferenceSettings {
     let model = reader.path("model.directory").unwrap_or_else(|| {
@@ -109,10 +96,12 @@ pub(super) fn log(reader: &Reader<'_>) -> LogSettings {
     LogSettings { filter: filter.to_owned(), json: reader.flag("log.json") }
 }
 
-pub(super) fn later(reader: &Reader<'_>) -> LaterSettings {
-    let notify_url = reader.set_text("notify.url");
-    if notify_url.is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-        reader.mistake("notify.url", "is not a URL that starts with https:// or http://");
+pub(super) fn notify(reader: &Reader<'_>) -> NotifySettings {
+    let address = reader.set_text("notify.url").map(Address::try_new).transpose();
+    NotifySettings {
+        address: address.unwrap_or_else(|why| {
+            reader.mistake("notify.url", why.to_string());
+            None
+        }),
     }
-    LaterSettings { notify_url: notify_url.map(str::to_owned) }
 }

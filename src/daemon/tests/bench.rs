@@ -5,8 +5,10 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::config::settings::TriageSettings;
 use crate::daemon::outputs::Origin;
+use crate::daemon::standing::Standing;
 use crate::daemon::triage::{Progress, Triage, TriageOptions};
 use crate::domain::digest::Digest;
 use crate::domain::stage::{Share, Stage};
@@ -77,6 +79,7 @@ pub(super) struct Setup {
     pub(super) ruling: Arc<Ruling>,
     pub(super) intake: Arc<IntakeSettings>,
     pub(super) rng: Option<fastrand::Rng>,
+    pub(super) standing: Arc<Standing>,
 }
 
 impl Setup {
@@ -86,7 +89,13 @@ impl Setup {
             machine_users: ["monitoring".to_owned()].into(),
             ..IntakeSettings::default()
         };
-        Self { settings: settings(batch_records_max), ruling: ruling(stage), intake: Arc::new(intake), rng: None }
+        Self {
+            settings: settings(batch_records_max),
+            ruling: ruling(stage),
+            intake: Arc::new(intake),
+            rng: None,
+            standing: Arc::new(Standing::fixed(Clock::Real)),
+        }
     }
 }
 
@@ -119,6 +128,7 @@ impl<'process> Life<'process> {
                     lease_ms_needed: 40_000,
                 },
                 view: ViewLimits { window_ms: 86_400_000, records_max: 200_000, storm_window_ms: 1_800_000 },
+                standing: Arc::clone(&setup.standing),
             },
         );
         Self { triage, process, answers: VecDeque::new(), jobs_seen: 0 }

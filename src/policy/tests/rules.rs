@@ -202,6 +202,23 @@ fn a_drawn_ticket_is_predicted_and_its_eligibility_recorded() {
     assert_eq!(reached, [0.8, 0.9, 0.95]);
 }
 
+#[test]
+fn a_candidate_is_held_to_the_same_rules_by_its_own_answer() {
+    let world = World::drawn(Stage::Shadow);
+    let candidate = Arc::new(ModelIdentity { version: "2".to_owned(), ..world.acting() });
+    let reached = |result| {
+        let answer = Answer { role: ModelRole::Candidate, model: Arc::clone(&candidate), result, latency_ms: 1.0 };
+        let answers = [world.answers(), vec![answer]].concat();
+        let record = world.record(Event::Ticket(&world.ticket));
+        let decided = decide(&world.ruling(), &world.moment, &world.view, &record, &answers);
+        assert!(decided.eligibility.is_some_and(|both| !both[0].reached.is_empty()), "the acting model's own");
+        decided.candidates.into_iter().map(|reach| reach.reached.map(|thresholds| thresholds.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(reached(Ok(surely_low())), [[3, 3]]);
+    assert_eq!(reached(Ok(predicts([0.0, 0.01, 0.98, 0.01]))), [[0, 0]]);
+    assert_eq!(reached(Err(TicketFault::NotFinite)), Vec::<[usize; 2]>::new());
+}
+
 // What comes back in our own name, and what comes back at all
 
 #[test]

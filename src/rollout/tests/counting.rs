@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::counting::{AccountCount, CountingRules, LeftOut, count};
 use super::super::log::Cut;
+use super::super::survey::Survey;
 use super::super::wrong::Wrong;
 use super::*;
 use crate::domain::stage::AutoAction;
@@ -11,13 +12,13 @@ use crate::domain::stage::AutoAction;
 const RESOLVE: Permission = Permission::Auto(AutoAction::Resolve);
 const TRIAGE: Permission = Permission::Auto(AutoAction::Triage);
 
-fn counted_at(log: &Log, account: &AccountKey, now: UtcMillis) -> AccountCount {
+fn counted_at<'log>(log: &'log Log, account: &AccountKey, now: UtcMillis) -> AccountCount<'log> {
     let rules = CountingRules::at(&log.evidence, DEADLINE_MS, now);
-    count(&log.evidence, account, &rules, &Cut::start(), now)
+    count(&Survey::of(&log.evidence), account, &rules, &Cut::start(), now)
 }
 
 /// Long after everything, but not so long that the feed of verdicts counts as dead.
-fn counted(log: &Log, permission: Permission) -> AccountCount {
+fn counted(log: &Log, permission: Permission) -> AccountCount<'_> {
     counted_at(log, &account(permission), hour(24 * 30))
 }
 
@@ -65,24 +66,30 @@ fn only_drawn_tickets_of_the_account_count() {
 fn an_action_needs_its_threshold_and_a_suggestion_needs_none() {
     let mut log = Log::default();
     let reached = [vec![0.8, 0.9], vec![0.8, 0.9, 0.95]];
-    log.decided("A", TicketDecision { reached, ..decision("A", hour(0)) }).answered("A", hour(0), Severity::Low);
+    let answers = vec![reaching(answer(ModelRole::Acting, "v1", Some(Severity::Low)), reached)];
+    log.decided("A", TicketDecision { answers, ..decision("A", hour(0)) }).answered("A", hour(0), Severity::Low);
     check(&log, Permission::Suggest, &[None], &[]);
     check(&log, TRIAGE, &[], &[]);
     check(&log, RESOLVE, &[None], &[]);
 }
 
 #[test]
-fn a_candidate_gathers_evidence_of_its_suggestions_alone() {
-    let mut log = Log::default();
-    let answers = vec![
-        answer(ModelRole::Acting, "v1", Some(Severity::Low)),
-        answer(ModelRole::Candidate, "v2", Some(Severity::High)),
-    ];
-    log.decided("A", TicketDecision { answers, ..decision("A", hour(0)) }).answered("A", hour(0), Severity::High);
+fn a_candidate_gathers_evidence_of_its_own_answers_by_its_own_eligibility() {
     let of_candidate = |permission| AccountKey { model: model("v2"), ..account(permission) };
-    assert_eq!(counted_at(&log, &of_candidate(Permission::Suggest), hour(500)).n(), 1);
-    assert_eq!(counted_at(&log, &of_candidate(Permission::Suggest), hour(500)).wrong(), 0);
-    assert_eq!(counted_at(&log, &of_candidate(RESOLVE), hour(500)).n(), 0);
+    let counts = |reached| {
+        let mut log = Log::default();
+        let answers = vec![
+            answer(ModelRole::Acting, "v1", Some(Severity::Low)),
+            reaching(answer(ModelRole::Candidate, "v2", Some(Severity::High)), reached),
+        ];
+        log.decided("A", TicketDecision { answers, ..decision("A", hour(0)) }).answered("A", hour(0), Severity::High);
+        [Permission::Suggest, RESOLVE].map(|permission| {
+            let count = counted_at(&log, &of_candidate(permission), hour(500));
+            (count.n(), count.wrong())
+        })
+    };
+    assert_eq!(counts([vec![], vec![]]), [(1, 0), (0, 0)]);
+    assert_eq!(counts([vec![], vec![0.95]]), [(1, 0), (1, 1)]);
 }
 
 #[test]
@@ -92,11 +99,12 @@ fn the_first_revision_in_w_is_judged_by_the_final_verdict() {
         answers: vec![answer(ModelRole::Acting, "v1", Some(predicted))],
         ..decision("A", at)
     };
-    let below = TicketDecision { reached: [vec![], vec![]], ..above(hour(0), Severity::Medium) };
+    let unsure = reaching(answer(ModelRole::Acting, "v1", Some(Severity::Medium)), [vec![], vec![]]);
+    let below = TicketDecision { answers: vec![unsure], ..decision("A", hour(0)) };
     log.decided("A", below).decided("A", above(hour(1), Severity::Low)).decided("A", above(hour(2), Severity::High));
     log.answered("A", hour(2), Severity::Low);
     let count = counted(&log, TRIAGE);
-    assert_eq!(count.counted[0].decided_at, hour(1));
+    assert_eq!(count.counted[0].decided_at(), hour(1));
     assert_eq!(count.counted[0].wrong, None);
     check(&log, Permission::Suggest, &[Some(Wrong::SeverityDiffers)], &[]);
 }
@@ -263,6 +271,6 @@ fn only_tickets_first_decided_behind_the_cut_count() {
     cut.set_next(EvidenceTopic::Decisions, 0, log.offset + 1);
     log.decided("A", decision("A", hour(1))).decided("B", decision("B", hour(2))).answered("B", hour(2), Severity::Low);
     let rules = CountingRules::at(&log.evidence, DEADLINE_MS, hour(500));
-    let count = count(&log.evidence, &account(TRIAGE), &rules, &cut, hour(500));
+    let count = count(&Survey::of(&log.evidence), &account(TRIAGE), &rules, &cut, hour(500));
     assert_eq!(count.counted.iter().map(|ticket| ticket.ticket_id.as_str()).collect::<Vec<_>>(), ["B"]);
 }

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::accuracy::{AccuracyWindow, live_accuracy};
-use super::super::counting::{CountingRules, count};
+use super::super::counting::{AccountCount, CountingRules, count};
+use super::super::evaluate::evaluate;
+use super::super::evidence::TicketEvidence;
 use super::super::log::Cut;
 use super::super::ratings::ratings;
+use super::super::reading::SliceQuestion;
 use super::super::standing::{VerdictStanding, tally};
+use super::super::survey::Survey;
 use super::*;
 use crate::domain::verdict::{Rating, RatingScale};
 
@@ -45,7 +49,12 @@ fn any_event() -> impl Strategy<Value = Event> {
             // One partition has one ticket at an offset, so that a position never means two records.
             Event::Decision(Recorded {
                 appended: place(EvidenceTopic::Decisions),
-                value: DecisionSeen { ticket_id: ticket(name), event },
+                value: DecisionSeen {
+                    ticket_id: ticket(name),
+                    event,
+                    arrival: (at % 3 > 0)
+                        .then(|| Arrival { at: hour(at), slice: Arc::from(["rest", "core"][(at % 2) as usize]) }),
+                },
             })
         };
         let verdict = |value| Event::Verdict(Recorded { appended: place(EvidenceTopic::Verdicts), value });
@@ -92,9 +101,17 @@ proptest! {
         let now = hour(300);
         let of = |evidence: &Evidence| {
             let rules = CountingRules::at(evidence, DEADLINE_MS, now);
-            let counts = Permission::ALL.map(|permission| count(evidence, &account(permission), &rules, &Cut::start(), now));
+            let survey = Survey::of(evidence);
+            let counted = |count: AccountCount<'_>| (count.counted.iter().map(|ticket| (ticket.ticket_id.clone(), ticket.wrong)).collect::<Vec<_>>(), count.left_out, count.waiting);
+            let counts = Permission::ALL.map(|permission| counted(count(&survey, &account(permission), &rules, &Cut::start(), now)));
             let window = AccuracyWindow { from: hour(0), now, deadline_ms: DEADLINE_MS };
-            (counts, live_accuracy(evidence, window), tally(evidence, DEADLINE_MS, RatingScale::Helpful3V1))
+            let question = SliceQuestion {
+                slice: Arc::from("rest"),
+                next: Some(gates::step(gates::TRIAGE)),
+                in_force: Permission::ALL.map(gates::asked).to_vec(),
+            };
+            let evaluation = evaluate(evidence, &[question], &gates::spec(), Cut::start(), now);
+            (evaluation, counts, live_accuracy(evidence, window), tally(evidence, DEADLINE_MS, RatingScale::Helpful3V1))
         };
         prop_assert_eq!(of(&one), of(&two));
     }
@@ -127,6 +144,23 @@ proptest! {
             fold(&mut later, event.clone());
         }
         prop_assert_eq!(at_the_time, later);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_as_if_it_had_never_been_read(log in any_log(), from in 0..40_i64) {
+        let mut forgetful = Evidence::default();
+        log.iter().cloned().for_each(|event| fold(&mut forgetful, event));
+        forgetful.forget_before(UtcMillis(from));
+        let mut restarted = Evidence::default();
+        let is_kept = |event: &&Event| position(event).offset >= from;
+        log.iter().filter(is_kept).cloned().for_each(|event| fold(&mut restarted, event));
+        let of = |evidence: &Evidence| -> Vec<_> {
+            let row = |(id, ticket): (&TicketId, &TicketEvidence)| {
+                (id.clone(), ticket.decisions().to_vec(), ticket.verdicts().to_vec(), ticket.ended())
+            };
+            evidence.tickets().map(row).collect()
+        };
+        prop_assert_eq!((of(&forgetful), forgetful.ours()), (of(&restarted), restarted.ours()));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::domain::verdict::{
 use crate::policy::decided::ActionKind;
 
 use super::counting::AccountKey;
-use super::decision::{DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, TicketDecision};
+use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelAnswer, ModelKey, Said, TicketDecision};
 use super::evidence::{Evidence, VerdictEvent};
 use super::log::{Appended, EvidenceTopic, Position, Recorded};
 use super::wrong::Permission;
@@ -23,11 +23,18 @@ use super::wrong::Permission;
 mod accuracy;
 mod counting;
 mod desk;
+mod evaluating;
 mod folding;
+mod gates;
+mod label_list;
 mod machine;
+mod outlook;
 mod plan;
+mod reach;
+mod second_reading;
 mod settling;
 mod snapshot;
+mod watching;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -93,7 +100,20 @@ fn model(name: &str) -> Arc<ModelKey> {
 }
 
 fn answer(role: ModelRole, name: &str, severity: Option<Severity>) -> ModelAnswer {
-    ModelAnswer { role, model: model(name), severity }
+    let reached = [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]];
+    let said = severity.map(|severity| Said {
+        severity,
+        confidence: 0.97,
+        critical: 0.001,
+        reached,
+        queue: Some(Arc::from("access")),
+    });
+    ModelAnswer { role, model: model(name), said }
+}
+
+/// The same answer with other thresholds reached.
+fn reaching(answer: ModelAnswer, reached: [Vec<f64>; 2]) -> ModelAnswer {
+    ModelAnswer { said: answer.said.map(|said| Said { reached, ..said }), ..answer }
 }
 
 /// A drawn ticket of its own fingerprint, predicted low by the acting model `v1`, in W up to 0.95.
@@ -109,10 +129,8 @@ fn decision(ticket_id: &str, at: UtcMillis) -> TicketDecision {
         is_audit: false,
         is_second_reading: false,
         answers: vec![answer(ModelRole::Acting, "v1", Some(Severity::Low))],
-        reached: [vec![0.8, 0.9, 0.95], vec![0.8, 0.9, 0.95]],
         eligibility_digest: Digest::default(),
         source_severity: Some(Severity::Medium),
-        queue: Some(Arc::from("access")),
         fingerprint: Digest::of(ticket_id.as_bytes()),
         parent: None,
         is_human_touched: false,
@@ -146,7 +164,13 @@ impl Log {
     }
 
     fn event(&mut self, ticket_id: &str, event: DecisionEvent) -> &mut Self {
-        let seen = DecisionSeen { ticket_id: ticket(ticket_id), event };
+        let arrival = match &event {
+            DecisionEvent::Decided(decided) => {
+                Some(Arrival { at: decided.desk_time, slice: Arc::clone(&decided.slice) })
+            }
+            DecisionEvent::Ended(_) | DecisionEvent::Seen => None,
+        };
+        let seen = DecisionSeen { ticket_id: ticket(ticket_id), event, arrival };
         self.offset += 1;
         self.evidence.add_decision(recorded(EvidenceTopic::Decisions, self.offset, seen));
         self

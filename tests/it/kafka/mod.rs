@@ -5,5 +5,7 @@ mod bad_starts;
 mod faults;
 mod killed;
 mod positions;
+mod rollout;
 mod scenarios;
+mod shadow_day;
 mod verdicts;

@@ -103,6 +103,8 @@ fn record_of(message: &impl Message) -> Record {
     Record {
         partition: message.partition(),
         offset: message.offset(),
+        appended_ms: message.timestamp().to_millis().unwrap_or_default(),
+        key: message.key().map(<[u8]>::to_vec),
         value: message.payload().map(<[u8]>::to_vec),
         headers: message.headers().map_or_else(BTreeMap::new, |headers| {
             headers.iter().map(|header| (header.key.to_owned(), header.value.unwrap_or_default().to_vec())).collect()

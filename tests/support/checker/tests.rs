@@ -20,7 +20,7 @@ struct Run {
 
 fn record(offset: i64, value: &Value, transaction: &str) -> Record {
     let headers = BTreeMap::from([("transaction".to_owned(), transaction.as_bytes().to_vec())]);
-    Record { partition: 0, offset, value: Some(value.to_string().into_bytes()), headers }
+    Record { partition: 0, offset, appended_ms: 0, key: None, value: Some(value.to_string().into_bytes()), headers }
 }
 
 fn decision(offset: i64, ticket: &str, outcome: &str) -> Value {

@@ -138,7 +138,16 @@ impl Bench {
             prediction.causes[0].cause = Arc::from(cause);
             prediction
         });
-        World { answer: result, ..self.world_of(demo_model) }.answers()
+        // A candidate that would act on everything: whatever it says, nothing is done for it.
+        let candidate = ModelIdentity { version: "2".to_owned(), ..self.base.acting() };
+        let mut answers = World { answer: result, ..self.world_of(demo_model) }.answers();
+        answers.push(Answer {
+            role: ModelRole::Candidate,
+            model: Arc::new(candidate),
+            result: Ok(surely_low()),
+            latency_ms: 1.0,
+        });
+        answers
     }
 
     pub(super) fn decide(&self, state: &State) -> Decided {

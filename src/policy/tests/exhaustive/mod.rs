@@ -175,6 +175,9 @@ fn check(state: &State, decided: &Decided, tally: &mut Tally) {
     if decided.outcome != Outcome::Decided {
         assert!(acted.is_none() && decided.suggestion.is_none() && decided.eligibility.is_none(), "{state:?}");
     }
+    // What a candidate would have been allowed is written down where it counts, and nowhere else.
+    let is_evidence = decided.outcome == Outcome::Decided && state.drawn;
+    assert_eq!(!decided.candidates.is_empty(), is_evidence, "{state:?}");
     assert_eq!(decided.duplicate_of.is_some(), decided.outcome == Outcome::Duplicate, "{state:?}");
 
     // An action exactly when every condition holds, with a permit for this slice and action.

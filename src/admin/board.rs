@@ -1,0 +1,223 @@
+//! The board: what the evidence thread and the Kafka thread know, for whoever asks over HTTP. Each field has one writer;
+//! readers take a copy of a pointer, and nobody waits for anybody.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+
+use crate::domain::stage::AutoAction;
+use crate::domain::time::UtcMillis;
+use crate::policy::ruling::{SlicePermission, StageMap};
+use crate::wire::values::Instant;
+use crate::wire::words::Word;
+
+use super::accuracy::AccuracyRecord;
+use super::health::Health;
+use super::status::{
+    NextStatus, PermissionStatus, Problem, ReadingStatus, STATUS_SCHEMA, SliceStatus, Status, TriageStatus,
+    VerdictsStatus,
+};
+
+/// Slices that are shown; a configuration with more of them is read slice by slice in `verdicts check`.
+const SLICES_MAX: usize = 64;
+
+/// What the evidence amounts to: one evaluation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evaluated {
+    /// What became of verdicts.
+    pub verdicts: VerdictsStatus,
+    /// Slices by name, in the order of the configuration, then those of older decisions.
+    pub slices: Vec<EvaluatedSlice>,
+    /// Over all slices.
+    pub all_slices: AccuracyRecord,
+    /// What keeps verdicts from counting.
+    pub problems: Vec<Problem>,
+}
+
+/// One slice of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvaluatedSlice {
+    /// Its name.
+    pub slice: String,
+    /// Live accuracy.
+    pub accuracy: AccuracyRecord,
+    /// The next stage.
+    pub next: Option<NextStatus>,
+}
+
+/// Shared state, behind an `Arc`.
+#[derive(Debug, Default)]
+pub struct Board {
+    instance: ArcSwap<String>,
+    stage_map: ArcSwapOption<StageMap>,
+    reading: ArcSwap<ReadingStatus>,
+    evaluated: ArcSwapOption<Evaluated>,
+    problem: ArcSwapOption<Problem>,
+}
+
+impl Board {
+    /// The name of this instance.
+    pub fn instance(&self, instance: &str) {
+        self.instance.store(Arc::new(instance.to_owned()));
+    }
+
+    /// The stage map in force.
+    pub fn stage_map(&self, map: Arc<StageMap>) {
+        self.stage_map.store(Some(map));
+    }
+
+    /// How far evidence is read.
+    pub fn reading(&self, reading: ReadingStatus) {
+        self.reading.store(Arc::new(reading));
+    }
+
+    /// What it amounts to.
+    pub fn evaluated(&self, evaluated: Evaluated) {
+        self.evaluated.store(Some(Arc::new(evaluated)));
+    }
+
+    /// Evidence cannot be read just now, and why. Shown to operators: no ticket text.
+    pub fn problem(&self, problem: Problem) {
+        self.problem.store(Some(Arc::new(problem)));
+    }
+
+    /// It can be read again.
+    pub fn no_problem(&self) {
+        // Stores only on a change: this is called in every round.
+        if self.problem.load().is_some() {
+            self.problem.store(None);
+        }
+    }
+
+    /// Everything that is known, with what the process says of itself.
+    pub fn status(&self, health: &Health, now: UtcMillis) -> Status {
+        let evaluated = self.evaluated.load_full();
+        let map = self.stage_map.load_full();
+        let ready = health.ready();
+        let reasons = ready.as_ref().err().into_iter().flatten().map(ToString::to_string).collect();
+        let problem = self.problem.load_full().map(|problem| problem.as_ref().clone());
+        let of_evidence = evaluated.iter().flat_map(|evaluated| evaluated.problems.iter().cloned());
+        Status {
+            schema: STATUS_SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            instance: self.instance.load().as_ref().clone(),
+            answered_at: Instant(now),
+            triage: TriageStatus { ready: ready.is_ok(), partitions: health.partitions(), reasons },
+            reading: self.reading.load().as_ref().clone(),
+            verdicts: evaluated.as_ref().map(|evaluated| evaluated.verdicts.clone()),
+            slices: slices(map.as_deref(), evaluated.as_deref()),
+            all_slices: evaluated.as_ref().map(|evaluated| evaluated.all_slices.clone()),
+            problems: problem.into_iter().chain(of_evidence).collect(),
+        }
+    }
+}
+
+/// Slices of the configuration first, then those that only older decisions name.
+fn slices(map: Option<&StageMap>, evaluated: Option<&Evaluated>) -> Vec<SliceStatus> {
+    let permissions = map.map_or(&[][..], |map| map.slices.as_slice());
+    let is_fixed = map.is_some_and(|map| map.rollout_revision == 0);
+    let known = evaluated.map_or(&[][..], |evaluated| evaluated.slices.as_slice());
+    let find = |name: &str| known.iter().find(|slice| slice.slice == name);
+    let configured = permissions.iter().map(|entry| {
+        let found = find(&entry.slice);
+        SliceStatus {
+            slice: entry.slice.clone(),
+            permission: Some(permission(entry, is_fixed)),
+            accuracy: evaluated.map(|_| found.map(|slice| slice.accuracy.clone()).unwrap_or_default()),
+            next: found.and_then(|slice| slice.next.clone()),
+        }
+    });
+    let is_gone = |slice: &&EvaluatedSlice| !permissions.iter().any(|entry| entry.slice == slice.slice);
+    let gone = known.iter().filter(is_gone).map(|slice| SliceStatus {
+        slice: slice.slice.clone(),
+        permission: None,
+        accuracy: Some(slice.accuracy.clone()),
+        next: None,
+    });
+    configured.chain(gone).take(SLICES_MAX).collect()
+}
+
+fn permission(entry: &SlicePermission, is_fixed: bool) -> PermissionStatus {
+    let share = |action: AutoAction| {
+        if entry.stage >= action.stage_needed() { entry.shares[action.index()].get() } else { 0.0 }
+    };
+    PermissionStatus {
+        stage: Word(entry.stage),
+        auto_triage: share(AutoAction::Triage),
+        auto_resolve: share(AutoAction::Resolve),
+        is_fixed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::domain::probability::Probability;
+    use crate::domain::stage::{Share, Stage};
+    use crate::policy::slices::SliceRule;
+
+    fn rule(name: &str) -> SliceRule {
+        SliceRule { name: name.to_owned(), conditions: Vec::new(), threshold: Probability::try_new(0.95).unwrap() }
+    }
+
+    fn health() -> Health {
+        Health::new(Clock::manual(UtcMillis(0)), 10_000)
+    }
+
+    #[test]
+    fn a_new_board_says_what_it_does_not_know_yet() {
+        let status = Board::default().status(&health(), UtcMillis(0));
+        assert!(!status.triage.ready && !status.triage.reasons.is_empty());
+        assert_eq!((status.verdicts, status.slices.len(), status.reading.is_read), (None, 0, false));
+    }
+
+    #[test]
+    fn slices_stand_in_the_order_of_the_configuration_and_old_ones_behind() {
+        let board = Board::default();
+        let shares = [Share::try_new(0.5).unwrap(), Share::try_new(0.25).unwrap()];
+        board.stage_map(Arc::new(StageMap::fixed(&[rule("wireless"), rule("rest")], Stage::AutoTriage, shares)));
+        let of = |name: &str, drawn| EvaluatedSlice {
+            slice: name.to_owned(),
+            accuracy: AccuracyRecord { drawn, ..AccuracyRecord::default() },
+            next: None,
+        };
+        board.evaluated(Evaluated { slices: vec![of("gone", 7), of("rest", 9)], ..Evaluated::default() });
+        let slices = board.status(&health(), UtcMillis(0)).slices;
+        let shown: Vec<(&str, u64)> =
+            slices.iter().map(|slice| (slice.slice.as_str(), slice.accuracy.as_ref().unwrap().drawn)).collect();
+        assert_eq!(shown, [("wireless", 0), ("rest", 9), ("gone", 7)]);
+        let permission = slices[0].permission.as_ref().unwrap();
+        assert_eq!(
+            (permission.stage.0, permission.auto_triage, permission.auto_resolve),
+            (Stage::AutoTriage, 0.5, 0.0)
+        );
+        assert_eq!(slices[2].permission, None);
+    }
+
+    #[test]
+    fn a_problem_stands_first_until_it_is_gone() {
+        let board = Board::default();
+        let problem = |what: &str| Problem { what: what.to_owned(), hint: "look".to_owned() };
+        board.evaluated(Evaluated { problems: vec![problem("no truth")], ..Evaluated::default() });
+        board.problem(problem("brokers away"));
+        let whats = || -> Vec<String> {
+            board.status(&health(), UtcMillis(0)).problems.into_iter().map(|problem| problem.what).collect()
+        };
+        assert_eq!(whats(), ["brokers away", "no truth"]);
+        board.no_problem();
+        assert_eq!(whats(), ["no truth"]);
+    }
+
+    #[test]
+    fn the_answer_is_bounded_and_reads_back() {
+        let board = Board::default();
+        let slices =
+            (0..1_000).map(|number| EvaluatedSlice { slice: format!("s{number}"), ..EvaluatedSlice::default() });
+        board.evaluated(Evaluated { slices: slices.collect(), ..Evaluated::default() });
+        let status = board.status(&health(), UtcMillis(0));
+        let text = serde_json::to_string(&status).unwrap();
+        assert!(text.len() < 64 * 1024, "{} bytes", text.len());
+        assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status);
+    }
+}

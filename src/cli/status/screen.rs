@@ -1,0 +1,198 @@
+//! The screen of `noctriage status`: a function of what the daemon says. Every share stands with its count and its
+//! interval; what is missing and what to do stand in sentences.
+
+use std::fmt::Write as _;
+
+use crate::admin::accuracy::{AccuracyRecord, RowRecord, ScoreRecord};
+use crate::admin::status::{PermissionStatus, SliceStatus, Status, VerdictsStatus};
+use crate::domain::stage::Stage;
+use crate::rollout::standing::VerdictStanding;
+
+/// Draws everything, or one slice.
+pub(super) fn draw(status: &Status, slice: Option<&str>) -> String {
+    let mut text = String::new();
+    let mut line = |line: String| {
+        writeln!(text, "{}", line.trim_end()).expect("writing to a String does not fail");
+    };
+    head(status, &mut line);
+    for shown in status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice)) {
+        line(String::new());
+        slice_lines(shown, &mut line);
+    }
+    // One slice and all of them are the same rows twice.
+    if let Some(all) = status.all_slices.as_ref().filter(|_| slice.is_none() && status.slices.len() > 1) {
+        line(String::new());
+        line("all slices (a report; it earns nothing)".into());
+        accuracy_lines(all, &mut line);
+    }
+    line(String::new());
+    let to_do = to_do(status, slice);
+    if to_do.is_empty() {
+        line("to do: nothing".into());
+    } else {
+        line("to do:".into());
+        to_do.into_iter().for_each(|sentence| line(format!("  - {sentence}")));
+    }
+    text
+}
+
+fn head(status: &Status, line: &mut impl FnMut(String)) {
+    let Status { version, instance, answered_at, triage, reading, verdicts, .. } = status;
+    let state = match (triage.ready, triage.partitions) {
+        (true, Some(partitions)) => format!("taking tickets from {partitions} partitions"),
+        (true, None) => "taking tickets".to_owned(),
+        (false, _) => format!("not taking tickets: {}", triage.reasons.join("; ")),
+    };
+    let minute: String = answered_at.to_string().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect();
+    line(format!("noctriage {version} on {instance}, {minute} UTC: {state}"));
+    let records: u64 = reading.records.values().sum();
+    line(match reading.behind_ms {
+        None => format!("evidence: being read, {records} records so far, {} to go", reading.offsets_left),
+        Some(behind) => format!(
+            "evidence: {} tickets from {records} records, read up to {}",
+            reading.tickets,
+            if behind < 60_000 { "now".to_owned() } else { format!("{} min ago", behind / 60_000) }
+        ),
+    });
+    if let Some(verdicts) = verdicts {
+        line(verdicts_line(verdicts));
+    }
+}
+
+fn verdicts_line(verdicts: &VerdictsStatus) -> String {
+    let standings: Vec<String> = VerdictStanding::ALL
+        .iter()
+        .filter_map(|standing| Some((standing, *verdicts.standings.get(standing.as_str())?)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(standing, count)| format!("{} {count}", standing.as_str()))
+        .collect();
+    let ours =
+        if verdicts.ours > 0 { format!("; {} of our own writes left out", verdicts.ours) } else { String::new() };
+    if standings.is_empty() {
+        format!("verdicts: none yet{ours}")
+    } else {
+        format!("verdicts: {}{ours}", standings.join(", "))
+    }
+}
+
+fn slice_lines(slice: &SliceStatus, line: &mut impl FnMut(String)) {
+    let SliceStatus { slice: name, permission, accuracy, next } = slice;
+    line(match permission {
+        Some(permission) => format!("slice {name}: {}", stage(permission)),
+        None => format!("slice {name}: no longer configured"),
+    });
+    match accuracy {
+        Some(accuracy) => accuracy_lines(accuracy, line),
+        None => line("  not counted yet: evidence is still being read".into()),
+    }
+    if let Some(next) = next {
+        line(format!("  next: {}: {}", next.stage.0, next.sentence));
+    }
+}
+
+fn stage(permission: &PermissionStatus) -> String {
+    let what = match permission.stage.0 {
+        Stage::Shadow => "people do everything, a sample is predicted".to_owned(),
+        Stage::Suggest => "answers are shown, people decide".to_owned(),
+        Stage::AutoTriage => format!("{:.0} % of eligible tickets are triaged", 100.0 * permission.auto_triage),
+        Stage::AutoResolve => format!(
+            "{:.0} % of eligible tickets are triaged, {:.0} % resolved",
+            100.0 * permission.auto_triage,
+            100.0 * permission.auto_resolve
+        ),
+    };
+    let fixed = if permission.is_fixed { ", fixed by rollout.fixed_stage" } else { "" };
+    format!("{} ({what}{fixed})", permission.stage.0)
+}
+
+fn accuracy_lines(accuracy: &AccuracyRecord, line: &mut impl FnMut(String)) {
+    let counts = [
+        (accuracy.judged, "judged"),
+        (accuracy.waiting, "waiting"),
+        (accuracy.missing, "missing"),
+        (accuracy.disputed, "disputed"),
+        (accuracy.late_decision, "decided late"),
+        (accuracy.no_verdict_due, "ended alone"),
+    ];
+    let rest: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}")).collect();
+    let rest = if rest.is_empty() { String::new() } else { format!(": {}", rest.join(", ")) };
+    line(format!("  {} drawn{rest}", accuracy.drawn));
+    if accuracy.judged > 0 {
+        line(format!(
+            "  {:<32} {:>13} {:>6}  {:<10} {:>7} {:>8} {:>6}",
+            "severity", "right", "", "95 %", "too low", "too high", "alone"
+        ));
+    }
+    for row in &accuracy.rows {
+        let alone = if row.role == "acting" { String::new() } else { row.alone_right.to_string() };
+        line(score_line(&name_of(row), &row.score, &alone));
+    }
+    let engineers = &accuracy.engineers;
+    if engineers.tickets_read_twice > 0 {
+        line(score_line("engineers, read twice", &engineers.readings, ""));
+    }
+    if let (Some(among), Some(with)) = (engineers.agreement_among_readers, engineers.agreement_with_acting) {
+        line(format!(
+            "  agreement on {} tickets read twice: engineers {:.0} %, the model with engineers {:.0} %",
+            engineers.tickets_read_twice,
+            100.0 * among,
+            100.0 * with
+        ));
+    }
+    if accuracy.rows_left_out > 0 {
+        line(format!("  and {} models with fewer answers", accuracy.rows_left_out));
+    }
+}
+
+fn name_of(row: &RowRecord) -> String {
+    match (&row.model, &row.version) {
+        (Some(model), Some(version)) => format!("{} {model} {version}", row.role),
+        (Some(model), None) => format!("{} {model}", row.role),
+        (None, _) => row.role.clone(),
+    }
+}
+
+fn score_line(name: &str, score: &ScoreRecord, alone: &str) -> String {
+    let name: String = name.chars().take(32).collect();
+    let share =
+        if score.of > 0 { format!("{:.0} %", 100.0 * score.right as f64 / score.of as f64) } else { String::new() };
+    let range =
+        score.interval_95.map_or_else(String::new, |[low, high]| format!("{:.0} to {:.0}", 100.0 * low, 100.0 * high));
+    let right = format!("{} of {}", score.right, score.of);
+    format!("  {name:<32} {right:>13} {share:>6}  {range:<10} {:>7} {:>8} {alone:>6}", score.too_low, score.too_high)
+}
+
+/// What somebody should do now, most urgent first.
+fn to_do(status: &Status, slice: Option<&str>) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if !status.triage.ready {
+        sentences.push("tickets are not taken: see above; docs/runbook.md has a section for each reason".to_owned());
+    }
+    sentences.extend(status.problems.iter().map(|problem| format!("{}. hint: {}", problem.what, problem.hint)));
+    let is_explicit = status.verdicts.as_ref().is_some_and(|verdicts| verdicts.truth == "explicit");
+    for shown in status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice)) {
+        let name = &shown.slice;
+        let Some(accuracy) = &shown.accuracy else { continue };
+        if accuracy.waiting > 0 && is_explicit {
+            sentences.push(format!(
+                "{name}: {} drawn tickets wait for a person. hint: `noctriage verdicts rate`",
+                accuracy.waiting
+            ));
+        }
+        if accuracy.missing > 0 {
+            sentences.push(format!(
+                "{name}: nobody answered {} drawn tickets in time: they count as wrong",
+                accuracy.missing
+            ));
+        }
+        if shown.next.as_ref().is_some_and(|next| next.is_shown) {
+            sentences.push(format!("{name}: enough is counted to show the answers. hint: `rollout.fixed_stage = \"suggest\"` shows them, in every slice"));
+        }
+    }
+    sentences
+}
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

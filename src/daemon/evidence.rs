@@ -1,0 +1,399 @@
+//! The evidence thread: folds decisions and verdicts, and puts on the board what they amount to. Every instance runs one,
+//! so that whoever leads next knows everything already.
+//!
+//! It never disturbs triage: its own clients, its own thread, no lock. Brokers that do not answer are named on the board,
+//! counted, and asked again; a dead client is replaced after a wait that grows. Whatever it is doing, a stop is not waited
+//! for: it holds nothing that Kafka does not hold.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use crate::admin::board::Board;
+use crate::admin::status::{LatePartition, Problem, ReadingStatus};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::domain::time::UtcMillis;
+use crate::kafka::evidence_reader::Gathered;
+use crate::kafka::evidence_tail::{EvidenceTail, PartitionReach, TailError, topics_of};
+use crate::metrics::Metrics;
+use crate::policy::ruling::Ruling;
+use crate::rollout::evidence::Evidence;
+use crate::rollout::log::{Cut, EvidenceTopic};
+
+use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate, metrics_of};
+use super::inquiry::Inquiry;
+
+/// Records folded before anything else is looked at: a few milliseconds.
+const ROUND_RECORDS_MAX: usize = 500;
+/// Longest wait for records: how late a stop, a look or an evaluation may be.
+const WAIT: Duration = Duration::from_millis(250);
+/// Between two evaluations at least; people read screens no faster.
+const BETWEEN_EVALUATIONS: Duration = Duration::from_secs(2);
+/// So many times as long as an evaluation took nothing is evaluated: at most a twentieth of a core, however much there is.
+const REST: u32 = 20;
+/// Without anything new, evaluated all the same after this time: deadlines pass.
+const EVALUATED_AT_LEAST: Duration = Duration::from_secs(60);
+/// How often records that have left the window are dropped.
+const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(3_600);
+/// A partition that is read up to this long ago is read to now: half of what a leader may be behind.
+const LATE_MS: i64 = 30_000;
+/// Partitions that are named as late; a log that stands still as a whole is named by its first ones.
+const LATE_PARTITIONS_MAX: usize = 16;
+/// First and longest wait before a dead client is replaced.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// How long the end of the thread is waited for; it may stand in a call to brokers that do not answer.
+const JOIN_MAX: Duration = Duration::from_secs(2);
+
+/// What the thread is made with.
+#[derive(Clone)]
+pub struct EvidenceOptions {
+    /// Brokers, topics, verdict rule.
+    pub settings: Arc<Settings>,
+    /// What is in force; a reload replaces it.
+    pub ruling: Arc<ArcSwap<Ruling>>,
+    /// Clock.
+    pub clock: Clock,
+    /// Where it is written.
+    pub board: Arc<Board>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// Whether this instance leads, and so shows in its metrics what evidence amounts to.
+    pub is_leading: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct EvidenceThread {
+    stop: Arc<AtomicBool>,
+    wake: SyncSender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl EvidenceThread {
+    /// Starts it; asks no broker before it runs.
+    ///
+    /// # Errors
+    /// No thread.
+    pub fn start(options: EvidenceOptions, inquiries: Receiver<Inquiry>) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (wake, wakes) = sync_channel(1);
+        let waiting = Waiting { wakes, stop: Arc::clone(&stop) };
+        let waker = wake.clone();
+        let body = move || run(&options, &waker, &waiting, &inquiries);
+        let thread = std::thread::Builder::new().name("evidence".into()).spawn(body)?;
+        Ok(Self { stop, wake, thread })
+    }
+
+    /// Asks it to end.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        ring(&self.wake);
+    }
+
+    /// Waits for its end, not for long: what it holds is in Kafka.
+    pub fn join(self) {
+        self.stop();
+        let until = Instant::now() + JOIN_MAX;
+        while !self.thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if !self.thread.is_finished() {
+            tracing::debug!("the evidence thread stands in a call to brokers and is left to it");
+        } else if self.thread.join().is_err() {
+            tracing::error!("the evidence thread panicked; triage was not touched");
+        }
+    }
+}
+
+/// Rings once; while nobody has heard it, once more says nothing.
+fn ring(wake: &SyncSender<()>) {
+    match wake.try_send(()) {
+        Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+    }
+}
+
+/// How the thread waits.
+struct Waiting {
+    wakes: Receiver<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Waiting {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits for records or a stop, at most this long.
+    fn wait(&self, longest: Duration) {
+        match self.wakes.recv_timeout(longest) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            // Nobody is left who could wake it.
+            Err(RecvTimeoutError::Disconnected) => self.stop.store(true, Ordering::Release),
+        }
+    }
+}
+
+fn run(options: &EvidenceOptions, wake: &SyncSender<()>, waiting: &Waiting, inquiries: &Receiver<Inquiry>) {
+    let mut backoff = BACKOFF.0;
+    while !waiting.is_stopped() {
+        let started = Instant::now();
+        let Err(error) = life(options, wake, waiting, inquiries) else { return };
+        if started.elapsed() > BACKOFF.1 {
+            backoff = BACKOFF.0;
+        }
+        tracing::warn!(%error, wait_ms = backoff.as_millis(), "building the clients of evidence anew");
+        options.metrics.evidence_fault();
+        options.board.problem(problem_of(&error));
+        let until = Instant::now() + backoff;
+        while !waiting.is_stopped() && Instant::now() < until {
+            waiting.wait(until.saturating_duration_since(Instant::now()));
+        }
+        backoff = (backoff * 2).min(BACKOFF.1);
+    }
+}
+
+/// One life of the clients: from the start of the window on, until a stop or a dead client.
+fn life(
+    options: &EvidenceOptions,
+    wake: &SyncSender<()>,
+    waiting: &Waiting,
+    inquiries: &Receiver<Inquiry>,
+) -> Result<(), TailError> {
+    let mut fold = EvidenceFold::open(options, wake)?;
+    let mut shown = Shown::default();
+    while !waiting.is_stopped() {
+        match fold.look() {
+            Ok(()) => {}
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => shown.look_failed(options, &error),
+        }
+        let read = fold.read()?;
+        shown.round(options, &mut fold, read);
+        // At most one waits.
+        if let Ok(inquiry) = inquiries.try_recv() {
+            fold.answer(inquiry);
+        }
+        if read == 0 {
+            waiting.wait(WAIT);
+        }
+    }
+    Ok(())
+}
+
+fn problem_of(error: &TailError) -> Problem {
+    Problem {
+        what: format!("evidence cannot be read: {error}"),
+        hint: "are the brokers up, and may this instance read the topic? triage goes on; nothing is lost".to_owned(),
+    }
+}
+
+/// The fold and where it comes from. Whatever decides on evidence runs in the same thread and reads it here: the set, its
+/// cut, and whether it is whole.
+pub struct EvidenceFold {
+    tail: EvidenceTail,
+    gathered: Gathered,
+    settings: Arc<Settings>,
+    clock: Clock,
+}
+
+impl EvidenceFold {
+    /// Opens the tail at the start of the window.
+    ///
+    /// # Errors
+    /// A client that cannot be made.
+    pub fn open(options: &EvidenceOptions, wake: &SyncSender<()>) -> Result<Self, TailError> {
+        let settings = Arc::clone(&options.settings);
+        let waker = wake.clone();
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ring(&waker));
+        let since = window_start(&settings, options.clock.operating_now());
+        let tail = EvidenceTail::open(&settings.kafka, topics_of(&settings), since, &wake)?;
+        Ok(Self { tail, gathered: Gathered::default(), settings, clock: options.clock.clone() })
+    }
+
+    /// Folds what has arrived, a bounded number of records; how many there were.
+    ///
+    /// # Errors
+    /// A dead client.
+    pub fn read(&mut self) -> Result<usize, TailError> {
+        for read in 0..ROUND_RECORDS_MAX {
+            let Some((topic, scanned)) = self.tail.next()? else { return Ok(read) };
+            self.gathered.add(topic, &scanned, &self.settings);
+        }
+        Ok(ROUND_RECORDS_MAX)
+    }
+
+    /// Looks for new partitions and at the ends of all, when it is time.
+    ///
+    /// # Errors
+    /// Brokers that do not answer.
+    pub fn look(&mut self) -> Result<(), TailError> {
+        self.tail.look(self.clock.boot_ms())
+    }
+
+    /// Everything that is known.
+    pub const fn evidence(&self) -> &Evidence {
+        &self.gathered.evidence
+    }
+
+    /// Behind every record that was read.
+    pub const fn cut(&self) -> &Cut {
+        &self.gathered.cut
+    }
+
+    /// Where reading began.
+    pub const fn first(&self) -> &Cut {
+        self.tail.first()
+    }
+
+    /// Whether everything is read that lay in any partition this long ago, open transactions included.
+    pub fn is_read_to_within(&self, longest: Duration) -> bool {
+        self.tail
+            .behind_ms(self.clock.boot_ms())
+            .is_some_and(|behind| u128::from(behind.unsigned_abs()) <= longest.as_millis())
+    }
+
+    /// Answers the leader on what is known now.
+    fn answer(&self, inquiry: Inquiry) {
+        inquiry.answer(self.evidence(), self.cut(), self.tail.behind_ms(self.clock.boot_ms()));
+    }
+
+    fn forget(&mut self) {
+        self.gathered.forget_before(window_start(&self.settings, self.clock.operating_now()));
+    }
+
+    fn status(&self) -> ReadingStatus {
+        let now_ms = self.clock.boot_ms();
+        let behind_ms = self.tail.behind_ms(now_ms);
+        let reaches = self.tail.reaches(now_ms);
+        let name = |topic: &EvidenceTopic| topic.as_str().to_owned();
+        let gathered = &self.gathered;
+        let since = self.clock.operating_now().plus_ms(-UNREADABLE_MS);
+        ReadingStatus {
+            is_read: behind_ms.is_some(),
+            behind_ms,
+            offsets_left: reaches.iter().map(|reach| reach.offsets_left).sum(),
+            records: gathered.records.iter().map(|(topic, count)| (name(topic), *count)).collect(),
+            tickets: gathered.evidence.len() as u64,
+            partitions: reaches.len() as u64,
+            late_partitions: late_partitions(&reaches),
+            unreadable_24h: gathered.unreadable_since(since),
+            unreadable: gathered.unreadable.values().sum::<u64>() + gathered.unreadable_decisions,
+        }
+    }
+
+    /// The worst partition of each topic; `None`: not all of it has been read to an end.
+    fn behind_by_topic(&self) -> Vec<(EvidenceTopic, Option<i64>)> {
+        let reaches = self.tail.reaches(self.clock.boot_ms());
+        let of_topic = |topic: EvidenceTopic| {
+            let mut partitions = reaches.iter().filter(|reach| reach.topic == topic).peekable();
+            partitions.peek()?;
+            Some((topic, partitions.try_fold(0, |worst: i64, reach| Some(worst.max(reach.behind_ms?)))))
+        };
+        EvidenceTopic::ALL.into_iter().filter_map(of_topic).collect()
+    }
+
+    fn missing_topic(&self) -> Option<Problem> {
+        let names = &self.settings.kafka.topics;
+        let topic = self.tail.missing_topics().next()?;
+        let hint = if topic == names.verdicts {
+            "`noctriage topics create --verdicts-partitions 3`, or set kafka.topics.verdicts"
+        } else {
+            "`noctriage topics create`"
+        };
+        Some(Problem {
+            what: format!("topic {topic} does not exist: nothing of it is evidence"),
+            hint: hint.to_owned(),
+        })
+    }
+}
+
+/// Partitions that are not read to now, the worst first.
+fn late_partitions(reaches: &[PartitionReach]) -> Vec<LatePartition> {
+    let is_late = |reach: &&PartitionReach| reach.behind_ms.is_none_or(|behind| behind > LATE_MS);
+    let mut late: Vec<&PartitionReach> = reaches.iter().filter(is_late).collect();
+    late.sort_by_key(|reach| std::cmp::Reverse((reach.behind_ms.unwrap_or(i64::MAX), reach.offsets_left)));
+    let row = |reach: &PartitionReach| LatePartition {
+        topic: reach.topic.as_str().to_owned(),
+        partition: reach.partition,
+        offsets_left: reach.offsets_left,
+        behind_ms: reach.behind_ms,
+    };
+    late.into_iter().take(LATE_PARTITIONS_MAX).map(row).collect()
+}
+
+/// The first append time that evidence may rest on: a verdict may come as late as the deadline of the oldest ticket.
+fn window_start(settings: &Settings, now: UtcMillis) -> UtcMillis {
+    now.plus_ms(-WINDOW_MS).plus_ms(deadline_ms(settings).saturating_neg())
+}
+
+/// What was last put on the board, and when.
+#[derive(Default)]
+struct Shown {
+    is_changed: bool,
+    evaluated_at: Option<Instant>,
+    took: Duration,
+    told_at: Option<Instant>,
+    forgot_at: Option<Instant>,
+    look_failed_at: Option<Instant>,
+}
+
+impl Shown {
+    /// After a round that folded `read` records.
+    fn round(&mut self, options: &EvidenceOptions, fold: &mut EvidenceFold, read: usize) {
+        self.is_changed |= read > 0;
+        let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
+        if is_due(self.told_at, Duration::from_secs(1)) {
+            self.told_at = Some(Instant::now());
+            self.tell(options, fold);
+        }
+        if is_due(self.forgot_at, BETWEEN_FORGETTINGS) {
+            self.forgot_at = Some(Instant::now());
+            fold.forget();
+        }
+        let rest = BETWEEN_EVALUATIONS.max(self.took * REST);
+        let after = if self.is_changed { rest } else { EVALUATED_AT_LEAST.max(rest) };
+        // Before everything has been read once, a number would be one of a part.
+        let is_whole = fold.tail.behind_ms(fold.clock.boot_ms()).is_some();
+        if is_whole && is_due(self.evaluated_at, after) {
+            let started = Instant::now();
+            let now = options.clock.operating_now();
+            let evaluated = evaluate(&fold.gathered, &options.settings, &options.ruling.load(), now);
+            if (options.is_leading)() {
+                options.metrics.evidence(&metrics_of(&evaluated));
+            } else {
+                options.metrics.not_leading();
+            }
+            options.board.evaluated(evaluated);
+            self.took = started.elapsed();
+            self.evaluated_at = Some(Instant::now());
+            self.is_changed = false;
+        }
+    }
+
+    fn tell(&self, options: &EvidenceOptions, fold: &EvidenceFold) {
+        let status = fold.status();
+        options.metrics.evidence_read(&fold.behind_by_topic(), status.unreadable_24h);
+        options.board.reading(status);
+        // A look that has failed is on the board until the next one succeeds.
+        if self.look_failed_at.is_none_or(|at| at.elapsed() > Duration::from_secs(15)) {
+            match fold.missing_topic() {
+                Some(problem) => options.board.problem(problem),
+                None => options.board.no_problem(),
+            }
+        }
+    }
+
+    fn look_failed(&mut self, options: &EvidenceOptions, error: &TailError) {
+        if self.look_failed_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
+            tracing::warn!(%error, "evidence is not read");
+        }
+        self.look_failed_at = Some(Instant::now());
+        options.metrics.evidence_fault();
+        options.board.problem(problem_of(error));
+    }
+}

@@ -1,0 +1,121 @@
+//! One reading of all slices: the gates of the next step, and what watches the permissions in force. A function of the
+//! evidence, the questions, what the site has declared, and an instant of desk time; it decides nothing.
+//!
+//! Tickets are settled once for all accounts; each account is then one pass over the tickets of its slice.
+
+use std::collections::BTreeMap;
+
+use crate::domain::probability::Probability;
+use crate::domain::time::UtcMillis;
+use crate::statistics::level::{ALPHA, Level, NotALevel};
+
+use super::counting::{AccountCount, AccountKey, CountingRules, count};
+use super::evidence::Evidence;
+use super::gates::{self, StepContext};
+use super::log::Cut;
+use super::reading::{AccountQuestion, CountedWrong, Evaluation, SliceQuestion, SliceReport, StepQuestion, StepReport};
+use super::spec::RolloutSpec;
+use super::survey::Survey;
+use super::watch::{WatchContext, silent_tickets, watch};
+use super::wrong::{Permission, Wrong};
+
+/// Reads all slices at a cut and an instant of desk time. A slice without a question has a report without a step.
+pub fn evaluate(
+    evidence: &Evidence,
+    questions: &[SliceQuestion],
+    spec: &RolloutSpec,
+    cut: Cut,
+    now: UtcMillis,
+) -> Evaluation {
+    let survey = Survey::of(evidence);
+    let rules = CountingRules::at(evidence, spec.verdict_deadline_ms, now);
+    let context = WatchContext { survey: &survey, spec, rules: &rules, last_stated: evidence.last_stated(now), now };
+    let by_slice: BTreeMap<&str, &SliceQuestion> =
+        questions.iter().map(|question| (&*question.slice, question)).collect();
+    let slices = spec.slices.iter().map(|slice| {
+        let question = by_slice.get(&*slice.name);
+        let next = question.and_then(|question| question.next.as_ref()).map(|step| read_step(&context, step));
+        let in_force = question.map(|question| question.in_force.as_slice()).unwrap_or_default();
+        let in_force = in_force.iter().map(|account| {
+            let answered = count_account(&context, account, &answered_key(&account.account));
+            watch(&context, account, &answered)
+        });
+        SliceReport { slice: slice.name.clone(), next, in_force: in_force.collect() }
+    });
+    Evaluation { at: now, cut, slices: slices.collect(), holes: holes(evidence, questions) }
+}
+
+/// What every account needs and the log no longer has, each sentence once.
+fn holes(evidence: &Evidence, questions: &[SliceQuestion]) -> Vec<String> {
+    let accounts =
+        questions.iter().flat_map(|question| question.next.iter().map(|step| &step.account).chain(&question.in_force));
+    let mut holes: Vec<String> = accounts.flat_map(|account| evidence.holes_behind(&account.after)).collect();
+    holes.sort_unstable();
+    holes.dedup();
+    holes
+}
+
+fn count_account<'evidence>(
+    context: &WatchContext<'_, 'evidence>,
+    question: &AccountQuestion,
+    account: &AccountKey,
+) -> AccountCount<'evidence> {
+    count(context.survey, account, context.rules, &question.after, context.now)
+}
+
+/// The account of the same model on every answered ticket.
+fn answered_key(account: &AccountKey) -> AccountKey {
+    AccountKey { permission: Permission::Suggest, ..account.clone() }
+}
+
+fn read_step(context: &WatchContext<'_, '_>, step: &StepQuestion) -> StepReport {
+    let account = &step.account.account;
+    let answered = count_account(context, &step.account, &answered_key(account));
+    let of_action = match account.permission {
+        Permission::Suggest => None,
+        Permission::Auto(_) => Some(count_account(context, &step.account, account)),
+    };
+    let own = of_action.as_ref().unwrap_or(&answered);
+    let gates = gates::read(&StepContext {
+        question: step,
+        spec: context.spec,
+        now: context.now,
+        survey: context.survey,
+        own,
+        answered: &answered,
+        level: level(&step.account),
+        silent_tickets: silent_tickets(context, &step.account),
+    });
+    StepReport {
+        question: step.clone(),
+        gates,
+        wrong_unanswered: own.wrong_because(Wrong::NoVerdict),
+        grid: grid(context, step),
+    }
+}
+
+/// The level at which the gates of an account pass. For `suggest` there is no threshold to choose, so nothing is shared.
+fn level(question: &AccountQuestion) -> Result<Level, NotALevel> {
+    let threshold_weight = match question.account.permission {
+        Permission::Suggest => 1.0,
+        Permission::Auto(_) => question.threshold_weight,
+    };
+    Level::try_new(question.slice_weight, threshold_weight, ALPHA, question.attempt)
+}
+
+/// Counted and wrong at every other threshold of the grid.
+fn grid(context: &WatchContext<'_, '_>, step: &StepQuestion) -> Vec<(Probability, CountedWrong)> {
+    let account = &step.account.account;
+    match account.permission {
+        Permission::Suggest => Vec::new(),
+        Permission::Auto(_) => {
+            let others = context.spec.threshold_grid.iter().filter(|threshold| **threshold != account.threshold);
+            let counted = |threshold: &Probability| {
+                let key = AccountKey { threshold: *threshold, ..account.clone() };
+                let count = count_account(context, &step.account, &key);
+                (*threshold, CountedWrong { counted: count.n(), wrong: count.wrong() })
+            };
+            others.map(counted).collect()
+        }
+    }
+}
