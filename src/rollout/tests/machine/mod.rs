@@ -4,8 +4,14 @@
 //! and which automatic actions may be permitted; the real `StageMap::permit` must say the same for every slice, action,
 //! model, eligibility, threshold, halt and lease.
 //!
-//! That the test can fail was tried by hand. Each of these changes of the code alone makes it fail:
-//! (to be filled)
+//! That the test can fail was tried by hand, one change of the code at a time. It fails when
+//! - an evaluation of the day on which a step was asked for promotes (`plan/up`),
+//! - a suspended slice keeps its grants (`questions`),
+//! - a breach opens no new attempt (`plan/down`).
+//!
+//! It does **not** fail, and only the examples in `tests/plan` speak of it, when
+//! - a report that answers another question is read: late evaluations come here only after the day has been read,
+//! - a swap back restores all that the model before had held: switches that are followed by a breach are too rare here.
 
 mod book;
 mod event;
