@@ -13,10 +13,12 @@ use crate::config::settings::KafkaSettings;
 use crate::domain::digest::Digest;
 use crate::kafka::fault::Fault;
 use crate::kafka::leadership::{Leadership, LeadershipEvent};
+use crate::notify::Notifier;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::plan::WhyNot;
 use crate::rollout::spec::RolloutSpec;
 
+use super::announcing::Announcer;
 use super::inquiry::{Candidates, Inquirer, Question};
 use super::term::{Term, TermEnd};
 
@@ -54,6 +56,8 @@ pub struct ControllerOptions {
     pub candidates: Vec<Arc<ModelKey>>,
     /// The evidence.
     pub inquirer: Inquirer,
+    /// Where people are told.
+    pub notifier: Arc<Notifier>,
     /// Whether this instance leads: what screens and metrics of the leader go by.
     pub leads: Arc<AtomicBool>,
     /// Set when the process is to end.
@@ -93,7 +97,8 @@ fn membership(options: &ControllerOptions) -> Result<(), TermEnd> {
                     let now = options.clock.operating_now();
                     let term = Term::begin(&mut leadership, &options.kafka, options.lease, now)?;
                     options.leads.store(true, Ordering::Release);
-                    reign = Some(Reign { term, due: Instant::now(), said: None });
+                    let announcer = Announcer::new(Arc::clone(&options.notifier));
+                    reign = Some(Reign { term, due: Instant::now(), said: None, announcer });
                 }
                 LeadershipEvent::Deposed => {
                     tracing::info!("another instance leads");
@@ -103,7 +108,9 @@ fn membership(options: &ControllerOptions) -> Result<(), TermEnd> {
                 }
                 LeadershipEvent::Request { offset, record } => {
                     if let Some(reign) = &mut reign {
-                        reign.term.take(offset, &record);
+                        if let Some(taken) = reign.term.take(offset, &record) {
+                            reign.announcer.requested(&taken, reign.term.state().revision);
+                        }
                         reign.hurry();
                     }
                 }
@@ -127,6 +134,7 @@ struct Reign {
     due: Instant,
     /// What was last said of why the lease is not renewed.
     said: Option<String>,
+    announcer: Announcer,
 }
 
 impl Reign {
@@ -151,6 +159,8 @@ impl Reign {
         };
         let answered = options.inquirer.ask(question, || is_stopped(options));
         let done = self.term.step(leadership, &answered, &declared.spec, now)?;
+        let evaluation = answered.evaluation.as_ref().ok();
+        self.announcer.stepped(done.transition.as_ref(), evaluation, self.term.state(), now);
         self.say(done.renewal.as_ref().err());
         let wait = if done.has_more { BETWEEN_STEPS } else { options.renew };
         self.due = Instant::now() + wait;

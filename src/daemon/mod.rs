@@ -1,5 +1,6 @@
 //! Start and stop order, the triage loop, reload, supervision.
 
+mod announcing;
 mod batch;
 pub mod controller;
 mod counting;

@@ -12,6 +12,8 @@ use crate::config::Settings;
 use crate::config::settings::RolloutMode;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
 use crate::inference::classifier::ModelInfo;
+use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::policy::ruling::Ruling;
 use crate::rollout::decision::ModelKey;
 
@@ -39,13 +41,14 @@ pub(super) struct RolloutOptions<'service> {
     pub(super) standing: Arc<Standing>,
     pub(super) waker: &'service SyncSender<Wake>,
     pub(super) clock: &'service Clock,
+    pub(super) metrics: &'service Arc<Metrics>,
     pub(super) inquirer: Inquirer,
 }
 
 impl RolloutThreads {
     /// Starts them. The demo has neither: its broker has no such topics.
     pub(super) fn start(options: RolloutOptions<'_>) -> std::io::Result<Self> {
-        let RolloutOptions { settings, ruling, models, standing, waker, clock, inquirer } = options;
+        let RolloutOptions { settings, ruling, models, standing, waker, clock, metrics, inquirer } = options;
         let mut threads = Self {
             stop: Arc::default(),
             leads: Arc::default(),
@@ -77,6 +80,7 @@ impl RolloutThreads {
                     .expect("the engine runs an acting model"),
                 candidates: key_of(models, ModelRole::Candidate),
                 inquirer,
+                notifier: Arc::new(Notifier::start(settings.notify.address.clone(), Arc::clone(metrics))?),
                 leads: Arc::clone(&threads.leads),
                 stop: Arc::clone(&threads.stop),
             };

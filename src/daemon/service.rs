@@ -201,6 +201,7 @@ impl Service {
             standing: Arc::clone(&standing),
             waker: &waker,
             clock,
+            metrics: &metrics,
             inquirer,
         })
         .map_err(StartError::Thread)?;

@@ -16,6 +16,7 @@ use crate::rollout::control::{ControlRecord, Signature};
 use crate::rollout::plan::{EvaluationError, Plan, WhyNot, plan};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
+use crate::rollout::transition::Transition;
 use crate::wire::control;
 use crate::wire::intake::RawRecord;
 use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord, ROLLOUT_SCHEMA};
@@ -97,6 +98,8 @@ pub(super) struct Done {
     pub(super) has_more: bool,
     /// Whether the lease was renewed.
     pub(super) renewal: Result<(), WhyNot>,
+    /// What has changed, if anything has.
+    pub(super) transition: Option<Transition>,
 }
 
 /// One term.
@@ -169,20 +172,24 @@ impl Term {
         self.requests.len() < REQUESTS_MAX
     }
 
-    /// Takes a record of `control`.
-    pub(super) fn take(&mut self, offset: i64, record: &RawRecord) {
+    /// Takes a record of `control`; what it asks, if it is new and asks for something.
+    pub(super) fn take(&mut self, offset: i64, record: &RawRecord) -> Option<ControlRecord> {
         if offset < self.next_offset {
-            return;
+            return None;
         }
+        let mut taken = None;
         match control::read(record.value.as_deref()) {
             Ok(request) => {
                 let appended_at = record.timestamp.unwrap_or_default();
-                self.requests.push_back(ControlRecord { offset, appended_at, request });
+                let record = ControlRecord { offset, appended_at, request };
+                self.requests.push_back(record.clone());
+                taken = Some(record);
             }
             // The follower says what is wrong with it.
             Err(fault) => tracing::debug!(offset, %fault, "a record that asks for nothing"),
         }
         self.next_offset = self.next_offset.max(offset + 1);
+        taken
     }
 
     /// Reads `rollout` on, and ends the term where it does not hold what this leader wrote.
@@ -264,7 +271,8 @@ impl Term {
         self.state = after;
         let control_next = self.state.control_next;
         self.requests.retain(|record| record.offset >= control_next);
-        Ok(Done { has_more: plan.transition.is_some() || !self.requests.is_empty(), renewal: plan.renewal })
+        let has_more = plan.transition.is_some() || !self.requests.is_empty();
+        Ok(Done { has_more, renewal: plan.renewal, transition: plan.transition })
     }
 
     fn records(

@@ -55,6 +55,14 @@ impl Notifier {
         Ok(Self { queue: Some(queue), stopping, thread: Some(thread), metrics })
     }
 
+    /// A notifier whose notices nobody posts, and what would have been posted.
+    #[cfg(test)]
+    pub(crate) fn listening() -> (Self, Receiver<Notice>) {
+        let (queue, waiting) = sync_channel(WAITING_MAX);
+        let stopping = Arc::new(AtomicBool::new(false));
+        (Self { queue: Some(queue), stopping, thread: None, metrics: Arc::new(Metrics::new()) }, waiting)
+    }
+
     /// Queues a notice; never waits.
     pub fn say(&self, notice: Notice) {
         let Some(queue) = &self.queue else { return };

@@ -167,7 +167,7 @@ mod tests {
         };
         assert_eq!(
             shown(&hyperparameters),
-            "adapter.r=16 adapter.target_modules=[\"q\",\"v\"] batch=32 learning_rate=2e-5 num_train_epochs=3"
+            "adapter.r=16 adapter.target_modules=[\"q\",\"v\"] batch=32 learning_rate=0.00002 num_train_epochs=3"
         );
         assert_eq!(shown(&approach), "architecture=bert layers=2 parent=base 1");
     }

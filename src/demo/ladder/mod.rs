@@ -97,12 +97,16 @@ impl Ladder {
             partition: record.source.partition,
             offset: record.source.offset,
         };
+        // The mock broker stamps no append time; desk time orders as well.
+        self.seen(seen, Appended { at: record.volatile.desk_time.0, position }, known);
+    }
+
+    /// The same, read.
+    fn seen(&mut self, seen: DecisionSeen, appended: Appended, known: Option<Known>) {
         if let Some(known) = known {
             self.hand_over(&seen, known);
         }
-        // The mock broker stamps no append time; desk time orders as well.
-        let appended = Appended { at: record.volatile.desk_time.0, position };
-        self.cut.pass(position);
+        self.cut.pass(appended.position);
         self.evidence.add_decision(Recorded { appended, value: seen });
     }
 

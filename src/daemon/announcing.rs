@@ -1,0 +1,176 @@
+//! What the leader tells the outgoing webhook: transitions, hard stops, halts, verdicts that stay away, and steps that are
+//! earned and wait for a person. Each once; nothing waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::time::UtcMillis;
+use crate::notify::{Notice, NoticeKind, Notifier};
+use crate::rollout::control::{Ask, ControlRecord, HaltScope};
+use crate::rollout::reading::Evaluation;
+use crate::rollout::state::RolloutState;
+use crate::rollout::transition::{Cause, Transition, TransitionKind};
+
+/// Makes sentences of what a leader does, and remembers what it has said.
+pub(super) struct Announcer {
+    notifier: Arc<Notifier>,
+    /// Slices whose next step was said to wait for a person, and the revision of the rollout at that time.
+    waits: BTreeMap<Arc<str>, u64>,
+}
+
+impl Announcer {
+    pub(super) const fn new(notifier: Arc<Notifier>) -> Self {
+        Self { notifier, waits: BTreeMap::new() }
+    }
+
+    /// A request was read.
+    pub(super) fn requested(&self, record: &ControlRecord, rollout_revision: u64) {
+        let (what, scope) = match &record.request.ask {
+            Ask::Halt(scope) => ("halted by", scope),
+            Ask::Resume(scope) => ("resumed by", scope),
+            Ask::Promote(_) | Ask::StepBack { .. } | Ask::SwitchModel(_) | Ask::AcknowledgeHoles { .. } => return,
+        };
+        let slice = match scope {
+            HaltScope::All => None,
+            HaltScope::Slice(slice) => Some(slice.to_string()),
+        };
+        let signed = &record.request.signed;
+        let sentence = format!(
+            "automatic actions of {} are {what} {}: {}",
+            slice.as_deref().unwrap_or("all slices"),
+            signed.who(),
+            signed.why()
+        );
+        self.say(NoticeKind::Halt, record.appended_at, slice, rollout_revision, sentence);
+    }
+
+    /// A step was committed.
+    pub(super) fn stepped(
+        &mut self,
+        transition: Option<&Transition>,
+        evaluation: Option<&Evaluation>,
+        state: &RolloutState,
+        now: UtcMillis,
+    ) {
+        if let Some(transition) = transition {
+            self.changed(transition, now);
+        }
+        for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
+            let is_asked = state.slices.get(&report.slice).is_some_and(|slice| slice.request.is_some());
+            if is_asked || !report.next.as_ref().is_some_and(|next| next.passes()) {
+                continue;
+            }
+            let since = state.slices.get(&report.slice).map_or(0, |slice| slice.moved_in);
+            if self.waits.insert(Arc::clone(&report.slice), since) != Some(since) {
+                let sentence = format!(
+                    "every gate of the next step of {0} passes; a person promotes: noctriage rollout promote {0}",
+                    report.slice
+                );
+                let slice = Some(report.slice.to_string());
+                self.say(NoticeKind::PromotionWaits, now, slice, state.revision, sentence);
+            }
+        }
+    }
+
+    fn changed(&self, transition: &Transition, now: UtcMillis) {
+        let kind = match (transition.kind, &transition.cause) {
+            // Books of the leader: nobody may do more or less.
+            (TransitionKind::Opened | TransitionKind::Requested, _) => return,
+            (TransitionKind::Suspended, _) => NoticeKind::HardStop,
+            (_, Cause::Silence { .. }) => NoticeKind::VerdictsSilent,
+            (
+                TransitionKind::Promoted
+                | TransitionKind::ShareRaised
+                | TransitionKind::ThresholdLowered
+                | TransitionKind::SteppedBack
+                | TransitionKind::Returned
+                | TransitionKind::Switched
+                | TransitionKind::SwappedBack
+                | TransitionKind::Reconfigured
+                | TransitionKind::Acknowledged,
+                _,
+            ) => NoticeKind::Transition,
+        };
+        for change in &transition.slices {
+            let sentence = format!(
+                "{}: {} to {}: {}",
+                change.slice,
+                transition.kind.as_str(),
+                change.to.standing.position.stage(),
+                transition.cause
+            );
+            self.say(kind, now, Some(change.slice.to_string()), transition.revision, sentence);
+        }
+    }
+
+    fn say(&self, kind: NoticeKind, at: UtcMillis, slice: Option<String>, rollout_revision: u64, sentence: String) {
+        self.notifier.say(Notice { kind, at, slice, rollout_revision, sentence });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::control::{ControlRequest, Signature};
+    use crate::rollout::log::Cut;
+
+    /// What was said of some requests and transitions, by kind.
+    fn told(say: impl FnOnce(&mut Announcer)) -> Vec<Notice> {
+        let (notifier, told) = Notifier::listening();
+        let mut announcer = Announcer::new(Arc::new(notifier));
+        say(&mut announcer);
+        drop(announcer);
+        told.try_iter().collect()
+    }
+
+    fn record(ask: Ask) -> ControlRecord {
+        let signed = Signature::try_new("mira", "fibre cut").unwrap();
+        let request = ControlRequest { signed, at: UtcMillis(1), expires: None, ask };
+        ControlRecord { offset: 4, appended_at: UtcMillis(1), request }
+    }
+
+    fn transition(kind: TransitionKind, cause: Cause) -> Transition {
+        let slice: Arc<str> = "rest".into();
+        let to = crate::rollout::state::SliceState::opened(UtcMillis(0), 1);
+        Transition {
+            revision: 2,
+            kind,
+            cause,
+            signed: None,
+            at: UtcMillis(5),
+            cut: Cut::start(),
+            control_next: 0,
+            slices: vec![crate::rollout::transition::SliceChange { slice, from: None, to }],
+            acting: None,
+            acknowledged: std::collections::BTreeSet::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_halt_is_told_with_who_and_why() {
+        let notices = told(|announcer| announcer.requested(&record(Ask::Halt(HaltScope::All)), 7));
+        let sentence = "automatic actions of all slices are halted by mira: fibre cut";
+        assert_eq!(notices.len(), 1);
+        assert_eq!((notices[0].kind, notices[0].sentence.as_str()), (NoticeKind::Halt, sentence));
+        let step_back = Ask::StepBack { slice: "rest".into(), to: crate::domain::stage::Stage::Suggest };
+        assert_eq!(told(|announcer| announcer.requested(&record(step_back), 7)), []);
+    }
+
+    #[test]
+    fn transitions_hard_stops_and_silence_have_names_of_their_own_and_books_are_not_told() {
+        let kinds = |kind, cause| -> Vec<NoticeKind> {
+            let transition = transition(kind, cause);
+            let state = RolloutState::default();
+            told(|announcer| announcer.stepped(Some(&transition), None, &state, UtcMillis(5)))
+                .iter()
+                .map(|notice| notice.kind)
+                .collect()
+        };
+        assert_eq!(kinds(TransitionKind::Opened, Cause::New), []);
+        assert_eq!(kinds(TransitionKind::Promoted, Cause::Earned), [NoticeKind::Transition]);
+        let critical = Cause::Critical { tickets: Vec::new() };
+        assert_eq!(kinds(TransitionKind::Suspended, critical), [NoticeKind::HardStop]);
+        assert_eq!(kinds(TransitionKind::SteppedBack, Cause::Silence { tickets: 6 }), [NoticeKind::VerdictsSilent]);
+    }
+}
