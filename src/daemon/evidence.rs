@@ -368,6 +368,9 @@ impl Shown {
             } else {
                 options.metrics.not_leading();
             }
+            // What was read and what it amounts to are told together: nobody sees one without the other.
+            self.told_at = Some(Instant::now());
+            self.tell(options, fold);
             options.board.evaluated(evaluated);
             self.took = started.elapsed();
             self.evaluated_at = Some(Instant::now());

@@ -274,8 +274,12 @@ fn without_renewals_nothing_is_automatic_and_the_check_sees_it_where_the_lease_i
         instance.start();
     }
     desk.instances.iter_mut().for_each(Daemon::wait_ready);
-    desk.wait_automatic();
-    assert_ne!(outside_every_lease(&desk.broker), Vec::<i64>::new(), "the check cannot fail");
+    // The last lease may still cover the first actions.
+    let until = Instant::now() + LEASE + DEADLINE;
+    while outside_every_lease(&desk.broker).is_empty() {
+        assert!(Instant::now() < until, "the check cannot fail\n{}", desk.logs());
+        desk.wait_automatic();
+    }
 }
 
 #[test]
