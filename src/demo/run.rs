@@ -459,8 +459,8 @@ impl<'demo> Show<'demo> {
                 match settled {
                     Some(sent) => {
                         self.tally.outcome(decision, sent.about, sent.at.elapsed());
-                        if let Some(ladder) = &mut self.ladder {
-                            ladder.decided(decision, known(sent.about));
+                        if let Some((ladder, known)) = self.ladder.as_mut().zip(known(sent.about)) {
+                            ladder.decided(decision, known);
                         }
                     }
                     None => self.tally.surplus += 1,

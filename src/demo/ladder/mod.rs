@@ -89,8 +89,9 @@ impl Ladder {
         }
     }
 
-    /// A committed outcome, and what only the simulation knows of its ticket; `None`: a repetition, or no simulated ticket.
-    pub fn decided(&mut self, record: &DecisionRecord, known: Option<Known>) {
+    /// The committed outcome of a simulated ticket, and what only the simulation knows of it. Broken and hostile records of the
+    /// demo are none: nobody judges them, and their desk time is from anywhere.
+    pub fn decided(&mut self, record: &DecisionRecord, known: Known) {
         let Ok(Some(seen)) = record.seen() else { return };
         let position = Position {
             topic: EvidenceTopic::Decisions,
@@ -102,10 +103,8 @@ impl Ladder {
     }
 
     /// The same, read.
-    fn seen(&mut self, seen: DecisionSeen, appended: Appended, known: Option<Known>) {
-        if let Some(known) = known {
-            self.hand_over(&seen, known);
-        }
+    fn seen(&mut self, seen: DecisionSeen, appended: Appended, known: Known) {
+        self.hand_over(&seen, known);
         self.cut.pass(appended.position);
         self.evidence.add_decision(Recorded { appended, value: seen });
     }
