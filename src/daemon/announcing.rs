@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::time::UtcMillis;
 use crate::notify::{Notice, NoticeKind, Notifier};
 use crate::rollout::control::{Ask, ControlRecord, HaltScope};
-use crate::rollout::reading::Evaluation;
+use crate::rollout::reading::{Evaluation, StepReport};
 use crate::rollout::state::RolloutState;
 use crate::rollout::transition::{Cause, Transition, TransitionKind};
 
@@ -57,7 +57,7 @@ impl Announcer {
         }
         for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
             let is_asked = state.slices.get(&report.slice).is_some_and(|slice| slice.request.is_some());
-            if is_asked || !report.next.as_ref().is_some_and(|next| next.passes()) {
+            if is_asked || !report.next.as_ref().is_some_and(StepReport::passes) {
                 continue;
             }
             let since = state.slices.get(&report.slice).map_or(0, |slice| slice.moved_in);

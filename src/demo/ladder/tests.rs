@@ -147,7 +147,9 @@ impl Site {
     }
 
     fn told(&self) -> String {
-        self.ladder.story().iter().map(|line| format!("{}: {}\n", line.slice, line.what)).collect()
+        let lines: Vec<String> =
+            self.ladder.story().iter().map(|line| format!("{}: {}", line.slice, line.what)).collect();
+        lines.join("\n")
     }
 }
 
