@@ -3,7 +3,7 @@
 //! is not fetched.
 //!
 //! One reader per topic, because the end of a partition is reported without the name of its topic. Nothing here waits for
-//! long: a few questions to brokers, at most [`CALL_MAX`] each, every [`BETWEEN_LOOKS`].
+//! long: a few questions to brokers, at most `CALL_MAX` each, every `BETWEEN_LOOKS`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
