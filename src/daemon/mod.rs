@@ -9,6 +9,7 @@ pub mod evidence;
 mod follower;
 mod growth;
 mod halving;
+pub mod in_force;
 pub mod inquiry;
 mod outputs;
 mod reading;
