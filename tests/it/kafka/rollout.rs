@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::checker::Isolation;
+use crate::support::checker::{Isolation, MistakeKind, Moment};
 use crate::support::daemon::Daemon;
 
 mod clocks;
@@ -34,7 +34,7 @@ fn when_the_leader_is_killed_the_other_leads_before_the_lease_ends() {
     println!("another led after {silent_ms} ms");
     assert!(silent_ms < i64::try_from(LEASE.as_millis()).unwrap(), "{silent_ms} ms");
     desk.wait_automatic();
-    assert_eq!(outside_every_lease(&desk.broker), Vec::<i64>::new());
+    desk.assert_clean();
     assert!(desk.instances[1 - leader].stop().success());
 }
 
@@ -56,7 +56,7 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     }
     assert!(!after.is_empty(), "the other one leads on");
     desk.wait_automatic();
-    assert_eq!(outside_every_lease(&desk.broker), Vec::<i64>::new());
+    desk.assert_clean();
 }
 
 #[test]
@@ -101,6 +101,7 @@ fn a_halt_stops_automatic_actions_in_every_instance_until_somebody_resumes() {
     let resumed = desk.instances[0].command(&["resume", "--reason", "vendor has mended it", "--who", "mira"]);
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stdout));
     desk.wait_automatic();
+    desk.assert_clean();
 }
 
 #[test]
@@ -136,6 +137,8 @@ fn without_renewals_nothing_is_automatic_and_the_check_sees_it_where_the_lease_i
         assert!(Instant::now() < until, "the check cannot fail\n{}", desk.logs());
         desk.wait_automatic();
     }
+    let report = desk.look(Moment::Running);
+    assert!(report.has(MistakeKind::OutsideLease), "{}", report.said());
 }
 
 #[test]
