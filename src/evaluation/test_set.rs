@@ -29,6 +29,8 @@ pub struct TestTicket {
     pub facets: Vec<FacetId>,
     /// Tickets of equal number are near-duplicates and are one piece of evidence.
     pub group: u32,
+    /// Whether it is the first of its group: where a group counts once, it speaks for it, whatever anybody answered.
+    pub is_first_of_group: bool,
     /// Who labelled it.
     pub labelled_by: Vec<Arc<str>>,
     /// How far people agreed.
@@ -146,7 +148,7 @@ impl TestSetBuilder {
         let source = if reported.set_by() == Some(SetBy::Noctriage) { None } else { reported.value() };
         self.parts.extend([id.as_str().as_bytes(), b"\x1f", label.severity.as_str().as_bytes(), b"\x1e"].concat());
         self.of_tickets.push(ticket.title.as_deref().and_then(|title| self.patterns.add(title)));
-        let group = self.group_of(group.as_deref());
+        let (group, is_first_of_group) = self.group_of(group.as_deref());
         let test_ticket = TestTicket {
             id: id.clone(),
             truth: label.severity,
@@ -154,6 +156,7 @@ impl TestSetBuilder {
             source,
             facets: self.set.facets.of_fields(ticket, slice.as_deref()),
             group,
+            is_first_of_group,
             labelled_by: label.by.iter().map(|word| self.word(word)).collect(),
             agreement: label.agreement,
         };
@@ -172,11 +175,13 @@ impl TestSetBuilder {
         self.set
     }
 
-    fn group_of(&mut self, name: Option<&str>) -> u32 {
+    /// The number of a group, and whether it is new.
+    fn group_of(&mut self, name: Option<&str>) -> (u32, bool) {
         let next = self.groups.len() as u32;
         // A ticket without a group is one of its own; no name of a file holds a control character.
         let name = name.map_or_else(|| format!("\u{1}{}", self.set.tickets.len()), str::to_owned);
-        *self.groups.entry(name).or_insert(next)
+        let group = *self.groups.entry(name).or_insert(next);
+        (group, group == next)
     }
 
     fn word(&mut self, word: &str) -> Arc<str> {

@@ -101,7 +101,8 @@ fn as_json(row: &PlanRow) -> Value {
         "called_low": row.called_low,
         "error_limit": row.limit,
         "threshold": row.threshold.map(|threshold| threshold.confidence),
-        "reached": row.threshold.map(|threshold| threshold.eligible),
+        "evidence": row.threshold.map(|threshold| threshold.eligible),
+        "reached": row.reached,
         "wrong": row.threshold.map(|threshold| threshold.wrong),
         "taken_per_month": row.month.map(|month| month.taken),
         "wrong_per_month_at_most": row.month.map(|month| month.wrong_at_most),
@@ -113,7 +114,8 @@ fn document(model: &str, rows: &[PlanRow]) -> Document {
     let mut document = Document::default();
     document.text(format!(
         "Thresholds of {model}, for tickets called low. Wrong is what people call high or critical. Each line holds with 90 % \
-         for the error that was chosen before looking, while live traffic is like these tickets."
+         for the error that was chosen before looking, while live traffic is like these tickets; of near-duplicates the first \
+         counts."
     ));
     let cells = rows.iter().map(|row| {
         let start = vec![format!("{}, error at most {}", row.slice, percent(row.limit)), row.share.hits.to_string()];
@@ -125,7 +127,7 @@ fn document(model: &str, rows: &[PlanRow]) -> Document {
                 "–".to_owned(),
             ],
             Some(threshold) => {
-                let reach = crate::statistics::wilson::Share { hits: threshold.eligible, of: row.share.hits };
+                let reach = crate::statistics::wilson::Share { hits: row.reached.unwrap_or(0), of: row.share.hits };
                 let month = row.month.map_or_else(
                     || "not configured".to_owned(),
                     |month| {

@@ -13,7 +13,10 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
     document.title(format!("Evaluation{subject} on {}", tickets(report.tickets)));
     if report.groups < report.tickets {
         document.text(format!(
-            "{} tickets in {} groups of near-duplicates; intervals and comparisons of measures count groups. Test set {}.",
+            "{} tickets in {} groups of near-duplicates, each one piece of evidence. Comparisons, intervals of gains and of \
+             macro-F1, calibration, reach, and the tests of slices and pairs count a group once. Shares of tickets (right, per \
+             severity, missed, of live traffic) and what engineers say count every ticket: their intervals and bounds are too \
+             narrow where groups are large. Test set {}.",
             thousands(report.tickets),
             thousands(report.groups),
             report.digest.short()

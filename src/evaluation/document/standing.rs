@@ -5,6 +5,7 @@ use crate::evaluation::answer::ColumnKind;
 use crate::evaluation::compare::{Comparison, Finding};
 use crate::evaluation::humans::{AmongPeople, HumanRange, Measured, People, READ_TWICE_MIN};
 use crate::evaluation::report::{ColumnReport, Report, shown_ids};
+use crate::statistics::sign_test::Discordant;
 
 use super::Document;
 use super::figure::{Figure, FigureKind};
@@ -146,7 +147,7 @@ fn comparisons(document: &mut Document, report: &Report) {
 
 /// `v2 against v1: 8 repaired, 3 broken; +10.0 points (…), p = 0.115: the test set is too small to tell: 104 tickets would.`
 pub(super) fn sentence(comparison: &Comparison) -> String {
-    let Comparison { first, second, discordant, tickets: all, p, gain_interval, macro_f1, .. } = comparison;
+    let Comparison { first, second, discordant, tickets: all, groups, p, gain_interval, macro_f1, .. } = comparison;
     let found = match comparison.finding {
         Finding::SecondIsBetter => format!("{second} is better"),
         Finding::FirstIsBetter => format!("{second} is WORSE"),
@@ -159,8 +160,14 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
     let f1 = macro_f1.map_or_else(String::new, |test| {
         format!(" Macro-F1 {:.3} → {:.3}, {}.", test.first, test.second, p_value(test.p))
     });
+    let in_groups = if groups == all {
+        String::new()
+    } else {
+        let Discordant { first, second } = comparison.discordant_groups;
+        format!(" (in groups: {second} and {first} of {})", thousands(*groups))
+    };
     format!(
-        "{second} against {first}: {} repaired, {} broken of {}; {points}, {}: {found}.{f1}",
+        "{second} against {first}: {} repaired, {} broken of {}{in_groups}; {points}, {}: {found}.{f1}",
         discordant.second,
         discordant.first,
         thousands(*all),
