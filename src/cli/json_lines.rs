@@ -20,6 +20,18 @@ pub fn each_line(
     line_bytes_max: usize,
     mut take: impl FnMut(&str) -> Result<(), String>,
 ) -> Result<u64, Failure> {
+    each_text(path, line_bytes_max, |text| take(text.ok_or("the line is no UTF-8 text")?))
+}
+
+/// As [`each_line`]; `take` also hears of lines that are no UTF-8 text (`None`), and may pass over them.
+///
+/// # Errors
+/// As [`each_line`].
+pub fn each_text(
+    path: &Path,
+    line_bytes_max: usize,
+    mut take: impl FnMut(Option<&str>) -> Result<(), String>,
+) -> Result<u64, Failure> {
     let opened = File::open(path).with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
     let mut reader = BufReader::with_capacity(1 << 16, opened);
     let (mut taken, mut number, mut mistakes) = (0, 0, Mistakes::default());
@@ -39,8 +51,8 @@ pub fn each_line(
         }
         let outcome = match std::str::from_utf8(&bytes) {
             Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => take(line.trim()),
-            Err(_) => Err("the line is no UTF-8 text".to_owned()),
+            Ok(line) => take(Some(line.trim())),
+            Err(_) => take(None),
         };
         match outcome {
             Ok(()) => taken += 1,

@@ -14,11 +14,10 @@ use crate::domain::digest::Digest;
 use crate::domain::labelled::LabelledTicket;
 use crate::domain::ticket::Ticket;
 use crate::evaluation::data::text::ComparedText;
+use crate::evaluation::test_set::{SetDigest, TICKETS_MAX};
 use crate::inference::ticket_line;
 use crate::wire::labelled::{self, LINE_BYTES_MAX, LabelledLine};
 
-/// Most tickets of one file: they are held in memory with their texts.
-pub(super) const TICKETS_MAX: usize = 1_000_000;
 /// Most bad lines of a file that are shown.
 const FAULTS_SHOWN: usize = 20;
 
@@ -62,12 +61,11 @@ impl Tickets {
 
     /// Names the set, over ids and labels in their order, as the ledger of versions names test sets.
     pub(super) fn digest(&self) -> Digest {
-        let mut bytes = Vec::new();
+        let mut digest = SetDigest::default();
         for labelled in &self.labelled {
-            let id = labelled.ticket.ticket_id.as_str().as_bytes();
-            bytes.extend([id, b"\x1f", labelled.label.severity.as_str().as_bytes(), b"\x1e"].concat());
+            digest.add(&labelled.ticket.ticket_id, labelled.label.severity);
         }
-        Digest::of(&bytes)
+        digest.finish()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use crate::cli::evaluate::answerer::{Answerer, Named};
+use crate::cli::evaluate::answerer::{Answerer, Judging, Named};
 use crate::cli::evaluate::by_word;
 use crate::cli::evaluate::tickets::LabelledFile;
 use crate::cli::progress::Progress;
@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Minutes that triage by hand takes, for hours a month.
     #[arg(long, value_name = "MINUTES", requires = "tickets_per_month")]
     minutes_manual: Option<f64>,
-    /// Take tickets that may hold what was written after triage.
+    /// Take tickets that may hold what was written after triage, and those that were trained on.
     #[arg(long)]
     accept_leakage: bool,
     /// Print JSON.
@@ -73,9 +73,13 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let leakage = if arguments.accept_leakage { Leakage::Accepted } else { Leakage::Refused };
     let file = LabelledFile::read(&arguments.on, leakage, arguments.model.what.needs())?;
     let mut progress = Progress::new("predicting");
-    let mut answerer = Answerer::open(&arguments.model, arguments.device, None)?;
+    let mut answerer = Answerer::open(&arguments.model, arguments.device, None, Judging { file: &file, leakage })?;
     let column = answerer.column(&arguments.model, &file, &mut progress)?;
     drop(progress);
+    let known = answerer.known().count();
+    if known > 0 {
+        eprintln!("note: {known} tickets of --on have the words of a training ticket: each threshold may be too low");
+    }
     if column.answers.iter().flatten().all(|answer| answer.distribution.is_none()) {
         eprintln!("noctriage: {} states no probabilities: no threshold can be chosen", column.name);
         return Ok(EXIT_TOO_LITTLE_DATA);

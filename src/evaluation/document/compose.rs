@@ -30,6 +30,12 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
             tickets(report.may_leak)
         ));
     }
+    if report.in_training > 0 {
+        document.warning(format!(
+            "{} were trained on, or have the words of a training ticket: right answers to them say nothing of new tickets.",
+            tickets(report.in_training)
+        ));
+    }
     if !report.has_baseline() {
         document.warning(
             "No baseline: neither another model, nor TF-IDF (--train), nor a source that speaks of half of the tickets. A \
@@ -37,7 +43,7 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
                 .to_owned(),
         );
     }
-    standing::say(&mut document, report);
+    standing::say(&mut document, report, redaction);
     if report.subject().is_some() {
         failures::say(&mut document, report, redaction);
         next::say(&mut document, report, redaction);
