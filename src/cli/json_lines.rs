@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use super::Failure;
+use super::progress::Progress;
 
 /// Mistakes that are told; the others are counted.
 const MISTAKES_MAX: usize = 5;
@@ -33,6 +34,8 @@ pub fn each_text(
     mut take: impl FnMut(Option<&str>) -> Result<(), String>,
 ) -> Result<u64, Failure> {
     let opened = File::open(path).with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
+    let total = opened.metadata().map_or(0, |metadata| metadata.len());
+    let (mut progress, mut done) = (Progress::new("reading"), 0);
     let mut reader = BufReader::with_capacity(1 << 16, opened);
     let (mut taken, mut number, mut mistakes) = (0, 0, Mistakes::default());
     let mut bytes = Vec::new();
@@ -44,6 +47,8 @@ pub fn each_text(
             break;
         }
         number += 1;
+        done += bytes.len() as u64;
+        progress.at(done, total);
         if bytes.len() > line_bytes_max && !bytes.ends_with(b"\n") {
             reader.skip_until(b'\n').with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
             mistakes.add(number, format!("the line is longer than {line_bytes_max} bytes"));

@@ -31,7 +31,7 @@ pub struct Arguments {
     /// What was trained on; validation sets belong here too.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     train: Vec<PathBuf>,
-    /// From which similarity of their texts on tickets are near-duplicates, 0.3 to 1.
+    /// From which similarity of their texts on tickets are near-duplicates, 0.6 to 1.
     #[arg(long, value_name = "JACCARD", default_value_t = NEAR, value_parser = near)]
     near: f64,
     /// The ledger that `evaluate` writes: how many versions were judged on this test set?

@@ -2,6 +2,7 @@
 //! model, and writes `calibration.toml` where that makes newer tickets more probable.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -10,6 +11,7 @@ use toml::{Table, Value};
 use super::ModelArguments;
 use crate::cli::json_lines::each_line;
 use crate::cli::progress::Progress;
+use crate::cli::whole_file::write_whole;
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TOO_LITTLE_DATA, Failure};
 use crate::domain::digest::Digest;
 use crate::domain::labelled::{AsOf, LabelAgreement, LabelledTicket, Split};
@@ -231,11 +233,8 @@ fn text_of(path: &Path, calibration: &FittedCalibration, tickets: &[LabelledTick
     toml::to_string(&table).map_err(Failure::usage)
 }
 
-/// There whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let new = path.with_extension("toml.new");
-    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
-    written.with_context(|| format!("{}", path.display())).map_err(Failure::usage)
+    write_whole(path, |file| Ok(file.write_all(text.as_bytes())?)).map_err(Failure::usage)
 }
 
 #[cfg(test)]
