@@ -282,7 +282,7 @@ mod tests {
     use crate::evaluation::diagnosis::Scores;
     use crate::evaluation::facet::Dimension;
     use crate::evaluation::mix::Mix;
-    use crate::evaluation::report::Inputs;
+    use crate::evaluation::report::{Inputs, Settings};
     use crate::evaluation::tests::{category, column_right, set_from, settings};
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
             live: Some(&Mix { dimension: Dimension::Message, counts: [("secret outage".to_owned(), 5)].into() }),
             elsewhere: Scores::default(),
             pairs: &[],
-            settings: &settings(),
+            settings: &Settings { by: Dimension::Message, ..settings() },
         };
         let report = Report::of(&inputs, &mut |_, _| ());
         let said = |redaction| record(&report, &[], redaction);
