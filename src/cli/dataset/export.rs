@@ -238,3 +238,18 @@ fn print(report: &Value, into: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::severity::Severity;
+    use crate::evaluation::tests::labelled;
+
+    #[test]
+    fn weights_of_tickets_that_are_not_there_are_counted() {
+        let tickets = Tickets { labelled: vec![labelled("T1", Severity::Low)], native: Vec::new() };
+        let copies = ["T1", "T2", "T3"].map(|id| (id.to_owned(), 2)).into();
+        let chosen = Chosen { tickets: &tickets, choices: vec![Choice::Train], copies, slices: BTreeSet::new() };
+        assert_eq!((chosen.weights_of_none(), chosen.copies_of(0)), (2, 2));
+    }
+}
