@@ -14,7 +14,6 @@ use crate::rollout::decision::ModelKey;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::reach::eligible_per_day;
-use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::rollout::wrong::Permission;
 
@@ -73,7 +72,7 @@ fn shown(told: &str, is_json: bool, is_dry_run: bool) -> Option<String> {
 fn evidence(settings: &Settings) -> Result<Evidence, Failure> {
     let spec = &settings.rollout.spec;
     let now = Clock::Real.operating_now();
-    let since = now.plus_ms(-RolloutSpec::days_ms(spec.window_days)).plus_ms(-spec.verdict_deadline_ms);
+    let since = spec.evidence_since(now);
     let mut progress = Progress::new("reading evidence");
     let gathered = gather(settings, since, |_, done| progress.at(done.done, done.total));
     Ok(gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?.evidence)
