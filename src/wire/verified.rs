@@ -43,10 +43,10 @@ mod tests {
     use crate::domain::digest::Digest;
     use crate::domain::time::UtcMillis;
     use crate::rollout::reading::SliceQuestion;
-    use crate::rollout::state::Basis;
-    use crate::rollout::state::{RolloutState, SliceState};
+    use crate::rollout::state::{Basis, OpenAccount, RolloutState, SliceState};
     use crate::rollout::tests::desk::{model, spec};
     use crate::rollout::transition::{Cause, Transition, TransitionKind};
+    use crate::rollout::wrong::Permission;
     use crate::wire::values::Instant;
 
     const AT: UtcMillis = UtcMillis(1_764_000_000_000);
@@ -55,8 +55,17 @@ mod tests {
     fn record() -> TransitionRecord {
         let spec = spec(&["rest"]);
         let basis = Basis { model: model("v1"), eligibility_digest: Digest([3; 32]) };
+        let account = OpenAccount {
+            permission: Permission::Suggest,
+            basis: basis.clone(),
+            attempt: 1,
+            threshold: spec.slices[0].threshold,
+            after: Cut::start(),
+            opened_at: AT,
+        };
+        let slice = SliceState { accounts: vec![account], ..SliceState::opened(AT, 7) };
         let state = RolloutState { revision: 7, basis: Some(basis), ..RolloutState::default() };
-        let slices = [(Arc::from("rest"), SliceState::opened(AT, 7))].into();
+        let slices = [(Arc::from("rest"), slice)].into();
         let state = RolloutState { slices, ..state };
         let questions: Vec<SliceQuestion> = state.questions(&spec);
         assert!(questions[0].next.is_some(), "there is a step to ask about");

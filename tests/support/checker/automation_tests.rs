@@ -1,5 +1,6 @@
 //! Each kind of unfounded action, put by hand into a run whose actions are all founded, is found; and each that lies just
 //! within what is allowed is not.
+#![allow(unused_imports, reason = "a bench compiles this file without its tests")]
 
 use noctriage::config::{Sources, load};
 use noctriage::domain::time::UtcMillis;
@@ -219,7 +220,8 @@ fn transition(revision: u64, reports: Vec<ReportRecord>) -> Record {
 fn report(spec: &RolloutSpec) -> ReportRecord {
     use noctriage::domain::digest::Digest;
     use noctriage::rollout::decision::ModelKey;
-    use noctriage::rollout::state::{Basis, RolloutState, SliceState};
+    use noctriage::rollout::state::{Basis, OpenAccount, RolloutState, SliceState};
+    use noctriage::rollout::wrong::Permission;
     let model = ModelKey {
         name: "v1".to_owned(),
         version: "1".to_owned(),
@@ -227,11 +229,17 @@ fn report(spec: &RolloutSpec) -> ReportRecord {
         calibration_digest: Digest([2; 32]),
     };
     let at = UtcMillis(1_764_000_000_000);
-    let state = RolloutState {
-        basis: Some(Basis { model: model.into(), eligibility_digest: Digest([3; 32]) }),
-        slices: [("rest".into(), SliceState::opened(at, 0))].into(),
-        ..RolloutState::default()
+    let basis = Basis { model: model.into(), eligibility_digest: Digest([3; 32]) };
+    let account = OpenAccount {
+        permission: Permission::Suggest,
+        basis: basis.clone(),
+        attempt: 1,
+        threshold: spec.slices[0].threshold,
+        after: Cut::start(),
+        opened_at: at,
     };
+    let slice = SliceState { accounts: vec![account], ..SliceState::opened(at, 0) };
+    let state = RolloutState { basis: Some(basis), slices: [("rest".into(), slice)].into(), ..RolloutState::default() };
     let asked = evaluate(&Evidence::default(), &state.questions(spec), spec, Cut::start(), at);
     ReportRecord::from(&asked.slices[0])
 }

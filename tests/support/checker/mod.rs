@@ -13,8 +13,8 @@
 //! - dead letters, suggestions, commands and review items belong to a committed decision, and a letter says why;
 //! - every automatic action lies inside a lease and is permitted by a map that is in force; none follows a halt by more than a
 //!   halt needs to be heard of; none of them, and no suggestion, is about a drawn ticket: all by the broker's append times;
-//! - each transition's report reads as it did when it is asked again from the log at its cut ([`unsupported_reports`], which
-//!   needs the configuration);
+//! - each transition's report reads as it did when it is asked again from the log at its cut ([`reports::unsupported_reports`],
+//!   which needs the configuration);
 //! - `read_uncommitted` shows all that and, beyond it, records of transactions of which nothing is committed. Such
 //!   [`Leftover`]s are what a fault leaves in the log: a run without faults has none, and each carries the decision id under
 //!   which its record was decided at last. [`Report::unexplained`] counts those that no fault explains.
@@ -22,24 +22,22 @@
 //! Reading goes on where the last look ended, so a look after every fault costs what was written since; the rules run over
 //! everything, which is some tens of milliseconds for 20,000 tickets.
 
-mod automation;
+pub(crate) mod automation;
 #[cfg(test)]
 mod automation_tests;
 mod ledger;
 mod mistake;
 mod reader;
-mod reports;
+pub(crate) mod reports;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-pub(crate) use automation::REACH_MS;
 pub(crate) use ledger::{Ledger, Leftover, Moment, Offsets, Output};
 pub(crate) use mistake::{Mistake, MistakeKind};
 pub(crate) use reader::{Isolation, Reader};
-pub(crate) use reports::unsupported_reports;
 
 use super::broker::{Broker, GroupReader, Record};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::desk::{DEADLINE, Desk, Instance};
-use crate::support::checker::{Isolation, MistakeKind, Moment, REACH_MS, Report};
+use crate::support::checker::automation::REACH_MS;
+use crate::support::checker::{Isolation, MistakeKind, Moment, Report};
 
 /// Batches that are classified before the one that is held.
 const BEFORE: usize = 12;

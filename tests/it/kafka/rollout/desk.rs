@@ -234,7 +234,7 @@ impl Desk {
     pub(super) fn assert_clean(&mut self) {
         self.look(Moment::Running).assert_clean("the rollout");
         let trail = self.broker.read("transitions", Isolation::Committed);
-        let mistakes = crate::support::checker::unsupported_reports(&self.instances[0].settings(), &trail);
+        let mistakes = crate::support::checker::reports::unsupported_reports(&self.instances[0].settings(), &trail);
         assert_eq!(mistakes, [], "{}", self.logs());
     }
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::desk::{DEADLINE, Desk, commands_at, stage};
-use crate::support::checker::{Isolation, REACH_MS};
+use crate::support::checker::Isolation;
+use crate::support::checker::automation::REACH_MS;
 use crate::support::writeback::{Refused, Writeback};
 
 const PUBLISHED: usize = 500;
