@@ -108,7 +108,7 @@ impl Checker {
         Self {
             ledger: Ledger::default(),
             input: Reader::open(broker, Isolation::Committed, &["tickets"]),
-            rollout: Reader::open(broker, Isolation::Committed, &["rollout", "control"]),
+            rollout: Reader::open(broker, Isolation::Committed, &["rollout", "control", "transitions"]),
             committed: Reader::open(broker, Isolation::Committed, &outputs),
             uncommitted: Reader::open(broker, Isolation::Uncommitted, &outputs),
             group: broker.group_reader(group),
@@ -152,8 +152,12 @@ impl Checker {
             }
             for (topic, record) in self.rollout.read_new() {
                 match topic.as_str() {
-                    "rollout" => self.ledger.automation.add_rollout(&record),
-                    _ => self.ledger.automation.add_control(&record),
+                    "control" => self.ledger.automation.add_control(&record),
+                    "rollout" => {
+                        self.ledger.automation.add_rollout(&record);
+                        self.ledger.add_leader_record(&record);
+                    }
+                    _ => self.ledger.add_leader_record(&record),
                 }
             }
             for (topic, record) in self.uncommitted.read_new() {

@@ -157,6 +157,17 @@ fn a_torn_transaction_is_found() {
 }
 
 #[test]
+fn a_review_item_of_a_leader_is_whole_with_the_map_and_the_transition_that_it_belongs_to() {
+    let mut run = Run::whole();
+    let header = "a/controller;100;1;3";
+    run.outputs.push((Output::Review, record(9, &json!({"decision_id": "d0"}), header)));
+    assert!(run.mistakes(Moment::Ended).iter().any(|mistake| mistake.kind == MistakeKind::Torn));
+    let mut ledger = run.ledger();
+    (0..2).for_each(|offset| ledger.add_leader_record(&record(offset, &json!({}), header)));
+    assert_eq!(ledger.mistakes(&run.offsets, Moment::Ended), []);
+}
+
+#[test]
 fn a_record_without_a_header_or_a_decision_is_found() {
     check_found(MistakeKind::Unreadable, |run| run.outputs[0].1.headers.clear());
     check_found(MistakeKind::Unreadable, |run| run.outputs[0].1.value = Some(b"no json".to_vec()));

@@ -67,7 +67,9 @@ fn five_seconds_after_a_halt_none_of_five_hundred_published_commands_is_carried_
     assert_eq!(writeback.refused.keys().collect::<Vec<_>>(), [&Refused::Halted]);
     assert!(writeback.refused[&Refused::Halted] > PUBLISHED / 2, "{:?}", writeback.refused);
     let published = commands_at(&desk.broker);
-    assert!(published.iter().all(|at| *at <= halted_ms + 1_000), "halted at {halted_ms}: {:?}", published.last());
+    let last_ms = published.iter().max().map_or(0, |at| at - halted_ms);
+    println!("{} published, the last {last_ms} ms after the halt", published.len());
+    assert!(last_ms <= REACH_MS, "{last_ms} ms after the halt");
     desk.assert_clean();
 
     // Lifted, the next ones are carried out; what a map takes away is not, nor what was good until a while ago.

@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::support::broker::Record;
+use crate::support::checker::Isolation;
+
 use super::desk::{DEADLINE, Desk, EARNED, Instance, NEW_LEADER_WITHIN};
 
 /// Notices in the order in which they arrive.
@@ -53,28 +56,51 @@ impl Receiver {
     }
 }
 
+/// Somebody calls a ticket critical that was acted on, and somebody else does not: acting stops at once, and goes on.
+fn hard_stop(desk: &mut Desk, receiver: &Receiver) {
+    let acted = desk.broker.read("commands", Isolation::Committed).pop().unwrap();
+    let ticket = String::from_utf8(acted.key.unwrap()).unwrap();
+    let says = |desk: &Desk, kind: &str, severity: &str, who: &str| {
+        let arguments = ["verdicts", "add", &ticket, "--kind", kind, "--severity", severity, "--reviewer", who];
+        desk.say(0, &[&arguments[..], &["--reason", "looked at it"]].concat());
+    };
+    says(desk, "triage", "critical", "jane.doe");
+    desk.broker.wait("told of the hard stop", DEADLINE, |_| receiver.told().len() == 1);
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    desk.assert_nothing_automatic(20);
+    // The second reader is asked blind.
+    let items = desk.broker.read("review", Isolation::Committed);
+    let asked = items.iter().map(Record::json).rfind(|item| item["ticket_id"] == ticket.as_str()).unwrap();
+    assert_eq!((&asked["reason"], &asked["prediction"]), (&"sample".into(), &Value::Null), "{asked}");
+    says(desk, "second_reading", "low", "john.roe");
+    desk.broker.wait("told that it goes on", DEADLINE, |_| receiver.told().len() == 2);
+    desk.wait_automatic();
+}
+
 #[test]
-fn the_receiver_hears_of_halts_and_transitions_once_each_whoever_leads() {
+fn the_receiver_hears_of_hard_stops_halts_and_transitions_once_each_whoever_leads() {
     let receiver = Receiver::start();
     let more = format!("{EARNED}[notify]\nurl = \"{}\"\n", receiver.url);
     let instances = ["one", "two"].map(|name| Instance { more: more.clone(), ..Instance::plain(name) });
     let Some(mut desk) = Desk::open_with("notices", &instances) else { return };
     desk.wait_automatic();
+    hard_stop(&mut desk, &receiver);
     desk.say(0, &["halt", "--reason", "firmware wave", "--who", "mira"]);
-    desk.broker.wait("told of the halt", DEADLINE, |_| receiver.told().len() == 1);
+    desk.broker.wait("told of the halt", DEADLINE, |_| receiver.told().len() == 3);
     let leader = desk.leader();
     desk.instances[leader].kill();
     desk.wait_renewal_of(|place| place != leader, NEW_LEADER_WITHIN);
     desk.say(0, &["rollout", "step-back", "rest", "--reason", "new templates", "--who", "mira"]);
-    desk.broker.wait("told of the step back", DEADLINE, |_| receiver.told().len() >= 2);
+    desk.broker.wait("told of the step back", DEADLINE, |_| receiver.told().len() >= 4);
     desk.say(0, &["resume", "--reason", "vendor has mended it", "--who", "mira"]);
-    desk.broker.wait("told of the end", DEADLINE, |_| receiver.told().len() >= 3);
+    desk.broker.wait("told of the end", DEADLINE, |_| receiver.told().len() >= 5);
     let told = receiver.told();
     let kinds: Vec<&str> = told.iter().map(|(kind, _)| kind.as_str()).collect();
-    assert_eq!(kinds, ["halt", "transition", "halt"], "{told:?}");
+    assert_eq!(kinds, ["hard_stop", "transition", "halt", "transition", "halt"], "{told:?}");
     let says = |place: usize, words: &[&str]| words.iter().all(|word| told[place].1.contains(word));
-    assert!(says(0, &["halted by mira", "firmware wave"]), "{told:?}");
-    assert!(says(1, &["rest", "suggest"]), "{told:?}");
-    assert!(says(2, &["resumed by mira"]), "{told:?}");
+    assert!(says(0, &["rest"]) && says(1, &["rest", "auto_triage"]), "{told:?}");
+    assert!(says(2, &["halted by mira", "firmware wave"]), "{told:?}");
+    assert!(says(3, &["rest", "suggest"]), "{told:?}");
+    assert!(says(4, &["resumed by mira"]), "{told:?}");
     desk.assert_clean();
 }

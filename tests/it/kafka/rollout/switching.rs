@@ -3,18 +3,18 @@
 use serde_json::Value;
 
 use super::desk::{DEADLINE, Desk, EARNED, Instance, newest_map};
-use crate::support::broker::Record;
 use crate::support::checker::Isolation;
 use crate::support::daemon::production_copy;
 
 /// The version of the model whose answer acts in the newest decision that has one.
 fn acting(desk: &Desk) -> Option<String> {
     let decisions = desk.broker.read("decisions", Isolation::Committed);
-    decisions.iter().max_by_key(|record| record.appended_ms).map(Record::json).and_then(|decision| {
-        let answers = decision["basis"]["answers"].as_array()?.clone();
-        let acting = answers.into_iter().find(|answer| answer["role"] == "acting")?;
-        Some(acting["version"].as_str()?.to_owned())
-    })
+    let answered = decisions.iter().filter_map(|record| {
+        let decision = record.json();
+        let acting = decision["basis"]["answers"].as_array()?.iter().find(|answer| answer["role"] == "acting")?.clone();
+        Some((record.appended_ms, acting["version"].as_str()?.to_owned()))
+    });
+    answered.max().map(|(_, version)| version)
 }
 
 /// Every account, as the version of its model and its own text.
@@ -30,7 +30,10 @@ fn accounts(map: &Value) -> Vec<(String, String)> {
 fn a_candidate_that_is_switched_to_acts_on_accounts_of_its_own_and_the_first_one_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let candidate = production_copy("tfidf", Some("candidate"), folder.path());
-    let half = EARNED.replace("evidence_later = 0.01", "evidence_later = 0.5");
+    // In shadow, where a model that has earned nothing begins, drawn tickets alone are predicted.
+    let half =
+        EARNED.replace("evidence_shadow = 0.01\nevidence_later = 0.01", "evidence_shadow = 0.5\nevidence_later = 0.5");
+    assert_ne!(half, EARNED);
     let more = format!("candidates = [\"{}\"]\n{half}", candidate.display());
     let instances = ["one", "two"].map(|name| Instance { more: more.clone(), ..Instance::plain(name) });
     let Some(mut desk) = Desk::open_with("model-switch", &instances) else { return };
