@@ -1,6 +1,7 @@
 //! When the evidence thread evaluates, and what it then puts on the board: what verdicts amount to, and what the gates say to
 //! the state that this instance follows. The leader asks for itself (`inquiry`); nothing here decides anything.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::admin::gates::GatesRead;
@@ -9,6 +10,7 @@ use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_tail::TailError;
 use crate::rollout;
 use crate::rollout::outlook::ResolveList;
+use crate::rollout::state::RolloutState;
 
 use super::evaluation::{evaluate, metrics_of};
 use super::evidence::{EvidenceFold, EvidenceOptions, problem_of};
@@ -27,6 +29,8 @@ const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(3_600);
 #[derive(Default)]
 pub(super) struct Shown {
     is_changed: bool,
+    /// Revision of the rollout whose gates were read last.
+    revision: u64,
     evaluated_at: Option<Instant>,
     took: Duration,
     told_at: Option<Instant>,
@@ -37,7 +41,8 @@ pub(super) struct Shown {
 impl Shown {
     /// After a round that folded `read` records.
     pub(super) fn round(&mut self, options: &EvidenceOptions, fold: &mut EvidenceFold, read: usize) {
-        self.is_changed |= read > 0;
+        let revision = options.standing.state().map_or(0, |state| state.revision);
+        self.is_changed |= read > 0 || revision != self.revision;
         let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
         if is_due(self.told_at, Duration::from_secs(1)) {
             self.told_at = Some(Instant::now());
@@ -64,9 +69,12 @@ impl Shown {
         } else {
             options.metrics.not_leading();
         }
+        // Nothing is asked of a rollout that nobody has begun.
+        let state = options.standing.state().unwrap_or_default();
+        self.revision = state.revision;
         let gates = match options.standing.mode() {
             RolloutMode::Fixed => None,
-            RolloutMode::Earned => Some(read_gates(options, fold, now)),
+            RolloutMode::Earned => Some(read_gates(options, fold, &state, now)),
         };
         // What was read and what it amounts to are told together: nobody sees one without the other.
         self.told_at = Some(Instant::now());
@@ -104,10 +112,8 @@ impl Shown {
 }
 
 /// Reads the gates, as a leader that asked now would.
-fn read_gates(options: &EvidenceOptions, fold: &EvidenceFold, now: UtcMillis) -> GatesRead {
-    let spec = std::sync::Arc::clone(&options.declared.load().spec);
-    // Nothing is asked of a rollout that nobody has begun.
-    let state = options.standing.state().unwrap_or_default();
+fn read_gates(options: &EvidenceOptions, fold: &EvidenceFold, state: &RolloutState, now: UtcMillis) -> GatesRead {
+    let spec = Arc::clone(&options.declared.load().spec);
     let questions = state.questions(&spec);
     let evaluation = rollout::evaluate::evaluate(fold.evidence(), &questions, &spec, fold.cut().clone(), now);
     let allow = &options.ruling.load().policy.allow;
