@@ -226,7 +226,9 @@ mod tests {
     fn found(tickets: &[LabelledTicket], is_right: impl Fn(usize) -> bool) -> FailingWords {
         let set = set_from(tickets);
         let mut words = Words::default();
-        tickets.iter().for_each(|labelled| words.add(&labelled.ticket));
+        for labelled in tickets {
+            words.add(&labelled.ticket);
+        }
         failing_words(&column_right("v1", &set, is_right), &set, &words)
     }
 
@@ -236,7 +238,7 @@ mod tests {
             let port = id * 7;
             if id < 12 {
                 format!("Third-party switch: port {port} flaps in rack {id}")
-            } else if id % 2 == 0 {
+            } else if id.is_multiple_of(2) {
                 format!("Core switch: port {port} flaps")
             } else {
                 format!("BGP session to 10.0.0.{id} lost")

@@ -4,8 +4,7 @@
 //! Relative 1e-9 throughout, absolute where the value is below 1. Where a number cannot have so many digits the test says
 //! why.
 
-use serde_json::Value;
-
+use super::cases::{self, Case, indices, numbers};
 use crate::statistics::binomial;
 use crate::statistics::bootstrap::{percentile_interval, quantile_of};
 use crate::statistics::calibration::{self, Claim, Forecast};
@@ -32,77 +31,9 @@ use crate::statistics::threshold::lowest_threshold;
 use crate::statistics::wilson::{self, Interval, Share};
 use crate::statistics::{anytime, clopper_pearson};
 
-const TOLERANCE: f64 = 1e-9;
-
-/// Calls `check` with each case of a part; there must be some.
-fn each_case(part: &str, mut check: impl FnMut(&Case)) {
-    let text = include_str!("../../../tests/fixtures/statistics/reference.json");
-    let all: Value = serde_json::from_str(text).expect("the fixture is JSON");
-    let cases = all[part].as_array().expect("a part of the fixture");
-    assert!(!cases.is_empty());
-    for (index, case) in cases.iter().enumerate() {
-        check(&Case { name: format!("{part} {index}"), value: case });
-    }
-}
-
-struct Case<'a> {
-    name: String,
-    value: &'a Value,
-}
-
-impl Case<'_> {
-    fn number(&self, key: &str) -> f64 {
-        self.value[key].as_f64().expect("a number")
-    }
-
-    fn count(&self, key: &str) -> u64 {
-        self.value[key].as_u64().expect("a count")
-    }
-
-    fn numbers(&self, key: &str) -> Vec<f64> {
-        numbers(&self.value[key])
-    }
-
-    fn indices(&self, key: &str) -> Vec<usize> {
-        indices(&self.value[key])
-    }
-
-    #[track_caller]
-    fn agrees(&self, key: &str, found: f64) {
-        self.agrees_within(key, found, TOLERANCE);
-    }
-
-    #[track_caller]
-    fn agrees_within(&self, key: &str, found: f64, tolerance: f64) {
-        is_close(&self.name, key, found, self.number(key), tolerance);
-    }
-
-    #[track_caller]
-    fn agrees_on(&self, key: &str, found: &[f64]) {
-        let expected = self.numbers(key);
-        assert_eq!(found.len(), expected.len(), "{}: {key}", self.name);
-        for (&found, expected) in found.iter().zip(expected) {
-            is_close(&self.name, key, found, expected, TOLERANCE);
-        }
-    }
-
-    #[track_caller]
-    fn agrees_on_ends(&self, key: &str, found: Interval) {
-        self.agrees_on(key, &[found.low, found.high]);
-    }
-}
-
-fn numbers(values: &Value) -> Vec<f64> {
-    values.as_array().expect("a list").iter().map(|value| value.as_f64().expect("a number")).collect()
-}
-
-fn indices(values: &Value) -> Vec<usize> {
-    values.as_array().expect("a list").iter().map(|value| value.as_u64().expect("an index") as usize).collect()
-}
-
-#[track_caller]
-fn is_close(name: &str, key: &str, found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance * expected.abs().max(1.0), "{name}: {key} {found}, not {expected}");
+/// Calls `check` with each case of a part.
+fn each_case(part: &str, check: impl FnMut(&Case)) {
+    cases::each_case(include_str!("../../../tests/fixtures/statistics/reference.json"), part, check);
 }
 
 fn tally(case: &Case) -> Tally {
