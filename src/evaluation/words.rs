@@ -5,7 +5,7 @@
 //! Nothing is understood: a word names a group of tickets that a person then reads. Numbers, addresses and identifiers are
 //! masked before, and of near-duplicates the first ticket counts: a group is one piece of evidence.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::statistics::false_discovery::adjusted_p_values;
@@ -125,11 +125,8 @@ pub fn failing_words(column: &Column, set: &TestSet, words: &Words) -> FailingWo
     assert_eq!(words.of_tickets.len(), set.tickets().len(), "the words of each ticket of the set");
     let mut counted = vec![Counted::default(); words.terms.len()];
     let (mut all, mut firsts) = (Share::default(), Vec::new());
-    let (mut groups, mut marks) = (HashSet::new(), SeededRandom::new(0));
-    for (position, ticket) in set.tickets().iter().enumerate() {
-        if !groups.insert(ticket.group) {
-            continue;
-        }
+    let mut marks = SeededRandom::new(0);
+    for (position, _) in set.tickets().iter().enumerate().filter(|(_, ticket)| ticket.is_first_of_group) {
         let (is_wrong, mark) = (!column.is_right(set, position), marks.next_u64());
         all.add(is_wrong);
         firsts.push((position, is_wrong));

@@ -206,7 +206,6 @@ fn the_baseline_predicts_what_scikit_learns_does() {
         let labels = case.indices("labels").into_iter().map(|label| Severity::ALL[label]);
         let training: Vec<(String, Severity)> = texts.map(str::to_owned).zip(labels).collect();
         let linear = Linear::train(&training).expect("texts of several severities");
-        assert_eq!(linear.terms() as u64, case.count("terms"), "{}", case.name);
         let rows = case.value["probabilities"].as_array().expect("rows");
         for ((text, _), expected) in training.iter().zip(rows) {
             for (found, expected) in linear.predict(text).probabilities().into_iter().zip(numbers(expected)) {

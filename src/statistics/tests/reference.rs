@@ -256,15 +256,15 @@ fn the_chosen_threshold_agrees_with_a_walk_by_clopper_and_pearson() {
 fn the_swap_test_agrees_with_scipys_over_every_swap() {
     each_case("swaps", |case| {
         let (first, second) = (case.indices("first"), case.indices("second"));
-        let answered: Vec<Answered> = case
+        let tickets: Vec<Vec<Answered>> = case
             .indices("truth")
             .into_iter()
             .zip(first.into_iter().zip(second))
-            .map(|(truth, (first, second))| Answered { truth, first, second })
+            .map(|(truth, (first, second))| vec![Answered { truth, first, second }])
             .collect();
         let classes = case.count("classes") as usize;
         let found =
-            swap_test(&answered, classes, Confusion::macro_f1, &mut SeededRandom::new(1)).expect("both are measured");
+            swap_test(&tickets, classes, Confusion::macro_f1, &mut SeededRandom::new(1)).expect("both are measured");
         case.agrees_on("measures", &[found.first, found.second]);
         case.agrees("p", found.p);
     });
