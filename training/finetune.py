@@ -33,6 +33,8 @@ from train_encoder import batches_of_like_length, warm_up_and_decay
 PROBES = 8
 # Encoders above a few hundred tokens cost more than most tickets have to say.
 TOKENS_MAX = 256
+# The least that a card may say.
+TOKENS_MIN = 8
 
 
 def shape(text):
@@ -192,6 +194,8 @@ def run(arguments):
             network, path = net.fresh([row["text"] for row in data.train], arguments.new, data.labels, data.causes, folder)
         config = network.classifier.config
         tokens_max = min(arguments.max_tokens, net.positions(config))
+        if tokens_max < TOKENS_MIN:
+            raise Refused(f"{tokens_max} tokens are too few: the daemon reads at least {TOKENS_MIN}")
         tokens = net.Tokens(path, config.pad_token_id, tokens_max, arguments.truncation)
         print(f"{len(data.train)} training lines, {len(data.choice)} + {len(data.calibration)} validation tickets, "
               f"{len(data.causes)} root causes, {sum(p.numel() for p in network.parameters())} parameters", flush=True)
