@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test needs lint format doc rules unit tables demo fuzz test-faults
+.PHONY: help test needs lint format doc rules unit tables demo fuzz test-training test-faults
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -38,6 +38,11 @@ tables: ## write the tables of README.md that are generated
 
 fuzz: ## every fuzz target for ten minutes (by hand: needs nightly Rust and cargo-fuzz)
 	fuzz/run.sh
+
+PYTHON ?= .venv-training/bin/python
+test-training: ## fine-tune toy encoders, check, calibrate, evaluate them (by hand: the Python wheels are gigabytes)
+	cargo build --release --locked
+	$(PYTHON) training/check_finetune.py target/release/noctriage
 
 demo: ## the whole thing on simulated tickets
 	cargo run --release --locked -- demo
