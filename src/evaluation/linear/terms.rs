@@ -42,6 +42,15 @@ impl Vocabulary {
         self.idf.len()
     }
 
+    /// The terms in the order of their columns, and the idf of each.
+    pub(super) fn parts(&self) -> (Vec<&str>, &[f64]) {
+        let mut terms = vec![""; self.idf.len()];
+        for (term, column) in &self.columns {
+            terms[*column as usize] = term;
+        }
+        (terms, &self.idf)
+    }
+
     /// The weights of a text's known terms, of length 1, by column.
     pub(super) fn features(&self, text: &str) -> Features {
         let weigh = |(term, count): (String, u32)| {
