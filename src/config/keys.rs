@@ -269,7 +269,7 @@ pub const KEYS: &[Key] = &[
     key("rollout.renew_s", Integer(1, 600), "15", "s", Operating, Restart,
         "How often the leading instance renews the lease; at most a third of rollout.lease_s."),
     key("rollout.window_days", Integer(7, 365), "28", "days", Desk, Restart,
-        "Live window of the evidence; what is older is closed and not read again."),
+        "Live window of the evidence: nothing older counts, nor for an account that began before."),
     key("rollout.soak_days", Integer(0, 365), "7", "days", Desk, Restart,
         "How long a stage is held before the next can be earned."),
     key("rollout.soak_step_days", Integer(0, 365), "2", "days", Desk, Restart,

@@ -8,7 +8,7 @@ use crate::domain::time::UtcMillis;
 use crate::notify::{Notice, NoticeKind, Notifier};
 use crate::rollout::control::{Ask, ControlRecord, HaltScope};
 use crate::rollout::reading::{Evaluation, StepReport};
-use crate::rollout::state::RolloutState;
+use crate::rollout::state::{RolloutState, SliceState};
 use crate::rollout::transition::{Cause, Transition, TransitionKind};
 
 /// Makes sentences of what a leader does, and remembers what it has said.
@@ -56,8 +56,14 @@ impl Announcer {
             self.changed(transition, now);
         }
         for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
-            let is_asked = state.slices.get(&report.slice).is_some_and(|slice| slice.request.is_some());
-            if is_asked || !report.next.as_ref().is_some_and(StepReport::passes) {
+            let is_asked = |slice: &SliceState| {
+                slice.request.as_ref().is_some_and(|request| request.expires.is_none_or(|expires| now < expires))
+            };
+            // Somebody has asked, or must read tickets first.
+            let has_to_wait = |slice: &SliceState| is_asked(slice) || slice.suspension.is_some();
+            if state.slices.get(&report.slice).is_some_and(has_to_wait)
+                || !report.next.as_ref().is_some_and(StepReport::passes)
+            {
                 continue;
             }
             let since = state.slices.get(&report.slice).map_or(0, |slice| slice.moved_in);
@@ -111,8 +117,11 @@ impl Announcer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::stage::Stage;
+    use crate::rollout::control::Lock;
     use crate::rollout::control::{ControlRequest, Signature};
     use crate::rollout::log::Cut;
+    use crate::rollout::tests::desk::{Desk, ticket};
 
     /// What was said of some requests and transitions, by kind.
     fn told(say: impl FnOnce(&mut Announcer)) -> Vec<Notice> {
@@ -172,5 +181,34 @@ mod tests {
         let critical = Cause::Critical { tickets: Vec::new() };
         assert_eq!(kinds(TransitionKind::Suspended, critical), [NoticeKind::HardStop]);
         assert_eq!(kinds(TransitionKind::SteppedBack, Cause::Silence { tickets: 6 }), [NoticeKind::VerdictsSilent]);
+    }
+
+    /// Whether a desk, all of whose gates pass, is said to wait for a person.
+    fn waits(desk: &Desk, now: UtcMillis) -> bool {
+        let evaluation = desk.evaluation();
+        let notices = told(|announcer| announcer.stepped(None, Some(&evaluation), &desk.state, now));
+        notices.iter().any(|notice| notice.kind == NoticeKind::PromotionWaits)
+    }
+
+    #[test]
+    fn a_step_waits_for_a_person_until_somebody_has_asked_and_again_once_that_is_too_old() {
+        let mut desk = Desk::begun();
+        assert!(waits(&desk, desk.now));
+        desk.promote("rest", Lock::Respect);
+        desk.settle();
+        assert!(!waits(&desk, desk.now));
+        let request = desk.state.slices.values_mut().find_map(|slice| slice.request.as_mut()).unwrap();
+        request.expires = Some(desk.now.plus_ms(1));
+        assert!(!waits(&desk, desk.now));
+        assert!(waits(&desk, desk.now.plus_ms(1)));
+    }
+
+    #[test]
+    fn nobody_is_asked_to_promote_while_tickets_of_a_hard_stop_must_be_read() {
+        let mut desk = Desk::at(Stage::AutoTriage);
+        assert!(waits(&desk, desk.now));
+        desk.says().critical = vec![ticket("T1")];
+        desk.settle();
+        assert!(!waits(&desk, desk.now));
     }
 }

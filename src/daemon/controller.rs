@@ -66,6 +66,7 @@ pub struct ControllerOptions {
 
 /// Joins, leads where it is elected, and joins again, until it is stopped.
 pub fn run(options: &ControllerOptions) {
+    let _ends = Ends(&options.leads);
     while !is_stopped(options) {
         let end = membership(options);
         options.leads.store(false, Ordering::Release);
@@ -77,6 +78,15 @@ pub fn run(options: &ControllerOptions) {
         while Instant::now() < until && !is_stopped(options) {
             std::thread::sleep(POLL);
         }
+    }
+}
+
+/// However the thread ends, by a defect too, this instance leads no more.
+struct Ends<'thread>(&'thread AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

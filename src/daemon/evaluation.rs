@@ -16,7 +16,7 @@ use crate::rollout::accuracy::{ALL_SLICES, AccuracyWindow, SliceAccuracy, live_a
 use crate::rollout::counting::{AccountKey, CountingRules, count};
 use crate::rollout::decision::ModelKey;
 use crate::rollout::log::Cut;
-use crate::rollout::spec::Limits;
+use crate::rollout::spec::RolloutSpec;
 use crate::rollout::standing::{VerdictStanding, tally};
 use crate::rollout::survey::Survey;
 use crate::rollout::to_go::{Counts, Outlook};
@@ -24,9 +24,6 @@ use crate::rollout::wrong::Permission;
 use crate::statistics::level::{ALPHA, Level, slice_weights};
 use crate::wire::values::Instant;
 use crate::wire::words::Word;
-
-/// The live window (desk time): as far back as accounts reach.
-pub const WINDOW_MS: i64 = 28 * 86_400_000;
 
 /// Gaps of the feed that are shown.
 const GAPS_MAX: usize = 5;
@@ -43,14 +40,15 @@ pub fn deadline_ms(settings: &Settings) -> i64 {
 pub fn evaluate(gathered: &Gathered, settings: &Settings, ruling: &Ruling, now: UtcMillis) -> Evaluated {
     let evidence = &gathered.evidence;
     let deadline_ms = deadline_ms(settings);
-    let window = AccuracyWindow { from: now.plus_ms(-WINDOW_MS), now, deadline_ms };
+    let spec = &settings.rollout.spec;
+    let window = AccuracyWindow { from: now.plus_ms(-RolloutSpec::days_ms(spec.window_days)), now, deadline_ms };
     let rules = CountingRules::at(evidence, deadline_ms, now);
     let mut accuracy = live_accuracy(evidence, window);
     let all_slices = accuracy.remove(ALL_SLICES).unwrap_or_default();
     let verdicts = verdicts(gathered, settings, &rules, window);
     let problems = problems(gathered, settings, &verdicts, now);
     Evaluated {
-        slices: slices(gathered, ruling, &rules, &accuracy, now),
+        slices: slices(gathered, ruling, spec, &rules, &accuracy, now),
         all_slices: AccuracyRecord::from(&all_slices),
         verdicts,
         problems,
@@ -59,8 +57,7 @@ pub fn evaluate(gathered: &Gathered, settings: &Settings, ruling: &Ruling, now: 
 
 fn verdicts(gathered: &Gathered, settings: &Settings, rules: &CountingRules, window: AccuracyWindow) -> VerdictsStatus {
     let tally = tally(&gathered.evidence, window.deadline_ms, settings.verdicts.rating_scale);
-    let stated = gathered.evidence.tickets().flat_map(|(_, ticket)| ticket.verdicts());
-    let last = stated.map(|recorded| recorded.value.decided_at).filter(|at| *at <= window.now).max();
+    let last = gathered.evidence.last_stated(window.now);
     let gaps = rules.gaps.all();
     let open = gaps.last().filter(|(_, until)| *until == window.now);
     let newest = &gaps[gaps.len().saturating_sub(GAPS_MAX)..];
@@ -81,6 +78,7 @@ fn verdicts(gathered: &Gathered, settings: &Settings, rules: &CountingRules, win
 fn slices(
     gathered: &Gathered,
     ruling: &Ruling,
+    spec: &RolloutSpec,
     rules: &CountingRules,
     accuracy: &BTreeMap<Arc<str>, SliceAccuracy>,
     now: UtcMillis,
@@ -104,7 +102,9 @@ fn slices(
             .is_none_or(|entry| entry.stage == Stage::Shadow);
         EvaluatedSlice {
             accuracy: accuracy.get(name.as_str()).map(AccuracyRecord::from).unwrap_or_default(),
-            next: weight.filter(|_| is_in_shadow).and_then(|weight| next(&survey, ruling, rules, &name, weight, now)),
+            next: weight
+                .filter(|_| is_in_shadow)
+                .and_then(|weight| next(&survey, ruling, spec, rules, &name, weight, now)),
             slice: name,
         }
     };
@@ -115,6 +115,7 @@ fn slices(
 fn next(
     survey: &Survey<'_>,
     ruling: &Ruling,
+    spec: &RolloutSpec,
     rules: &CountingRules,
     slice: &str,
     slice_weight: f64,
@@ -125,17 +126,12 @@ fn next(
     let account = AccountKey {
         slice: Arc::from(slice),
         permission: Permission::Suggest,
-        model: Arc::new(ModelKey {
-            name: model.name.clone(),
-            version: model.version.clone(),
-            digest: model.digest,
-            calibration_digest: model.calibration_digest,
-        }),
+        model: Arc::new(ModelKey::from(&**model)),
         eligibility_digest: ruling.policy.eligibility_digest,
         threshold: ruling.policy.slices.iter().find(|rule| rule.name == slice)?.threshold,
     };
     let count = count(survey, &account, rules, &Cut::start(), now);
-    let outlook = Outlook::of(&Counts::from(&count), rules, Limits::default().severity_error, level, now);
+    let outlook = Outlook::of(&Counts::from(&count), rules, spec.limits.severity_error, level, now);
     Some(NextStatus {
         stage: Word(Stage::Suggest),
         counted: outlook.counted,

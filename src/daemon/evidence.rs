@@ -25,7 +25,7 @@ use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
-use super::evaluation::{UNREADABLE_MS, WINDOW_MS, deadline_ms, evaluate, metrics_of};
+use super::evaluation::{UNREADABLE_MS, evaluate, metrics_of};
 use super::inquiry::Inquiry;
 
 /// Records folded before anything else is looked at: a few milliseconds.
@@ -34,7 +34,8 @@ const ROUND_RECORDS_MAX: usize = 500;
 const WAIT: Duration = Duration::from_millis(250);
 /// Between two evaluations at least; people read screens no faster.
 const BETWEEN_EVALUATIONS: Duration = Duration::from_secs(2);
-/// So many times as long as an evaluation took nothing is evaluated: at most a twentieth of a core, however much there is.
+/// So many times as long as an evaluation took nothing is evaluated for screens: at most a twentieth of a core, however much
+/// there is. What a leader asks is answered beside it.
 const REST: u32 = 20;
 /// Without anything new, evaluated all the same after this time: deadlines pass.
 const EVALUATED_AT_LEAST: Duration = Duration::from_secs(60);
@@ -176,6 +177,8 @@ fn life(
         shown.round(options, &mut fold, read);
         // At most one waits.
         if let Ok(inquiry) = inquiries.try_recv() {
+            // As a leader that begins now would find it, and as `rollout history --verify` reads it.
+            fold.gathered.forget_before(window_start(&fold.settings, inquiry.now()));
             fold.answer(inquiry);
         }
         if read == 0 {
@@ -250,13 +253,6 @@ impl EvidenceFold {
         self.tail.first()
     }
 
-    /// Whether everything is read that lay in any partition this long ago, open transactions included.
-    pub fn is_read_to_within(&self, longest: Duration) -> bool {
-        self.tail
-            .behind_ms(self.clock.boot_ms())
-            .is_some_and(|behind| u128::from(behind.unsigned_abs()) <= longest.as_millis())
-    }
-
     /// Answers the leader on what is known now.
     fn answer(&self, inquiry: Inquiry) {
         inquiry.answer(self.evidence(), self.cut(), self.tail.behind_ms(self.clock.boot_ms()));
@@ -328,7 +324,7 @@ fn late_partitions(reaches: &[PartitionReach]) -> Vec<LatePartition> {
 
 /// The first append time that evidence may rest on: a verdict may come as late as the deadline of the oldest ticket.
 fn window_start(settings: &Settings, now: UtcMillis) -> UtcMillis {
-    now.plus_ms(-WINDOW_MS).plus_ms(deadline_ms(settings).saturating_neg())
+    settings.rollout.spec.evidence_since(now)
 }
 
 /// What was last put on the board, and when.

@@ -46,6 +46,7 @@ pub struct FollowerOptions {
 /// Follows until it is stopped; brokers that are away are waited for without a limit. What stood before goes on to stand
 /// meanwhile: halts stay, and the lease runs out.
 pub fn run(options: &FollowerOptions) {
+    let _ends = Ends(&options.standing);
     let mut lease = LeaseView::default();
     let mut said = None;
     while !options.stop.load(Ordering::Acquire) {
@@ -68,6 +69,15 @@ pub fn run(options: &FollowerOptions) {
         while Instant::now() < until && !options.stop.load(Ordering::Acquire) {
             std::thread::sleep(POLL);
         }
+    }
+}
+
+/// However the thread ends, by a defect too, nothing is automatic without it: halts would not be heard.
+struct Ends<'thread>(&'thread Standing);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.forget();
     }
 }
 
@@ -94,6 +104,8 @@ struct Following<'thread> {
     /// The newest map that was read, until the end is met: older ones are history, and must not be in force for a moment.
     map: Option<Vec<u8>>,
     is_map_known: bool,
+    /// Whether the newest map cannot be read here: what is in force is older than what the leader permits.
+    is_map_unreadable: bool,
     looked_at: Option<Instant>,
 }
 
@@ -114,6 +126,7 @@ impl<'thread> Following<'thread> {
             acknowledged: None,
             map: None,
             is_map_known: false,
+            is_map_unreadable: false,
             looked_at: None,
         })
     }
@@ -121,7 +134,7 @@ impl<'thread> Following<'thread> {
     fn run(&mut self, lease: &mut LeaseView) -> Result<(), TailFault> {
         while !self.options.stop.load(Ordering::Acquire) {
             self.follow_control()?;
-            self.look(lease)?;
+            self.look(lease);
             self.follow_rollout(lease)?;
         }
         Ok(())
@@ -136,7 +149,7 @@ impl<'thread> Following<'thread> {
                 Followed::End => self.is_known = true,
             }
             if self.is_known {
-                self.publish_halts()?;
+                self.publish_halts();
             }
         }
         Ok(())
@@ -156,7 +169,7 @@ impl<'thread> Following<'thread> {
     }
 
     /// What is halted is in force before anybody is told that it is.
-    fn publish_halts(&mut self) -> Result<(), TailFault> {
+    fn publish_halts(&mut self) {
         let standing = &self.options.standing;
         let before = standing.halts();
         if before.as_deref() != Some(&self.halts) {
@@ -171,24 +184,30 @@ impl<'thread> Following<'thread> {
             standing.set_halts(self.halts.clone());
         }
         if self.acknowledged != Some(self.next_offset) {
-            self.control.acknowledge(self.next_offset).map_err(TailFault::Failed)?;
-            self.acknowledged = Some(self.next_offset);
+            // A halt is in force whether or not anybody can be told; it is told again with the next record or end.
+            match self.control.acknowledge(self.next_offset) {
+                Ok(()) => self.acknowledged = Some(self.next_offset),
+                Err(fault) => tracing::warn!(%fault, "control cannot be acknowledged"),
+            }
         }
-        Ok(())
     }
 
     /// The clock is read before the broker is asked: see [`LeaseView`].
-    fn look(&mut self, lease: &mut LeaseView) -> Result<(), TailFault> {
-        let Some(rollout) = &self.rollout else { return Ok(()) };
+    fn look(&mut self, lease: &mut LeaseView) {
+        let Some(rollout) = &self.rollout else { return };
         if self.looked_at.is_some_and(|looked_at| looked_at.elapsed() < BETWEEN_LOOKS) {
-            return Ok(());
+            return;
         }
         let begun_ms = self.options.clock.boot_ms();
-        let (_, end) = rollout.ends().map_err(TailFault::Failed)?;
+        let ends = rollout.ends();
         self.looked_at = Some(Instant::now());
+        // The lease is not extended, and runs out; halts are heard all the same.
+        let Ok((_, end)) = ends.inspect_err(|fault| tracing::warn!(%fault, "the end of rollout cannot be asked for"))
+        else {
+            return;
+        };
         lease.look(begun_ms, end);
-        self.options.standing.set_lease(lease.until_ms());
-        Ok(())
+        self.publish_lease(lease);
     }
 
     fn follow_rollout(&mut self, lease: &mut LeaseView) -> Result<(), TailFault> {
@@ -211,7 +230,7 @@ impl<'thread> Following<'thread> {
             (Some(LEASE_KEY), Some(value)) => match LeaseRecord::read(&value) {
                 Ok(renewal) => {
                     lease.renewal(offset, renewal.length_ms);
-                    self.options.standing.set_lease(lease.until_ms());
+                    self.publish_lease(lease);
                 }
                 Err(fault) => tracing::error!(offset, %fault, "a renewal of the lease is passed over"),
             },
@@ -226,8 +245,13 @@ impl<'thread> Following<'thread> {
         }
     }
 
-    /// A map that cannot be read leaves the one before in force, and the lease with it: its leader does not renew one that
-    /// it has not read back.
+    /// No lease holds beside a map that cannot be read: the leader may have taken away what the one before permits.
+    fn publish_lease(&self, lease: &LeaseView) {
+        self.options.standing.set_lease(lease.until_ms().filter(|_| !self.is_map_unreadable));
+    }
+
+    /// A map that cannot be read leaves the stages of the one before, without a lease: nothing is automatic until one can be
+    /// read. The map comes before the lease in every transaction of a leader.
     fn publish_map(&mut self) {
         let Some(value) = self.map.take() else { return };
         let followed = MapRecord::read(&value).and_then(|record| {
@@ -237,13 +261,18 @@ impl<'thread> Following<'thread> {
         });
         match followed {
             Ok(followed) => {
+                self.is_map_unreadable = false;
                 let revision = followed.stage_map.rollout_revision;
                 tracing::info!(revision, "the stage map of this revision is in force here");
                 if self.options.waker.send(Wake::StageMap(Arc::new(followed))).is_err() {
                     tracing::debug!("the kafka thread has already ended");
                 }
             }
-            Err(fault) => tracing::error!(%fault, "the stage map is not followed; the one before stays in force"),
+            Err(fault) => {
+                tracing::error!(%fault, "the stage map cannot be read: nothing is automatic here until one can");
+                self.is_map_unreadable = true;
+                self.options.standing.set_lease(None);
+            }
         }
     }
 }

@@ -121,6 +121,11 @@ impl Inquirer {
 }
 
 impl Inquiry {
+    /// The instant that is asked about (desk time).
+    pub const fn now(&self) -> UtcMillis {
+        self.question.now
+    }
+
     /// Answers on what is known; `behind_ms` is how far that is behind the ends of the logs (operating time), `None`: they
     /// have never been reached.
     pub fn answer(self, evidence: &Evidence, cut: &Cut, behind_ms: Option<i64>) {

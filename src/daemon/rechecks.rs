@@ -10,29 +10,24 @@ use crate::wire::review::{REVIEW_SCHEMA, ReviewRecord};
 use crate::wire::values::HexDigest;
 use crate::wire::words::Word;
 
-/// An action that may have been wrong comes right behind what is critical.
-const RECHECK_PRIORITY: u8 = 2;
-/// Blind items are always 3, so that nobody sees by it what they are for.
-const BLIND_PRIORITY: u8 = 3;
-
 /// The items of a plan: actions to look at again, newest first, then tickets that a second person reads blind. A ticket
 /// whose decision is not known any more cannot be named, and is left out.
 pub(super) fn items(plan: &Plan, decisions: &BTreeMap<TicketId, Digest>) -> Vec<ReviewRecord> {
-    let item = |ticket: &TicketId, reason, priority| {
+    let item = |ticket: &TicketId, reason: ReviewReason| {
         decisions.get(ticket).map(|decision| ReviewRecord {
             schema: REVIEW_SCHEMA.to_owned(),
             ticket_id: Some(ticket.as_str().to_owned()),
             revision: None,
             state: Word(ReviewState::Open),
             reason: Word(reason),
-            priority,
+            priority: reason.priority(),
             related: None,
             decision_id: HexDigest(*decision),
             prediction: None,
         })
     };
     let again = plan.rechecks.iter().flat_map(|recheck| &recheck.tickets);
-    let again = again.filter_map(|ticket| item(ticket, ReviewReason::Recheck, RECHECK_PRIORITY));
-    let blind = plan.read_again.iter().filter_map(|ticket| item(ticket, ReviewReason::Sample, BLIND_PRIORITY));
+    let again = again.filter_map(|ticket| item(ticket, ReviewReason::Recheck));
+    let blind = plan.read_again.iter().filter_map(|ticket| item(ticket, ReviewReason::Sample));
     again.chain(blind).collect()
 }

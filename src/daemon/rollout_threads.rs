@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::RolloutMode;
-use crate::domain::prediction::{ModelIdentity, ModelRole};
+use crate::domain::prediction::ModelRole;
 use crate::inference::classifier::ModelInfo;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
@@ -26,6 +26,9 @@ use super::thread::Wake;
 /// The threads, and what is shared with them.
 #[derive(Debug)]
 pub(super) struct RolloutThreads {
+    /// Ends the controller: another instance may lead at once.
+    stop_leading: Arc<AtomicBool>,
+    /// Ends the follower, as the last: halts are heard as long as anything is in flight.
     stop: Arc<AtomicBool>,
     leads: Arc<AtomicBool>,
     declared: Arc<ArcSwap<Declared>>,
@@ -50,6 +53,7 @@ impl RolloutThreads {
     pub(super) fn start(options: RolloutOptions<'_>) -> std::io::Result<Self> {
         let RolloutOptions { settings, ruling, models, standing, waker, clock, metrics, inquirer } = options;
         let mut threads = Self {
+            stop_leading: Arc::default(),
             stop: Arc::default(),
             leads: Arc::default(),
             declared: Arc::new(ArcSwap::from_pointee(declared(settings, ruling))),
@@ -82,7 +86,7 @@ impl RolloutThreads {
                 inquirer,
                 notifier: Arc::new(Notifier::start(settings.notify.address.clone(), Arc::clone(metrics))?),
                 leads: Arc::clone(&threads.leads),
-                stop: Arc::clone(&threads.stop),
+                stop: Arc::clone(&threads.stop_leading),
             };
             threads.spawn("controller", move || controller::run(&controller))?;
         }
@@ -109,15 +113,16 @@ impl RolloutThreads {
         self.declared.store(Arc::new(declared(settings, ruling)));
     }
 
-    /// Asks them to end; they are waited for when this is dropped.
-    pub(super) fn stop(&self) {
-        self.stop.store(true, Ordering::Release);
+    /// Leads no more. The follower goes on until this is dropped, which waits for both.
+    pub(super) fn stop_leading(&self) {
+        self.stop_leading.store(true, Ordering::Release);
     }
 }
 
 impl Drop for RolloutThreads {
     fn drop(&mut self) {
-        self.stop();
+        self.stop_leading();
+        self.stop.store(true, Ordering::Release);
         for thread in self.threads.drain(..) {
             let name = thread.thread().name().unwrap_or_default().to_owned();
             if thread.join().is_err() {
@@ -133,14 +138,5 @@ fn declared(settings: &Settings, ruling: &Ruling) -> Declared {
 
 fn key_of(models: &[(ModelRole, ModelInfo)], role: ModelRole) -> Vec<Arc<ModelKey>> {
     let of_role = models.iter().filter(|(found, _)| *found == role);
-    of_role.map(|(_, info)| Arc::new(key(&info.identity))).collect()
-}
-
-fn key(identity: &ModelIdentity) -> ModelKey {
-    ModelKey {
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        digest: identity.digest,
-        calibration_digest: identity.calibration_digest,
-    }
+    of_role.map(|(_, info)| Arc::new(ModelKey::from(&*info.identity))).collect()
 }

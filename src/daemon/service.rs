@@ -273,7 +273,7 @@ impl Service {
     /// Asks the Kafka thread to finish what is in flight and to end.
     pub fn stop(&self) {
         self.health.draining();
-        self.rollout.stop();
+        self.rollout.stop_leading();
         self.wake(Wake::Stop);
         if let Some(evidence) = &self.evidence {
             evidence.stop();

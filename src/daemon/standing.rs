@@ -65,6 +65,12 @@ impl Standing {
         self.halts.store(Some(Arc::new(halts)));
     }
 
+    /// Nobody follows `control` and `rollout` any more: as it was at the start.
+    pub fn forget(&self) {
+        self.set_lease(None);
+        self.halts.store(None);
+    }
+
     /// What is halted; `None`: nobody knows yet.
     pub fn halts(&self) -> Option<Arc<Halts>> {
         self.halts.load_full()
@@ -114,6 +120,11 @@ pub struct Look {
 }
 
 impl Look {
+    /// The same, with nothing automatic.
+    pub fn without_automation(self) -> Self {
+        Self { lease: Lease::LeftMs(0), ..self }
+    }
+
     /// Whether automatic actions in a slice were halted.
     pub fn is_halted(&self, slice: &str) -> bool {
         self.by_file || self.halts.as_ref().is_none_or(|halts| halts.is_halted(slice))
@@ -167,6 +178,15 @@ mod tests {
         assert!(standing.look().is_halted("rest"));
         std::fs::remove_file(&file).unwrap();
         assert!(!standing.look().is_halted("rest"));
+    }
+
+    #[test]
+    fn without_a_follower_nothing_is_automatic() {
+        let standing = Standing::new(&settings(RolloutMode::Earned, None), Clock::manual(UtcMillis(0)));
+        standing.set_halts(Halts::default());
+        standing.set_lease(Some(90_000));
+        standing.forget();
+        assert_eq!((standing.lease(), standing.look().is_halted("rest")), (Lease::LeftMs(0), true));
     }
 
     #[test]

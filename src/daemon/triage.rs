@@ -29,7 +29,7 @@ use super::batch::{Answers, Batch, Buffered, Span};
 use super::growth::Growth;
 use super::halving::Halving;
 use super::outputs::{self, Origin};
-use super::standing::Standing;
+use super::standing::{Look, Standing};
 use super::{counting, reading};
 
 /// Batches between the log and their transactions: one being classified, one behind it.
@@ -46,6 +46,8 @@ const READ_AHEAD_MIN: usize = 8;
 /// A buffer that is full for so long makes fetching pause. A batch that is cut meanwhile makes room, and a pause throws
 /// away what librdkafka has fetched; until then nothing is polled, which a group bears for minutes.
 pub(super) const PAUSE_AFTER: Duration = Duration::from_millis(500);
+/// Decisions on one batch, as long as each takes longer than a look at lease and halts is good for.
+const DECISIONS_MAX: usize = 2;
 /// Events taken from the log before batches are looked at again.
 const EVENTS_PER_STEP_MAX: usize = 2_000;
 
@@ -502,19 +504,28 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     /// Decides on lease and halts of this moment. Where they are old before the transaction begins, because the process was
-    /// stopped in between, it is decided again.
+    /// stopped in between, it is decided once more, and then without anything automatic. So it is where the leader has
+    /// spoken since the batch was cut: what it was cut under permits nothing any more.
     fn decide(&self, batch: &Batch) -> outputs::DecidedBatch {
         let standing = &self.options.standing;
-        loop {
-            let look = standing.look();
-            let present = outputs::Present { now: self.log.now(), standing: &look };
-            // No batch has the number of another, so it stands for the transaction as well.
-            let decided = outputs::decide_batch(batch, &self.view, &present, &self.options.origin, batch.id);
-            if !standing.is_outdated(&look) || !decided.has_commands() {
-                return decided;
+        let revision_of = |ruling: &Ruling| ruling.stage_map.rollout_revision;
+        if revision_of(&batch.ruling) == revision_of(&self.options.ruling) {
+            for _ in 0..DECISIONS_MAX {
+                let look = standing.look();
+                let decided = self.decide_on(batch, &look);
+                if !standing.is_outdated(&look) || !decided.has_commands() {
+                    return decided;
+                }
+                tracing::warn!("lease and halts were looked at too long ago: deciding again");
             }
-            tracing::warn!("lease and halts were looked at too long ago: deciding again");
         }
+        self.decide_on(batch, &standing.look().without_automation())
+    }
+
+    fn decide_on(&self, batch: &Batch, look: &Look) -> outputs::DecidedBatch {
+        let present = outputs::Present { now: self.log.now(), standing: look };
+        // No batch has the number of another, so it stands for the transaction as well.
+        outputs::decide_batch(batch, &self.view, &present, &self.options.origin, batch.id)
     }
 
     /// While this thread waits for the brokers, a helper reads what the next batch will be cut from. Only that: nobody

@@ -29,8 +29,7 @@ use crate::policy::decided::Outcome;
 use crate::policy::ruling::{DrawKey, Policy};
 use crate::policy::slices::{SliceCondition, SliceField, SliceRule};
 use crate::rollout::decision::ModelKey;
-use crate::rollout::local_time::DeskCalendar;
-use crate::rollout::spec::{Limits, RolloutSpec, SliceSpec};
+use crate::rollout::spec::{RolloutSpec, SliceSpec};
 
 /// Share of simulated tickets that is drawn: half, because verdicts on drawn tickets are what the demo compares.
 const EVIDENCE_SHARE: &str = "0.5";
@@ -238,20 +237,12 @@ fn with_wireless(policy: &Policy) -> Policy {
     Policy { slices, ..policy.clone() }
 }
 
-/// What the demo's site has declared about the rollout: the defaults.
+/// What the demo's site has declared about the rollout: what the configuration gives, for the demo's slices.
 fn spec(settings: &Settings) -> RolloutSpec {
     let slice = |rule: &SliceRule| SliceSpec { name: Arc::from(rule.name.as_str()), threshold: rule.threshold };
     RolloutSpec {
         slices: settings.policy.slices.iter().map(slice).collect(),
-        threshold_grid: settings.policy.threshold_grid.clone(),
-        limits: Limits::default(),
-        verdict_deadline_ms: i64::try_from(settings.verdicts.deadline.as_millis()).unwrap_or(i64::MAX),
-        window_days: 28,
-        soak_days: 7,
-        soak_step_days: 2,
-        cool_down_days: 3,
-        observed_only: Vec::new(),
-        calendar: DeskCalendar::utc(),
+        ..RolloutSpec::clone(&settings.rollout.spec)
     }
 }
 
@@ -259,14 +250,8 @@ fn spec(settings: &Settings) -> RolloutSpec {
 fn ladder(settings: &Settings, service: &Service, lead: ShiftLead) -> Option<Ladder> {
     let (_, acting) = service.models.iter().find(|(role, _)| *role == ModelRole::Acting)?;
     let ruling = ruling(settings, &acting.identity, &acting.device, Surroundings::Demo);
-    let identity = &acting.identity;
-    let model = ModelKey {
-        name: identity.name.clone(),
-        version: identity.version.clone(),
-        digest: identity.digest,
-        calibration_digest: identity.calibration_digest,
-    };
-    Some(Ladder::new(spec(settings), Arc::new(model), ruling.policy.eligibility_digest, lead))
+    let model = Arc::new(ModelKey::from(&*acting.identity));
+    Some(Ladder::new(spec(settings), model, ruling.policy.eligibility_digest, lead))
 }
 
 /// Lines that somebody types: each promotes what is earned.

@@ -16,6 +16,9 @@ const AFTER_LAST_REQUEST: Duration = Duration::from_secs(5);
 /// How every client id of ours begins; the instance follows.
 const CLIENT_ID_PREFIX: &str = "noctriage-";
 
+/// How long a commit of what was heard may wait for its coordinator.
+const ACKNOWLEDGEMENT_SESSION: Duration = Duration::from_secs(6);
+
 /// How long a dead leader keeps the lead. Automatic actions go on meanwhile, by the lease, which is much longer; half of it
 /// would take a slow broker for a death.
 const LEADERSHIP_SESSION: Duration = Duration::from_secs(6);
@@ -119,6 +122,9 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
 pub fn follower(settings: &KafkaSettings) -> ClientConfig {
     let mut config = reader(settings, Isolation::Committed);
     config.set("group.id", acknowledgement_group(settings, &settings.instance_id));
+    // A commit whose coordinator is away is held back for a session (librdkafka 2.12), and no halt is heard meanwhile.
+    config.set("session.timeout.ms", milliseconds(ACKNOWLEDGEMENT_SESSION));
+    config.set("heartbeat.interval.ms", milliseconds(ACKNOWLEDGEMENT_SESSION / 3));
     config
 }
 

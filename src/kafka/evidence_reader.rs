@@ -45,8 +45,6 @@ pub struct Gathered {
     up_to: Option<Cut>,
     /// Hours in which unreadable records were appended, counted since 1970, and how many each.
     unreadable_hours: BTreeMap<i64, u64>,
-    /// When the newest record of verdicts or events with a statement was appended (operating time).
-    pub last_statement_at: Option<UtcMillis>,
 }
 
 /// Reads everything since an instant of operating time.
@@ -167,7 +165,6 @@ impl Gathered {
     fn add_verdict(&mut self, appended: Appended, scanned: &Scanned, source: VerdictSource, settings: &Settings) {
         match verdict::read(&scanned.record, source, &settings.verdicts.reader) {
             VerdictIntake::Verdict(verdict) => {
-                self.last_statement_at = self.last_statement_at.max(Some(appended.at));
                 self.evidence.add_verdict(Recorded { appended, value: VerdictEvent::Verdict(verdict) });
             }
             VerdictIntake::Ours(_) => self.evidence.add_verdict(Recorded { appended, value: VerdictEvent::Ours }),

@@ -101,10 +101,24 @@ impl Worker {
     fn run(&self, waiting: &Receiver<Notice>) {
         loop {
             match waiting.recv_timeout(LOOK) {
-                Ok(notice) => self.metrics.notified(self.post(&notice)),
+                Ok(notice) => {
+                    let result = self.post(&notice);
+                    self.metrics.notified(result);
+                    if result == NotificationResult::Failed && self.is_stopping() {
+                        return self.drop_the_rest(waiting);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) if !self.is_stopping() => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// The receiver is away and the process ends: nothing waits for each of them in turn.
+    fn drop_the_rest(&self, waiting: &Receiver<Notice>) {
+        for notice in waiting.try_iter() {
+            tracing::warn!(kind = notice.kind.as_str(), "a notice was dropped: the receiver is away, the process ends");
+            self.metrics.notified(NotificationResult::Dropped);
         }
     }
 

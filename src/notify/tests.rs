@@ -102,6 +102,21 @@ fn more_notices_than_the_queue_holds_are_dropped_and_nobody_waits() {
 }
 
 #[test]
+fn a_receiver_that_is_away_is_tried_once_more_when_the_process_ends_and_not_once_a_notice() {
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound").port();
+    let address = Address::try_new(&format!("http://127.0.0.1:{nobody}/hook")).expect("good");
+    let metrics = Arc::new(Metrics::new());
+    let notifier = Notifier::start(Some(address), Arc::clone(&metrics)).expect("a thread");
+    for sentence in ["first", "second", "third"] {
+        notifier.say(notice(sentence));
+    }
+    drop(notifier);
+    let said = metrics.render();
+    assert!(said.contains("noctriage_notifications_total{result=\"failed\"} 1"), "{said}");
+    assert!(said.contains("noctriage_notifications_total{result=\"dropped\"} 2"), "{said}");
+}
+
+#[test]
 fn without_an_address_nothing_is_posted_and_nothing_counted() {
     let metrics = Arc::new(Metrics::new());
     let notifier = Notifier::start(None, Arc::clone(&metrics)).expect("no thread needed");

@@ -1,6 +1,7 @@
 //! Which safety limits another policy loosens: lets more tickets be acted on, or fewer be looked at.
 
 use super::ruling::Policy;
+use super::slices::rest_of;
 
 /// One limit that lets more through than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +29,10 @@ pub enum LimitKind {
 pub fn loosened(before: &Policy, after: &Policy) -> Vec<Loosened> {
     let mut found = Vec::new();
     for slice in &after.slices {
+        // Tickets of a new slice were those of another; at least the rest's threshold held for them.
         let known = before.slices.iter().find(|known| known.name == slice.name);
-        if let Some(known) = known.filter(|known| slice.threshold < known.threshold) {
+        let known = known.unwrap_or_else(|| rest_of(&before.slices));
+        if slice.threshold < known.threshold {
             let key = format!("threshold of slice {}", slice.name);
             found.push(number(LimitKind::Threshold, &key, known.threshold.get(), slice.threshold.get()));
         }

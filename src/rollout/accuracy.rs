@@ -217,10 +217,9 @@ impl SliceAccuracy {
         };
         self.engineers.add(decision, settlement, truth);
         let Some(truth) = truth else {
-            let has_ended_alone = settlement.ended_alone.is_some() || ticket.has_ended_alone();
             let count = match settlement.verdict {
                 Final::Disputed(_) => &mut self.disputed,
-                Final::NoVerdict if has_ended_alone => &mut self.no_verdict_due,
+                Final::NoVerdict if ticket.has_ended_alone(settlement) => &mut self.no_verdict_due,
                 Final::NoVerdict | Final::Settled(_) => {
                     let is_due = window.now.since_ms(decision.desk_time) >= window.deadline_ms;
                     if is_due { &mut self.missing } else { &mut self.waiting }

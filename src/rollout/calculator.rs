@@ -6,6 +6,8 @@ use crate::statistics::forecast::{counted_at_error, counted_needed, counted_per_
 use crate::statistics::level::{ALPHA, Level, slice_weights};
 use crate::statistics::tally::ErrorLimit;
 
+use super::counting::PER_FINGERPRINT_MAX;
+use super::label_list::PER_DAY_MAX;
 use super::reading::Gate;
 use super::spec::Limits;
 use super::wrong::Permission;
@@ -20,10 +22,6 @@ const FILLED_IN_DAYS: f64 = 14.0;
 const DAYS_MIN: f64 = 7.0;
 /// Beyond a year nobody plans.
 const DAYS_MAX: f64 = 366.0;
-/// Tickets of one fingerprint that count.
-const PER_FINGERPRINT_MAX: u64 = 5;
-/// Tickets that one person judges blind in a day.
-const PER_PERSON_MAX: f64 = 20.0;
 
 /// What is known of the site.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,9 +177,9 @@ fn sentence(
             100.0 * reach
         );
     };
-    let people = (judged_per_day / PER_PERSON_MAX).ceil() as u64;
+    let people = (judged_per_day / PER_DAY_MAX as f64).ceil() as u64;
     let people = if people == 1 { "1 person".to_owned() } else { format!("{people} people") };
-    let kinds = needed.div_ceil(PER_FINGERPRINT_MAX);
+    let kinds = needed.div_ceil(u64::from(PER_FINGERPRINT_MAX));
     let kinds = match permission {
         Permission::Suggest => String::new(),
         Permission::Auto(AutoAction::Triage | AutoAction::Resolve) => format!(", of at least {kinds} kinds"),

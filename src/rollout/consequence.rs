@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::time::UtcMillis;
+use crate::statistics::forecast::{Days, ToGo};
 
 use super::decision::ModelKey;
 use super::ladder::{Position, stage_of};
@@ -120,10 +121,17 @@ pub fn counted(report: &StepReport) -> Option<CountedWrong> {
 pub fn days_missing(report: &StepReport, now: UtcMillis) -> Option<f64> {
     let blocking = report.gates.iter().filter(|reading| reading.blocks && reading.outcome != GateOutcome::Pass);
     let mut days = blocking.map(|reading| match reading.missing? {
-        Missing::Verdicts(_, days) => days.map(|days| days.expected),
+        Missing::Verdicts(to_go, days) => days_at_present_error(to_go, days),
         Missing::Until(until) => Some(until.since_ms(now).max(0) as f64 / DAY_MS),
     });
     days.try_fold(0.0_f64, |most, days| days.map(|days| most.max(days)))
+}
+
+/// Days until so many verdicts have counted as are missing if the error stays; `None`: it never passes so, or there is no
+/// pace. Days of a gate are those if nothing more is wrong.
+pub(super) fn days_at_present_error(to_go: ToGo, days: Option<Days>) -> Option<f64> {
+    let (more, if_all_right) = (to_go.at_present_error?, to_go.if_all_right.filter(|more| *more > 0)?);
+    Some(days?.expected * more as f64 / if_all_right as f64)
 }
 
 /// A position in words: `auto_triage 25 %`.

@@ -27,7 +27,7 @@ use super::wrong::{Permission, Proposal, Wrong};
 const GROUP_MS: i64 = 24 * 3_600_000;
 
 /// Tickets of one fingerprint that count for one account. More would let one recurring template earn a stage alone.
-const PER_FINGERPRINT_MAX: u32 = 5;
+pub const PER_FINGERPRINT_MAX: u32 = 5;
 
 /// What an account is about, but for its attempt.
 #[derive(Clone, Debug, PartialEq)]

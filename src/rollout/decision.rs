@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::prediction::ModelRole;
+use crate::domain::prediction::{ModelIdentity, ModelRole};
 use crate::domain::severity::Severity;
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::TicketId;
@@ -63,6 +63,13 @@ pub struct ModelKey {
     pub digest: Digest,
     /// Digest of its calibration.
     pub calibration_digest: Digest,
+}
+
+impl From<&ModelIdentity> for ModelKey {
+    fn from(identity: &ModelIdentity) -> Self {
+        let ModelIdentity { name, version, digest, calibration_digest, purpose: _ } = identity;
+        Self { name: name.clone(), version: version.clone(), digest: *digest, calibration_digest: *calibration_digest }
+    }
 }
 
 /// What one model said.

@@ -3,7 +3,7 @@
 //!
 //! Tickets are settled once for all accounts; each account is then one pass over the tickets of its slice.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::probability::Probability;
 use crate::domain::time::UtcMillis;
@@ -19,7 +19,8 @@ use super::survey::Survey;
 use super::watch::{WatchContext, silent_tickets, watch};
 use super::wrong::{Permission, Wrong};
 
-/// Reads all slices at a cut and an instant of desk time. A slice without a question has a report without a step.
+/// Reads what is asked at a cut and an instant of desk time: one report for each question, in their order. A record of the
+/// past is read with its own questions, whatever slices there are today.
 pub fn evaluate(
     evidence: &Evidence,
     questions: &[SliceQuestion],
@@ -30,17 +31,13 @@ pub fn evaluate(
     let survey = Survey::of(evidence);
     let rules = CountingRules::at(evidence, spec.verdict_deadline_ms, now);
     let context = WatchContext { survey: &survey, spec, rules: &rules, last_stated: evidence.last_stated(now), now };
-    let by_slice: BTreeMap<&str, &SliceQuestion> =
-        questions.iter().map(|question| (&*question.slice, question)).collect();
-    let slices = spec.slices.iter().map(|slice| {
-        let question = by_slice.get(&*slice.name);
-        let next = question.and_then(|question| question.next.as_ref()).map(|step| read_step(&context, step));
-        let in_force = question.map(|question| question.in_force.as_slice()).unwrap_or_default();
-        let in_force = in_force.iter().map(|account| {
+    let slices = questions.iter().map(|question| {
+        let next = question.next.as_ref().map(|step| read_step(&context, step));
+        let in_force = question.in_force.iter().map(|account| {
             let answered = count_account(&context, account, &answered_key(&account.account));
             watch(&context, account, &answered)
         });
-        SliceReport { slice: slice.name.clone(), next, in_force: in_force.collect() }
+        SliceReport { slice: Arc::clone(&question.slice), next, in_force: in_force.collect() }
     });
     Evaluation { at: now, cut, slices: slices.collect(), holes: holes(evidence, questions) }
 }

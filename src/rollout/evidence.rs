@@ -213,9 +213,9 @@ impl TicketEvidence {
         self.latest.and_then(|(_, ended)| ended)
     }
 
-    /// Whether it has ended with nobody's hand in it.
-    pub fn has_ended_alone(&self) -> bool {
-        self.ended() == Some(EndedBy::Nobody)
+    /// Whether it has ended with nobody's hand in it: its last revision shows it, or something has said so since.
+    pub fn has_ended_alone(&self, settlement: &Settlement) -> bool {
+        settlement.ended_alone.is_some() || self.ended() == Some(EndedBy::Nobody)
     }
 }
 

@@ -112,10 +112,10 @@ const fn is_reading(kind: VerdictKind) -> bool {
 fn item(id: &TicketId, ticket: &TicketEvidence, request: ListRequest<'_>) -> Option<(Option<Severity>, LabelItem)> {
     let decision: &TicketDecision = ticket.drawn().find(|decision| !decision.answers.is_empty())?;
     // Whoever touched it before, or ended it without anybody, has said what there is to say.
-    if decision.is_human_touched || ticket.has_ended_alone() {
+    let settlement = ticket.settlement();
+    if decision.is_human_touched || ticket.has_ended_alone(&settlement) {
         return None;
     }
-    let settlement = ticket.settlement();
     let readers: BTreeSet<&ReviewerId> = ticket
         .verdicts()
         .iter()

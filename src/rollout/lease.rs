@@ -10,8 +10,6 @@
 
 use std::collections::VecDeque;
 
-use crate::policy::ruling::Lease;
-
 /// Looks that are kept: one for every end of the log between two renewals, and only a leader that writes without renewing
 /// makes more than a few. The oldest go first; a lease is never longer for that.
 const LOOKS_MAX: usize = 64;
@@ -70,11 +68,6 @@ impl LeaseView {
     pub const fn until_ms(&self) -> Option<i64> {
         self.until_ms
     }
-
-    /// What is left of it.
-    pub fn left(&self, now_ms: i64) -> Lease {
-        Lease::LeftMs(self.until_ms.map_or(0, |until_ms| until_ms.saturating_sub(now_ms)))
-    }
 }
 
 #[cfg(test)]
@@ -82,6 +75,10 @@ mod tests {
     use super::*;
 
     const LENGTH_MS: i64 = 90_000;
+
+    fn left(view: &LeaseView, now_ms: i64) -> i64 {
+        view.until_ms().map_or(0, |until_ms| until_ms.saturating_sub(now_ms))
+    }
 
     /// What happens to a view, in the order in which it happens.
     #[derive(Clone, Copy, Debug)]
@@ -150,13 +147,13 @@ mod tests {
     #[test]
     fn what_is_left_falls_with_the_clock_and_an_unknown_lease_is_none() {
         let mut view = LeaseView::default();
-        assert_eq!(view.left(0), Lease::LeftMs(0));
+        assert_eq!(left(&view, 0), 0);
         view.look(1_000, 5);
         view.renewal(5, LENGTH_MS);
-        assert_eq!(view.left(1_000), Lease::LeftMs(90_000));
-        assert_eq!(view.left(91_000), Lease::LeftMs(0));
-        assert_eq!(view.left(91_001), Lease::LeftMs(-1));
-        assert_eq!(view.left(i64::MAX), Lease::LeftMs(91_000 - i64::MAX));
+        assert_eq!(left(&view, 1_000), 90_000);
+        assert_eq!(left(&view, 91_000), 0);
+        assert_eq!(left(&view, 91_001), -1);
+        assert_eq!(left(&view, i64::MAX), 91_000 - i64::MAX);
     }
 
     #[test]
@@ -213,9 +210,7 @@ mod tests {
                     _ => now += STEP_MS,
                 }
                 rest /= 7;
-                if let Lease::LeftMs(left) = view.left(now)
-                    && left > 0
-                {
+                if left(&view, now) > 0 {
                     let appended_at: i64 = appended_at.expect("a lease without a renewal");
                     assert!(now < appended_at + SHORT_MS, "{code}: {view:?}");
                     states += 1;

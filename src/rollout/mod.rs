@@ -34,7 +34,7 @@ pub mod standing;
 pub mod state;
 pub mod survey;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod to_go;
 pub mod traffic;
 pub mod transition;

@@ -7,6 +7,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
 use crate::statistics::forecast::{Days, ToGo};
 
+use super::consequence::days_at_present_error;
 use super::gates::rate::in_days;
 use super::reading::{Evaluation, Gate, GateOutcome, GateReading, Missing, StepReport};
 use super::spec::RolloutSpec;
@@ -140,10 +141,9 @@ fn of_verdicts(
             reading.sentence
         )));
     };
-    let (Some(days), Some(if_all_right)) = (days, to_go.if_all_right.filter(|more| *more > 0)) else {
+    let Some(expected) = days_at_present_error(to_go, days) else {
         return OfGate::Open(named("nothing has counted yet, so nobody knows the pace"));
     };
-    let expected = days.expected * more as f64 / if_all_right as f64;
     if expected > DAYS_MAX {
         let why = format!("the traffic is too small: {more} verdicts to go take about {}", in_days(expected));
         return OfGate::Obstacle(named(&why));

@@ -11,11 +11,11 @@ use super::consequence::{counted, days_missing};
 use super::control::Lock;
 use super::decision::ModelKey;
 use super::ladder::{Position, Step};
+use super::plan::hours_until;
 use super::reading::{CountedWrong, Evaluation, Gate, GateOutcome, StepReport};
 use super::spec::{RolloutSpec, SliceSpec};
 use super::state::{PromotionRequest, RolloutState, SliceState};
 
-const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: f64 = 24.0 * 3_600_000.0;
 
 /// The whole rollout, as shown.
@@ -237,7 +237,7 @@ fn advice(
         return Advice::LookThenOverride;
     }
     if let Some(until) = state.cool_down_until.filter(|until| now < *until) {
-        return Advice::CoolDown { hours: (until.since_ms(now) + HOUR_MS - 1) / HOUR_MS };
+        return Advice::CoolDown { hours: hours_until(until, now) };
     }
     let Some(report) = report else { return Advice::WaitForReading };
     let blocking = report.gates.iter().find(|reading| reading.blocks && reading.outcome != GateOutcome::Pass);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::probability::Probability;
 use crate::domain::stage::AutoAction;
+use crate::domain::time::UtcMillis;
 use crate::statistics::level::slice_weights;
 use crate::statistics::tally::ErrorLimit;
 
@@ -67,9 +68,6 @@ pub struct Limits {
 }
 
 impl RolloutSpec {
-    /// Default of `soak_days`.
-    pub const SOAK_DAYS: u32 = 7;
-
     /// A slice by name.
     pub fn slice(&self, name: &str) -> Option<&SliceSpec> {
         self.slices.iter().find(|slice| &*slice.name == name)
@@ -85,6 +83,12 @@ impl RolloutSpec {
     /// Limit of [`Gate::CriticalMiss`] for an action.
     pub const fn critical_miss(&self, action: AutoAction) -> ErrorLimit {
         self.limits.critical_miss[action.index()]
+    }
+
+    /// The first instant that evidence of `now` may rest on: the window, and as long as the verdict of its oldest ticket may
+    /// take.
+    pub const fn evidence_since(&self, now: UtcMillis) -> UtcMillis {
+        now.plus_ms(-Self::days_ms(self.window_days)).plus_ms(self.verdict_deadline_ms.saturating_neg())
     }
 
     /// Days of desk time in milliseconds.

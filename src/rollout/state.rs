@@ -18,9 +18,10 @@ use super::local_time::LocalDay;
 use super::log::Cut;
 use super::wrong::Permission;
 
-/// Accounts that one slice remembers: those of sixteen models and eligibilities. The oldest is forgotten first, never one
+/// Accounts that one slice remembers: three permissions of four models and eligibilities. A map of
+/// all slices must stay a record that a broker takes. The oldest is forgotten first, never one
 /// in use.
-pub const ACCOUNTS_MAX: usize = 48;
+pub const ACCOUNTS_MAX: usize = 12;
 
 /// Tickets that one suspension asks about. More of them are not needed to step back.
 pub const ASKED_MAX: usize = 16;

@@ -34,7 +34,7 @@ impl Settled<'_> {
 
     /// Whether it has ended with nobody's hand in it.
     pub fn has_ended_alone(&self) -> bool {
-        self.settlement.ended_alone.is_some() || self.ticket.has_ended_alone()
+        self.ticket.has_ended_alone(&self.settlement)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is counted towards a permission, what is missing, and when it is expected: one sentence that needs no explanation.
 
 use crate::domain::time::UtcMillis;
-use crate::statistics::forecast::{Days, Pace, ToGo, days_to_go, verdicts_to_go};
+use crate::statistics::forecast::{DAYS_LEVEL, Days, Pace, ToGo, days_to_go, verdicts_to_go};
 use crate::statistics::level::Level;
 use crate::statistics::tally::{ErrorLimit, Tally};
 
@@ -9,9 +9,6 @@ use super::counting::{AccountCount, CountedTicket, CountingRules};
 use super::wrong::Wrong;
 
 const DAY_MS: f64 = 86_400_000.0;
-
-/// Probability with which the day lies in the range that is shown.
-const DAYS_LEVEL: f64 = 0.8;
 
 /// Verdicts from which a pace is told; fewer say little about the day.
 const PACE_COUNTED_MIN: u64 = 5;

@@ -132,6 +132,9 @@ pub struct Days {
     pub high: f64,
 }
 
+/// The expected day lies in the interval that is shown with this probability.
+pub const DAYS_LEVEL: f64 = 0.8;
+
 /// Days until `verdicts` more have counted, with an interval that holds them with probability `level`.
 ///
 /// Stated pace λ: the waiting time is Gamma(m)/λ, `P[T ≤ t] = P[Poisson(λt) ≥ m]`. Measured pace, c in d days: the ratio

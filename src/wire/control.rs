@@ -1,6 +1,7 @@
 //! `noctriage.control/v1`: what a person asks of the rollout. Whoever may write to the topic may ask; `who` is what the
 //! writer claims, which Kafka does not prove.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -15,7 +16,7 @@ use super::words::{ClosedWord, Word};
 /// Value of `schema` in every record of this type.
 pub const CONTROL_SCHEMA: &str = "noctriage.control/v1";
 
-/// Longest record that is read: a reason of four kilobytes and sixteen holes.
+/// Longest record that is read: a reason of a thousand characters, and sixty-four holes of half a kilobyte.
 const RECORD_BYTES_MAX: usize = 64 << 10;
 
 /// Longest name of a slice.
@@ -23,6 +24,23 @@ const SLICE_BYTES_MAX: usize = 128;
 
 /// Most holes that one request acknowledges.
 const HOLES_MAX: usize = 64;
+
+/// Every field of [`ControlRecord`].
+const FIELDS: [&str; 13] = [
+    "schema",
+    "kind",
+    "who",
+    "reason",
+    "asked_at",
+    "expires_at",
+    "slice",
+    "stage",
+    "rollout_revision",
+    "lift_lock",
+    "model_digest",
+    "calibration_digest",
+    "holes",
+];
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -123,6 +141,14 @@ pub enum ControlFault {
     /// No such JSON.
     #[error("it is not {CONTROL_SCHEMA}: {0}")]
     NotARequest(String),
+    /// It says something that this version does not understand.
+    #[error("{} with the field `{field}`, which this version does not know: nothing is done", .kind.as_str())]
+    UnknownField {
+        /// What is asked.
+        kind: ControlKind,
+        /// The first such field.
+        field: String,
+    },
     /// Something that this kind of request needs is missing or too long.
     #[error("{0}")]
     Incomplete(String),
@@ -143,7 +169,26 @@ pub fn read(value: Option<&[u8]>) -> Result<ControlRequest, ControlFault> {
         let schema: String = record.schema.chars().take(64).collect();
         return Err(ControlFault::NotARequest(format!("schema is `{schema}`")));
     }
-    request(record).map_err(ControlFault::Incomplete)
+    let Word(kind) = record.kind;
+    let request = request(record).map_err(ControlFault::Incomplete)?;
+    match kind {
+        // Whatever else it says, it halts.
+        ControlKind::Halt => Ok(request),
+        ControlKind::Resume
+        | ControlKind::Promote
+        | ControlKind::StepBack
+        | ControlKind::SwitchModel
+        | ControlKind::AcknowledgeHoles => match unknown_field(value) {
+            None => Ok(request),
+            Some(field) => Err(ControlFault::UnknownField { kind, field }),
+        },
+    }
+}
+
+/// The first field that no request of this version has. It may narrow what is asked, so that only a halt goes without it.
+fn unknown_field(value: &[u8]) -> Option<String> {
+    let fields: BTreeMap<String, serde_json::Value> = serde_json::from_slice(value).ok()?;
+    fields.into_keys().find(|field| !FIELDS.contains(&field.as_str())).map(|field| field.chars().take(64).collect())
 }
 
 /// A request as it is written.
@@ -308,6 +353,28 @@ mod tests {
     #[test]
     fn the_kinds_of_records_are_those_of_requests() {
         assert_eq!(ControlKind::ALL.map(ControlKind::as_str), Ask::WORDS);
+    }
+
+    #[test]
+    fn only_a_halt_is_obeyed_that_says_something_unknown() {
+        let typed = |kind: &str| {
+            let said = format!(
+                r#"{{"schema":"noctriage.control/v1","kind":"{kind}","who":"jane","reason":"storm","asked_at":"2025-11-24T16:00:00Z","sites":["fra1"]}}"#
+            );
+            read(Some(said.as_bytes()))
+        };
+        assert_eq!(typed("halt").map(|request| request.ask), Ok(Ask::Halt(HaltScope::All)));
+        assert_eq!(
+            typed("resume").unwrap_err().to_string(),
+            "resume with the field `sites`, which this version does not know: nothing is done"
+        );
+    }
+
+    #[test]
+    fn the_known_fields_are_those_of_the_schema() {
+        let schema = serde_json::to_value(schemars::schema_for!(ControlRecord)).unwrap();
+        let fields: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(fields, FIELDS);
     }
 
     #[test]

@@ -36,13 +36,7 @@ fn carried(basis: &Basis) -> Vec<Rule> {
 }
 
 fn prediction(record: &PredictionRecord) -> Option<Prediction> {
-    let of = |severity| match severity {
-        Severity::Critical => record.distribution.critical,
-        Severity::High => record.distribution.high,
-        Severity::Medium => record.distribution.medium,
-        Severity::Low => record.distribution.low,
-    };
-    let rounded = Severity::ALL.map(of);
+    let rounded = Severity::ALL.map(|severity| record.distribution.of(severity));
     let sum: f64 = rounded.iter().sum();
     // Rounding moves the sum; what is further off was not written by us.
     if (sum - 1.0).abs() > ROUNDING {

@@ -264,8 +264,9 @@ impl TransitionRecord {
     pub fn differences(&self, again: &Evaluation) -> Vec<String> {
         let again: Vec<ReportRecord> = again.slices.iter().map(ReportRecord::from).collect();
         let mut differences = Vec::new();
-        for report in &self.reports {
-            match again.iter().find(|other| other.slice == report.slice) {
+        // Each report answers the question in its place: one slice may stand there twice, for two steps of a switch.
+        for (place, report) in self.reports.iter().enumerate() {
+            match again.get(place).filter(|other| other.slice == report.slice) {
                 None => differences.push(format!("slice {} is not read any more", report.slice)),
                 Some(other) => report.compare(other, &mut differences),
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -13,7 +14,6 @@ use crate::rollout::decision::ModelKey;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::reach::eligible_per_day;
-use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::rollout::wrong::Permission;
 
@@ -46,8 +46,8 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let evidence = evidence(settings)?;
     let model = named(&evidence, name)?;
     let told = told(settings, &state, &evidence, &model).ok_or_else(not_begun)?;
-    if !signed.json {
-        println!("{told}");
+    if let Some(text) = shown(&told, signed.json, *dry_run) {
+        println!("{text}");
     }
     if *dry_run {
         return Ok(EXIT_OK);
@@ -60,10 +60,19 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     ask_leader(settings, signed, ask, None)
 }
 
+/// The consequence as it is printed. As JSON it stands alone only on a dry run; else the answer of the leader is the document.
+fn shown(told: &str, is_json: bool, is_dry_run: bool) -> Option<String> {
+    match (is_json, is_dry_run) {
+        (false, _) => Some(told.to_owned()),
+        (true, true) => Some(json!({ "consequence": told }).to_string()),
+        (true, false) => None,
+    }
+}
+
 fn evidence(settings: &Settings) -> Result<Evidence, Failure> {
     let spec = &settings.rollout.spec;
     let now = Clock::Real.operating_now();
-    let since = now.plus_ms(-RolloutSpec::days_ms(spec.window_days)).plus_ms(-spec.verdict_deadline_ms);
+    let since = spec.evidence_since(now);
     let mut progress = Progress::new("reading evidence");
     let gathered = gather(settings, since, |_, done| progress.at(done.done, done.total));
     Ok(gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?.evidence)
@@ -111,4 +120,16 @@ fn told(settings: &Settings, state: &RolloutState, evidence: &Evidence, model: &
     let eligible =
         |slice: &str| measured.iter().find(|(name, _)| &**name == slice).map_or([None, None], |found| found.1);
     consequence(state, spec, model, &reports, eligible, now).map(|consequence| consequence.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_says_its_consequence_as_json_too() {
+        assert_eq!(shown("a\nb", true, true).as_deref(), Some(r#"{"consequence":"a\nb"}"#));
+        assert_eq!(shown("a", true, false), None);
+        assert_eq!(shown("a", false, true).as_deref(), Some("a"));
+    }
 }

@@ -6,15 +6,12 @@ use serde_json::{Value, json};
 use crate::rollout::calculator::{Site, Step, Weights, road};
 use crate::rollout::to_go::about_days;
 use crate::rollout::wrong::Permission;
-use crate::statistics::forecast::{Pace, counted_per_day, days_to_go, verdicts_to_go};
+use crate::statistics::forecast::{DAYS_LEVEL, Pace, counted_per_day, days_to_go, verdicts_to_go};
 use crate::statistics::level::{CONFIGURED_WEIGHT, OTHER_WEIGHT};
 use crate::statistics::tally::{ErrorLimit, Tally};
 use crate::statistics::wilson::interval_95;
 
 use super::super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
-
-/// Days within which the pace varies as chance has it.
-const DAYS_LEVEL: f64 = 0.8;
 
 /// Which threshold is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -7,7 +7,6 @@ use crate::kafka::evidence_reader::gather_up_to;
 use crate::kafka::scan::ScanFrom;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::log::Cut;
-use crate::rollout::spec::RolloutSpec;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
 
 use super::super::progress::Progress;
@@ -123,7 +122,7 @@ fn verify_one(settings: &Settings, record: &TransitionRecord) -> Result<Verified
     let questions = record.questions().map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     let cut = Cut::from(record.cut.clone());
     let spec = &settings.rollout.spec;
-    let since = record.at.0.plus_ms(-RolloutSpec::days_ms(spec.window_days)).plus_ms(-spec.verdict_deadline_ms);
+    let since = spec.evidence_since(record.at.0);
     let gathered = gather_up_to(settings, since, cut.clone(), |_, _| {});
     let gathered = gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     let again = evaluate(&gathered.evidence, &questions, spec, cut, record.at.0);

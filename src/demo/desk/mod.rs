@@ -251,9 +251,10 @@ pub fn normalised_text(value: &Value) -> String {
     normalised
 }
 
-/// A scenario that reads like noise and is none: what a wave of a firmware bug looks like.
+/// A scenario that reads like noise and is none: what a wave of a firmware bug looks like. Among what is not wireless, where
+/// automatic actions are earned first.
 fn wave_scenario(rng: &mut Rng) -> Scenario {
-    let base = Scenario::draw(Generator::Desk, Mix::Wireless, rng);
+    let base = Scenario::draw(Generator::Desk, Mix::Wired, rng);
     Scenario {
         cause: "software_bug",
         impact: Impact::SiteDown,

@@ -112,14 +112,14 @@ impl Ladder {
     /// Who looks at the ticket, and when.
     fn hand_over(&mut self, seen: &DecisionSeen, known: Known) {
         let DecisionEvent::Decided(decision) = &seen.event else { return };
-        if decision.acted().is_none() {
+        let Some(action) = decision.acted() else {
             self.people.will_judge(&seen.ticket_id, known);
             return;
-        }
+        };
         self.actions += 1;
         self.wrong_actions += u64::from(people::is_grave(known.truth.severity));
         if decision.is_audit {
-            self.people.will_audit(&seen.ticket_id, known);
+            self.people.will_audit(&seen.ticket_id, action, known);
         } else {
             self.people.will_remember(&seen.ticket_id, known);
         }
@@ -174,7 +174,7 @@ impl Ladder {
             self.people.will_read_again(ticket, now);
         }
         if let Some(transition) = &plan.transition {
-            self.story.extend(Line::of(transition, rechecks, &self.spec.calendar));
+            self.story.extend(Line::of(transition, rechecks));
         }
         self.state = plan.after(&self.state);
         self.requests.retain(|record| record.offset >= self.state.control_next);

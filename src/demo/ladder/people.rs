@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::demo::desk::{SimulatedVerdict, Truth};
 use crate::domain::severity::Severity;
+use crate::domain::stage::AutoAction;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::domain::verdict::{Closable, Reviewer, ReviewerId, ReviewerRole, Verdict, VerdictId, VerdictKind};
@@ -47,12 +48,13 @@ impl People {
         self.known.insert(ticket_id.clone(), known);
     }
 
-    /// Somebody will look at an action afterwards.
-    pub fn will_audit(&mut self, ticket_id: &TicketId, known: Known) {
+    /// Somebody will look at an action afterwards, and say whether it was right.
+    pub fn will_audit(&mut self, ticket_id: &TicketId, action: AutoAction, known: Known) {
         let at = known.created_at.plus_ms(AUDIT_MS);
         let mut verdict = self.verdict(ticket_id, VerdictKind::ReviewOfAuto, &known, "auditor", at);
         verdict.severity = Some(known.truth.severity);
         verdict.saw_model = Some(true);
+        verdict.auto_action_correct = Some(is_right(action, known.truth));
         self.queue(verdict, at);
         self.known.insert(ticket_id.clone(), known);
     }
@@ -106,6 +108,15 @@ impl People {
             queue: Some(Arc::from(queue)),
             ..Verdict::bare(verdict_id, ticket_id.clone(), reviewer, at)
         }
+    }
+}
+
+/// Whether an action on a ticket of this truth was right: nothing grave is triaged as low, and only what needs nobody is
+/// resolved.
+fn is_right(action: AutoAction, truth: Truth) -> bool {
+    match action {
+        AutoAction::Triage => !is_grave(truth.severity),
+        AutoAction::Resolve => !is_grave(truth.severity) && truth.closable,
     }
 }
 

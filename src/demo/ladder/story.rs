@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::time::UtcMillis;
 use crate::rollout::ladder::Position;
-use crate::rollout::local_time::DeskCalendar;
 use crate::rollout::reading::{Gate, GateOutcome, SliceReport, StepReport};
 use crate::rollout::spec::SliceSpec;
 use crate::rollout::state::SliceState;
@@ -26,7 +25,7 @@ pub struct Line {
 
 impl Line {
     /// The lines of a transition: one per slice whose permission changes, or that a person would want to hear of.
-    pub(super) fn of(transition: &Transition, rechecks: u64, _calendar: &DeskCalendar) -> Vec<Self> {
+    pub(super) fn of(transition: &Transition, rechecks: u64) -> Vec<Self> {
         match transition.kind {
             // Books of the leader: nothing that anybody may do has changed.
             TransitionKind::Opened | TransitionKind::Requested | TransitionKind::Acknowledged => return Vec::new(),

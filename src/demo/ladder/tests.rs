@@ -163,6 +163,9 @@ fn a_good_model_climbs_in_weeks_and_a_firmware_wave_takes_it_down() {
         assert!(told.contains(expected), "`{expected}` is not in\n{told}");
     }
     assert!(!told.contains("wireless: auto"), "{told}");
+    let is_early_fall =
+        |line: &&Line| line.at < wave.from && (line.what.starts_with("STEPS") || line.what.starts_with("hard"));
+    assert_eq!(site.ladder.story().iter().find(is_early_fall), None, "nothing falls before the wave\n{told}");
     assert!(site.stage("rest") < Stage::AutoTriage, "{told}");
     assert_eq!(site.acted_on_drawn, 0);
 }

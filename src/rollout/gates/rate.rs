@@ -4,7 +4,7 @@
 
 use crate::statistics::anytime::upper_bound;
 use crate::statistics::e_process::ln_evidence;
-use crate::statistics::forecast::{Pace, ToGo, days_to_go, verdicts_to_go};
+use crate::statistics::forecast::{DAYS_LEVEL, Pace, ToGo, days_to_go, verdicts_to_go};
 use crate::statistics::level::{Level, NotALevel};
 use crate::statistics::tally::{ErrorLimit, Tally};
 
@@ -13,9 +13,6 @@ use super::super::reading::{CountedWrong, GateOutcome, Missing};
 use super::{Found, StepContext, percent};
 
 const DAY_MS: f64 = 24.0 * 3_600_000.0;
-
-/// The expected day lies in its interval with this probability.
-pub(in super::super) const DAYS_LEVEL: f64 = 0.8;
 
 /// A share against its limit.
 #[derive(Clone, Copy, Debug)]

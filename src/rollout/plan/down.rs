@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::stage::Stage;
 use crate::domain::ticket::TicketId;
+use crate::rollout::gates::verdict_freshness::SILENT_TICKETS;
 use crate::rollout::ladder::{stage_below, stage_of};
 use crate::rollout::log::Cut;
 use crate::rollout::reading::Gate;
@@ -14,7 +15,7 @@ use crate::rollout::wrong::Permission;
 
 use super::facts::SecondView;
 use super::read::Reading;
-use super::{SECOND_READING_MS_MAX, SILENT_TICKETS_MAX, cut_of};
+use super::{SECOND_READING_MS_MAX, cut_of};
 
 /// Breaches within the window after which only a person with `--override` goes up again.
 const BREACHES_UNTIL_LOCKED: usize = 2;
@@ -80,8 +81,9 @@ fn judged(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Optio
         |asked: &&AskedAgain| view(asked).is_none() && reading.now.since_ms(asked.since) >= SECOND_READING_MS_MAX;
     let cause = match (confirmed, suspension.asked.iter().find(is_late)) {
         (Some(asked), _) => Cause::Confirmed { ticket: asked.ticket.clone() },
-        (None, Some(asked)) => Cause::Unanswered { ticket: asked.ticket.clone() },
-        (None, None) => return None,
+        (None, Some(asked)) if reading.is_present() => Cause::Unanswered { ticket: asked.ticket.clone() },
+        // An answer that has not been read is still one.
+        (None, Some(_) | None) => return None,
     };
     let mut to = stepped_back(reading, state, Stage::Suggest, &cause);
     let automatic = Permission::ALL.into_iter().filter(|permission| stage_of(*permission) > Stage::Suggest);
@@ -95,7 +97,9 @@ fn judged(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Optio
 /// People call tickets critical that were acted on, or would have been: nothing is automatic until somebody else has read
 /// them.
 fn suspended(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Option<Transition> {
-    let asked_before = state.suspension.as_ref().map_or(0, |suspension| suspension.asked.len());
+    let is_open = |asked: &&AskedAgain| reading.facts.second_view(&asked.ticket).is_none();
+    let asked_before =
+        state.suspension.as_ref().map_or(0, |suspension| suspension.asked.iter().filter(is_open).count());
     let new: Vec<TicketId> =
         reading.unheard(&slice.name, state).into_iter().take(ASKED_MAX.saturating_sub(asked_before)).cloned().collect();
     if new.is_empty() {
@@ -149,7 +153,7 @@ fn silence(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Opti
         return None;
     }
     let silent = reading.watches(&slice.name).filter(|(permission, _)| stage_of(*permission) > Stage::Suggest);
-    let tickets = silent.map(|(_, watch)| watch.silent_tickets).max().filter(|count| *count >= SILENT_TICKETS_MAX)?;
+    let tickets = silent.map(|(_, watch)| watch.silent_tickets).max().filter(|count| *count >= SILENT_TICKETS)?;
     let mut transition = reading.draft(TransitionKind::SteppedBack, Cause::Silence { tickets });
     let to = stepped_back(reading, state, Stage::Suggest, &transition.cause);
     transition.slices.push(reading.change(&slice.name, to));

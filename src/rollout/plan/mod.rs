@@ -28,6 +28,7 @@ use super::transition::{Noted, Transition, TransitionKind};
 use super::wrong::Permission;
 
 pub use facts::{Candidate, EvaluationError, Facts, SecondReading, SecondView};
+pub(super) use up::hours_until;
 pub use words::{Notice, Refusal, Waits, WhyNot};
 
 use read::Reading;
@@ -37,9 +38,6 @@ pub const EVIDENCE_BEHIND_MS_MAX: i64 = 60_000;
 
 /// A hard stop without an answer of a second reader counts as confirmed after this time (desk time).
 pub const SECOND_READING_MS_MAX: i64 = 24 * 3_600_000;
-
-/// So many counted tickets past their deadline, and no verdict at all, are a silence.
-pub const SILENT_TICKETS_MAX: u64 = 5;
 
 /// What the leader does next.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +107,11 @@ pub fn plan(
         read_again: Vec::new(),
         renewal: reading.renewal(),
     };
-    plan.transition = down::down(&reading).or_else(|| up::opened(&reading));
+    plan.transition = down::down(&reading);
+    // An account counts what is decided from now on, so that now must be known.
+    if plan.transition.is_none() && reading.is_present() {
+        plan.transition = up::opened(&reading);
+    }
     if plan.transition.is_none() {
         asked::answer(&reading, requests, &mut plan);
     }

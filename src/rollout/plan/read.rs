@@ -73,6 +73,12 @@ impl<'plan> Reading<'plan> {
         watches.flat_map(|watch| &watch.critical).filter(|ticket| !state.knows(ticket)).collect()
     }
 
+    /// Whether the evaluation succeeded on evidence that is read to its end: what was not read yet must not look as if it
+    /// were not there.
+    pub(super) fn is_present(&self) -> bool {
+        self.evaluation.is_ok() && self.facts.evidence_behind_ms <= EVIDENCE_BEHIND_MS_MAX
+    }
+
     /// Whether the lease is renewed.
     pub(super) fn renewal(&self) -> Result<(), WhyNot> {
         if let Err(error) = self.evaluation {

@@ -16,7 +16,7 @@ use super::down::hear;
 use super::facts::SecondView;
 use super::read::Reading;
 use super::words::{Notice, Waits};
-use super::{EVIDENCE_BEHIND_MS_MAX, Plan, cut_of};
+use super::{Plan, cut_of};
 
 /// Opens what is new: the rollout itself, slices, and the accounts of models and lists that have none. Only what is decided
 /// from now on counts for them, so that nobody chooses a threshold by looking first.
@@ -101,7 +101,7 @@ pub(super) fn returned(reading: &Reading<'_>) -> Option<Transition> {
 /// evaluation that failed, or that is not of the present, reads nothing.
 pub(super) fn promote(reading: &Reading<'_>, plan: &mut Plan) {
     let Ok(evaluation) = reading.evaluation else { return };
-    if reading.facts.evidence_behind_ms > EVIDENCE_BEHIND_MS_MAX || evaluation.at > reading.now {
+    if !reading.is_present() || evaluation.at > reading.now {
         return;
     }
     let today = reading.spec.calendar.day(evaluation.at);
@@ -185,7 +185,7 @@ fn allowed(
 }
 
 /// Hours from an instant to a later one, rounded up.
-pub(super) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
+pub(in crate::rollout) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
     const HOUR_MS: i64 = 3_600_000;
     let whole = until.since_ms(from) / HOUR_MS;
     if whole * HOUR_MS < until.since_ms(from) { whole + 1 } else { whole }

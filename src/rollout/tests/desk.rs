@@ -23,44 +23,44 @@ use crate::rollout::state::RolloutState;
 use crate::rollout::transition::Transition;
 use crate::rollout::wrong::Permission;
 
-pub(super) const HOUR_MS: i64 = 3_600_000;
-pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// What the gates say about one slice.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Says {
+pub(crate) struct Says {
     /// Of the next step: one gate that blocks.
-    pub(super) next: GateOutcome,
+    pub(crate) next: GateOutcome,
     /// Of what is in force.
-    pub(super) breached: Option<(Permission, Gate)>,
-    pub(super) critical: Vec<TicketId>,
-    pub(super) silent: u64,
+    pub(crate) breached: Option<(Permission, Gate)>,
+    pub(crate) critical: Vec<TicketId>,
+    pub(crate) silent: u64,
 }
 
 impl Says {
-    pub(super) const fn well() -> Self {
+    pub(crate) const fn well() -> Self {
         Self { next: GateOutcome::Pass, breached: None, critical: Vec::new(), silent: 0 }
     }
 }
 
 /// The leader and everything around it.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
-    pub(super) spec: RolloutSpec,
-    pub(super) state: RolloutState,
-    pub(super) facts: Facts,
-    pub(super) now: UtcMillis,
-    pub(super) says: BTreeMap<Arc<str>, Says>,
-    pub(super) holes: Vec<String>,
-    pub(super) fails: bool,
-    pub(super) requests: Vec<ControlRecord>,
+pub(crate) struct Desk {
+    pub(crate) spec: RolloutSpec,
+    pub(crate) state: RolloutState,
+    pub(crate) facts: Facts,
+    pub(crate) now: UtcMillis,
+    pub(crate) says: BTreeMap<Arc<str>, Says>,
+    pub(crate) holes: Vec<String>,
+    pub(crate) fails: bool,
+    pub(crate) requests: Vec<ControlRecord>,
 }
 
-pub(super) fn probability(value: f64) -> Probability {
+pub(crate) fn probability(value: f64) -> Probability {
     Probability::try_new(value).unwrap()
 }
 
-pub(super) fn model(name: &str) -> Arc<ModelKey> {
+pub(crate) fn model(name: &str) -> Arc<ModelKey> {
     Arc::new(ModelKey {
         name: "triage".to_owned(),
         version: name.to_owned(),
@@ -69,13 +69,13 @@ pub(super) fn model(name: &str) -> Arc<ModelKey> {
     })
 }
 
-pub(super) fn cut(next: i64) -> Cut {
+pub(crate) fn cut(next: i64) -> Cut {
     let mut cut = Cut::start();
     cut.set_next(EvidenceTopic::Decisions, 0, next);
     cut
 }
 
-pub(super) fn spec(slices: &[&str]) -> RolloutSpec {
+pub(crate) fn spec(slices: &[&str]) -> RolloutSpec {
     let slice = |name: &&str| SliceSpec { name: Arc::from(*name), threshold: probability(0.95) };
     RolloutSpec {
         slices: slices.iter().map(slice).collect(),
@@ -93,7 +93,7 @@ pub(super) fn spec(slices: &[&str]) -> RolloutSpec {
 
 impl Desk {
     /// A desk at noon of its first day, before anything has begun.
-    pub(super) fn new(slices: &[&str]) -> Self {
+    pub(crate) fn new(slices: &[&str]) -> Self {
         let spec = spec(slices);
         let names = || spec.slices.iter().map(|slice| Arc::clone(&slice.name));
         Self {
@@ -117,14 +117,14 @@ impl Desk {
     }
 
     /// A desk whose rollout has begun, and whose first day is read.
-    pub(super) fn begun() -> Self {
+    pub(crate) fn begun() -> Self {
         let mut desk = Self::new(&["rest"]);
         desk.settle();
         desk
     }
 
     /// A desk whose only slice has climbed to a stage, at its first share.
-    pub(super) fn at(stage: Stage) -> Self {
+    pub(crate) fn at(stage: Stage) -> Self {
         let mut desk = Self::begun();
         while desk.position().stage() < stage {
             desk.climb("rest");
@@ -133,12 +133,12 @@ impl Desk {
     }
 
     /// The evaluation of the present state at the present time.
-    pub(super) fn evaluation(&self) -> Evaluation {
+    pub(crate) fn evaluation(&self) -> Evaluation {
         self.answers(&self.state.questions(&self.spec))
     }
 
     /// What the gates say to some questions.
-    pub(super) fn answers(&self, questions: &[SliceQuestion]) -> Evaluation {
+    pub(crate) fn answers(&self, questions: &[SliceQuestion]) -> Evaluation {
         let slices = questions.iter().map(|question| self.report(question)).collect();
         Evaluation { at: self.now, cut: self.facts.cut.clone(), slices, holes: self.holes.clone() }
     }
@@ -158,14 +158,14 @@ impl Desk {
         }
     }
 
-    pub(super) fn plan_on(&self, evaluation: &Evaluation) -> Plan {
+    pub(crate) fn plan_on(&self, evaluation: &Evaluation) -> Plan {
         let error = EvaluationError("a number is missing".to_owned());
         let evaluation = if self.fails { Err(&error) } else { Ok(evaluation) };
         plan(&self.state, evaluation, &self.requests, &self.facts, &self.spec, self.now)
     }
 
     /// One plan on a fresh evaluation, applied.
-    pub(super) fn step(&mut self) -> Plan {
+    pub(crate) fn step(&mut self) -> Plan {
         let plan = self.plan_on(&self.evaluation());
         self.state = plan.after(&self.state);
         plan
@@ -173,7 +173,7 @@ impl Desk {
 
     /// Plans until nothing more follows.
     #[track_caller]
-    pub(super) fn settle(&mut self) -> Vec<Transition> {
+    pub(crate) fn settle(&mut self) -> Vec<Transition> {
         let mut transitions = Vec::new();
         loop {
             let Some(transition) = self.step().transition else { return transitions };
@@ -184,17 +184,17 @@ impl Desk {
 
     /// The kinds of what follows now.
     #[track_caller]
-    pub(super) fn kinds(&mut self) -> Vec<&'static str> {
+    pub(crate) fn kinds(&mut self) -> Vec<&'static str> {
         self.settle().iter().map(|transition| transition.kind.as_str()).collect()
     }
 
-    pub(super) fn pass_hours(&mut self, hours: i64) {
+    pub(crate) fn pass_hours(&mut self, hours: i64) {
         self.now = self.now.plus_ms(hours * HOUR_MS);
         let next = self.now.since_ms(UtcMillis(20_000 * DAY_MS)) / HOUR_MS;
         self.facts.cut = cut(next);
     }
 
-    pub(super) fn ask(&mut self, ask: Ask) -> i64 {
+    pub(crate) fn ask(&mut self, ask: Ask) -> i64 {
         let signed = Signature::try_new("mira", "the numbers are good").unwrap();
         let offset = self.requests.len() as i64;
         let request = ControlRequest { signed, at: self.now, expires: None, ask };
@@ -202,14 +202,14 @@ impl Desk {
         offset
     }
 
-    pub(super) fn promote(&mut self, slice: &str, lock: Lock) -> i64 {
+    pub(crate) fn promote(&mut self, slice: &str, lock: Lock) -> i64 {
         let against = self.state.revision;
         self.ask(Ask::Promote(Promote { slice: Arc::from(slice), against, lock }))
     }
 
     /// One step up: asked for today, read after midnight.
     #[track_caller]
-    pub(super) fn climb(&mut self, slice: &str) {
+    pub(crate) fn climb(&mut self, slice: &str) {
         let before = self.slice(slice).standing.position;
         self.promote(slice, Lock::Respect);
         self.settle();
@@ -218,20 +218,20 @@ impl Desk {
         assert_ne!(self.slice(slice).standing.position, before, "it climbs");
     }
 
-    pub(super) fn slice(&self, name: &str) -> &crate::rollout::state::SliceState {
+    pub(crate) fn slice(&self, name: &str) -> &crate::rollout::state::SliceState {
         &self.state.slices[name]
     }
 
-    pub(super) fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         self.slice("rest").standing.position
     }
 
-    pub(super) fn says(&mut self) -> &mut Says {
+    pub(crate) fn says(&mut self) -> &mut Says {
         self.says.get_mut("rest").unwrap()
     }
 
     /// A candidate that has earned permissions up to a stage.
-    pub(super) fn candidate(&self, name: &str, earned: Stage) -> Candidate {
+    pub(crate) fn candidate(&self, name: &str, earned: Stage) -> Candidate {
         let model = model(name);
         let mut reports = Vec::new();
         for permission in Permission::ALL {
@@ -261,7 +261,7 @@ fn watch(says: &Says, account: &AccountQuestion) -> WatchReport {
     }
 }
 
-pub(super) fn reading(gate: Gate, outcome: GateOutcome) -> GateReading {
+pub(crate) fn reading(gate: Gate, outcome: GateOutcome) -> GateReading {
     GateReading {
         gate,
         blocks: true,
@@ -272,9 +272,9 @@ pub(super) fn reading(gate: Gate, outcome: GateOutcome) -> GateReading {
     }
 }
 
-pub(super) fn ticket(id: &str) -> TicketId {
+pub(crate) fn ticket(id: &str) -> TicketId {
     TicketId::try_new(id).unwrap()
 }
 
-pub(super) const TRIAGE: Permission = Permission::Auto(AutoAction::Triage);
-pub(super) const RESOLVE: Permission = Permission::Auto(AutoAction::Resolve);
+pub(crate) const TRIAGE: Permission = Permission::Auto(AutoAction::Triage);
+pub(crate) const RESOLVE: Permission = Permission::Auto(AutoAction::Resolve);

@@ -22,7 +22,7 @@ use super::wrong::Permission;
 
 mod accuracy;
 mod counting;
-mod desk;
+pub(crate) mod desk;
 mod evaluating;
 mod folding;
 mod gates;

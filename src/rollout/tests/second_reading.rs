@@ -49,6 +49,8 @@ fn only_another_person_who_was_asked_can_confirm_or_refute_a_hard_stop() {
     check(&[read_again("berta", hour(19), Severity::Low)], None);
     check(&[Verdict { saw_model: Some(true), ..read_again("berta", hour(21), Severity::Low) }], None);
     check(&[stated("more", "berta", Severity::Low)], None);
+    let before = stated("before", "berta", Severity::Critical);
+    check(&[before, read_again("berta", hour(21), Severity::Critical)], None);
 }
 
 #[test]

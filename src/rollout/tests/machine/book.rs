@@ -86,6 +86,11 @@ fn next_share(share: f64, first: f64) -> f64 {
     if share == 0.0 { first } else { [0.25, 0.8].into_iter().find(|next| share < next - 1e-9).unwrap_or(0.8) }
 }
 
+/// Whether the evidence could be read, to its end.
+pub(super) fn is_present(desk: &Desk) -> bool {
+    !desk.fails && desk.facts.evidence_behind_ms <= 60_000
+}
+
 pub(super) fn place(stage: Stage) -> usize {
     Stage::ALL.iter().position(|other| *other == stage).unwrap()
 }
@@ -114,7 +119,8 @@ impl Book {
         let last = last.filter(|_| control_next > self.control_next);
         assert!(control_next >= self.control_next, "no record is answered twice");
         self.control_next = control_next;
-        let is_reading = !desk.fails && desk.facts.evidence_behind_ms <= 60_000 && evaluation.at <= desk.now;
+        assert!(is_present(desk) || plan.renewal.is_err(), "nobody acts on evidence that is not of the present");
+        let is_reading = is_present(desk) && evaluation.at <= desk.now;
         if let Some(transition) = &plan.transition {
             assert_eq!(transition.revision, self.revision + 1, "the revision rises by one");
             self.revision += 1;
@@ -307,7 +313,7 @@ impl Book {
         if let Cause::Confirmed { ticket } | Cause::Unanswered { ticket } = &transition.cause {
             let view = desk.facts.second_view(ticket);
             let is_late = desk.now.since_ms(page.open[ticket]) >= 24 * HOUR_MS;
-            assert!(view == Some(SecondView::Confirmed) || (view.is_none() && is_late));
+            assert!(view == Some(SecondView::Confirmed) || (view.is_none() && is_late && is_present(desk)));
             page.close();
         }
         let (model, eligibility) = on.unwrap_or_else(|| (self.acting.clone().unwrap(), self.eligibility));

@@ -15,7 +15,7 @@ use crate::rollout::reading::Gate;
 use crate::rollout::tests::desk::{Desk, HOUR_MS, model, probability};
 use crate::rollout::wrong::Permission;
 
-use super::book::{Book, place};
+use super::book::{Book, is_present, place};
 use super::event::{ELIGIBILITIES, THRESHOLDS, VERSIONS};
 
 impl Book {
@@ -62,7 +62,9 @@ impl Book {
         for (name, page) in &self.pages {
             for (ticket, asked_at) in &page.open {
                 assert_ne!(desk.facts.second_view(ticket), Some(SecondView::Confirmed));
-                assert!(desk.facts.second_view(ticket).is_some() || desk.now.since_ms(*asked_at) < 24 * HOUR_MS);
+                // What has not been read yet may hold the answer: then nobody acts, for the lease ends.
+                let is_open = desk.facts.second_view(ticket).is_some() || desk.now.since_ms(*asked_at) < 24 * HOUR_MS;
+                assert!(is_open || !is_present(desk));
             }
             if desk.fails {
                 continue;
