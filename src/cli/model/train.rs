@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     Card::parse(&card).map_err(|mistakes| Failure::usage(anyhow!("{}", mistakes.join("; "))))?;
     put(&beside.join(CARD), card.as_bytes())?;
     std::fs::rename(&beside, into).with_context(|| format!("{} cannot be made", into.display()))?;
-    println!("{}: {} tickets, {} terms", into.display(), set.tickets, linear.terms());
+    println!("{}: {} tickets, {} terms", into.display(), set.tickets, linear.parts().terms.len());
     Ok(EXIT_OK)
 }
 
@@ -194,7 +194,7 @@ fn card(arguments: &Arguments, set: &TrainingSet, linear: &Linear, directory: &P
     let counts = Table::from_iter([
         ("tickets".to_owned(), number(set.tickets)),
         ("texts_with_copies".to_owned(), number(set.texts.len() as u64)),
-        ("terms".to_owned(), number(linear.terms() as u64)),
+        ("terms".to_owned(), number(linear.parts().terms.len() as u64)),
     ]);
     let training = Table::from_iter([
         ("counts".to_owned(), counts.into()),
