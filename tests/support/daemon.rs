@@ -133,7 +133,7 @@ impl Daemon {
              request_timeout_ms = {request_timeout_ms}\n\
              [kafka.topics]\n{topics}\
              [kafka.create]\nreplication = 1\npartitions = 2\n\
-             [admin]\nlisten = \"127.0.0.1:{port}\"\n\
+             [admin]\nlisten = \"127.0.0.1:{port}\"\nsocket = \"admin.sock\"\n\
              [model]\ndirectory = \"{}\"\nbaseline = \"{}\"\n{more}",
             broker.brokers,
             broker.prefix,
@@ -151,6 +151,11 @@ impl Daemon {
     /// The same as the program reads it.
     pub(crate) fn settings(&self) -> Settings {
         load(&Sources { file: MainFile::At(self.config()), ..Sources::default() }).unwrap().settings
+    }
+
+    /// Its admin socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("admin.sock")
     }
 
     /// Runs another command of the binary with this configuration, to its end.

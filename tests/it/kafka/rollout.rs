@@ -120,6 +120,70 @@ fn a_halt_file_stops_its_instance_without_any_broker() {
 }
 
 #[test]
+fn a_halt_through_the_socket_stops_its_instance_over_a_restart_until_somebody_resumes() {
+    let Some(mut desk) = Desk::open("halt-socket", "") else { return };
+    desk.wait_automatic();
+    let ask = |desk: &Desk, what: &str, place: usize| {
+        let instance = &desk.instances[place];
+        let socket = instance.socket();
+        let arguments = [what, "--socket", socket.to_str().unwrap(), "--reason", "fibre cut", "--who", "mira"];
+        let output = instance.command(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    ask(&desk, "halt", 0);
+    ask(&desk, "halt", 1);
+    let commands = desk.broker.count("commands");
+    desk.decide(20);
+    assert!(desk.instances[1].stop().success());
+    desk.instances[1].start();
+    desk.instances[1].wait_ready();
+    desk.decide(20);
+    assert_eq!(desk.broker.count("commands"), commands, "{}", desk.logs());
+    assert_eq!(desk.instances[1].metric("noctriage_halts{by=\"socket\"}"), Some(1.0));
+    assert_eq!(desk.broker.count("control"), 0, "nothing of it needs a broker");
+    ask(&desk, "resume", 0);
+    ask(&desk, "resume", 1);
+    desk.wait_automatic();
+}
+
+#[test]
+fn every_instance_shows_who_leads_the_lease_and_what_the_next_step_waits_for() {
+    let Some(mut desk) = Desk::open("shown", "") else { return };
+    desk.wait_automatic();
+    let leader = desk.leader();
+    let leading = desk.instances[leader].instance.clone();
+    let revision = newest_map(&desk.broker).unwrap()["rollout_revision"].clone();
+    for (place, instance) in desk.instances.iter().enumerate() {
+        let until = Instant::now() + DEADLINE;
+        let status = loop {
+            let status = instance.get("/api/v1/status").and_then(|text| serde_json::from_str::<Value>(&text).ok());
+            let status = status.unwrap_or_default();
+            if status["gates"]["read_at"].is_string() && status["slices"][0]["step"]["next"]["waits_for"][0].is_object()
+            {
+                break status;
+            }
+            assert!(Instant::now() < until, "no gate is shown: {status:#}\n{}", desk.logs());
+            std::thread::sleep(Duration::from_millis(500));
+        };
+        let (rollout, slice) = (&status["rollout"], &status["slices"][0]);
+        assert_eq!((&rollout["leader"]["instance"], &rollout["revision"]), (&json!(leading), &revision));
+        assert_eq!(rollout["is_leading"], json!(place == leader));
+        let left_s = rollout["lease_left_s"].as_f64().unwrap();
+        assert!(left_s > 0.0 && left_s <= LEASE.as_secs_f64(), "{left_s}");
+        assert_eq!((&slice["permission"]["is_fixed"], &rollout["halts"]["is_known"]), (&json!(false), &json!(true)));
+        assert_eq!(slice["step"]["advice"], "gather", "{slice:#}");
+        assert!(instance.metric("noctriage_lease_left_seconds").is_some_and(|left_s| left_s > 0.0));
+        assert_eq!(instance.metric("noctriage_rollout_revision"), revision.as_f64());
+        let screen = instance.command(&["status"]);
+        let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+        assert!(screen.contains("the lease lasts ") && screen.contains("to do: gather evidence"), "{screen}");
+    }
+    let explained = desk.instances[0].command(&["explain", "R00000"]);
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("slice rest at revision ") && explained.contains("waits for "), "{explained}");
+}
+
+#[test]
 fn without_renewals_nothing_is_automatic_and_the_check_sees_it_where_the_lease_is_ignored() {
     let Some(mut desk) = Desk::open("lease-lapsed", "lease_not_renewed=return") else { return };
     desk.decide(40);
