@@ -16,8 +16,9 @@ use crate::wire::control;
 use crate::wire::intake::RawRecord;
 use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord, RolloutFault};
 
+use super::in_force::FollowedMap;
 use super::standing::{Leader, Standing};
-use super::thread::{FollowedMap, Wake};
+use super::thread::Wake;
 
 /// Longest wait for something in `control`: a halt is in force so long after the broker has it, at most.
 const POLL: Duration = Duration::from_millis(25);

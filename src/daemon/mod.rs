@@ -10,6 +10,7 @@ mod evidence_shown;
 mod follower;
 mod growth;
 mod halving;
+pub mod in_force;
 pub mod inquiry;
 pub mod leading;
 pub mod local_halt;

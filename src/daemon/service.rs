@@ -29,11 +29,12 @@ use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
 use super::evidence::{EvidenceOptions, EvidenceThread};
+use super::in_force::InForce;
 use super::inquiry;
 use super::rollout_shown::stands;
 use super::rollout_threads::{RolloutOptions, RolloutThreads};
 use super::standing::Standing;
-use super::thread::{self, InForce, ThreadEnd, ThreadOptions, Wake, wakes};
+use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
 /// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.

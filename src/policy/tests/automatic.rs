@@ -345,7 +345,14 @@ fn a_grant_that_names_something_else_permits_nothing() {
     check_refused(Rule::GrantMismatch, &granted(Grant { model_digest: other, ..good.clone() }));
     check_refused(Rule::GrantMismatch, &granted(Grant { calibration_digest: other, ..good.clone() }));
     check_refused(Rule::GrantMismatch, &granted(Grant { eligibility_digest: other, ..good.clone() }));
-    check_refused(Rule::GrantMismatch, &granted(Grant { threshold_min: probability(0.96), ..good }));
+    check_refused(Rule::GrantMismatch, &granted(Grant { threshold_min: probability(0.96), ..good.clone() }));
+    let unusable = |grant: Grant| {
+        let ruling = granted(grant).ruling();
+        ruling.stage_map.unusable_slices(&ruling.acting, &ruling.policy).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(unusable(good.clone()), Vec::<String>::new());
+    assert_eq!(unusable(Grant { eligibility_digest: other, ..good.clone() }), ["rest"]);
+    assert_eq!(unusable(Grant { threshold_min: probability(0.96), ..good }), ["rest"]);
 }
 
 #[test]
