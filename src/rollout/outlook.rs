@@ -100,7 +100,7 @@ fn expectation(step: &StepReport, permission: Permission, evaluation: &Evaluatio
     }
     let (mut open, mut latest) = (Vec::new(), None);
     for reading in step.gates.iter().filter(|reading| reading.blocks) {
-        match of_gate(reading, evaluation.at) {
+        match of_gate(reading, step, evaluation.at) {
             OfGate::Passes => {}
             OfGate::At(at) => latest = latest.max(Some(at)),
             OfGate::Open(why) => open.push(why),
@@ -124,7 +124,7 @@ enum OfGate {
     Obstacle(String),
 }
 
-fn of_gate(reading: &GateReading, now: UtcMillis) -> OfGate {
+fn of_gate(reading: &GateReading, step: &StepReport, now: UtcMillis) -> OfGate {
     let named = |why: &str| format!("{}: {why}", reading.gate.as_str());
     match (reading.outcome, reading.missing) {
         (GateOutcome::Pass, _) => OfGate::Passes,
@@ -132,6 +132,10 @@ fn of_gate(reading: &GateReading, now: UtcMillis) -> OfGate {
         (GateOutcome::Waiting, Some(Missing::Until(at))) => OfGate::At(at),
         (GateOutcome::Waiting, Some(Missing::Verdicts(to_go, days))) => of_verdicts(to_go, days, now, &named, reading),
         (GateOutcome::Waiting, None) => match reading.gate {
+            // Before the first deadline nobody can have missed one.
+            Gate::VerdictFreshness | Gate::MissingVerdicts if is_before_any_deadline(step) => {
+                OfGate::Open(named(&reading.sentence))
+            }
             Gate::VerdictFreshness | Gate::MissingVerdicts => {
                 OfGate::Obstacle(named(&format!("verdicts are missing ({})", reading.sentence)))
             }
@@ -148,6 +152,12 @@ fn of_gate(reading: &GateReading, now: UtcMillis) -> OfGate {
             | Gate::RootCauseRating => OfGate::Open(named(&reading.sentence)),
         },
     }
+}
+
+/// Whether no ticket is past its deadline yet: nothing has been counted of those that have.
+fn is_before_any_deadline(step: &StepReport) -> bool {
+    step.gate(Gate::MissingVerdicts)
+        .is_some_and(|reading| reading.outcome == GateOutcome::Waiting && reading.counted.is_none())
 }
 
 fn of_verdicts(

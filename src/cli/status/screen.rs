@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::admin::accuracy::{AccuracyRecord, RowRecord, ScoreRecord};
+use crate::admin::gates::GatesStatus;
 use crate::admin::status::{PermissionStatus, SliceStatus, Status, VerdictsStatus};
 use crate::domain::stage::Stage;
 use crate::rollout::standing::VerdictStanding;
@@ -23,13 +24,14 @@ pub(super) fn draw(status: &Status, slice: Option<&str>, detail: Detail) -> Stri
         line(String::new());
         match &status.gates {
             None => slice_lines(shown, &mut line),
+            Some(gates) if slice.is_none() => {
+                earned_lines(shown, gates, detail, &mut line);
+                shown.accuracy.iter().map(accuracy_line).for_each(&mut line);
+            }
             Some(gates) => {
-                head_of_slice(shown, &mut line);
-                step_lines(shown.step.as_ref(), gates, if slice.is_some() { Detail::Gates } else { detail }, &mut line);
-                match &shown.accuracy {
-                    Some(accuracy) if slice.is_none() => line(accuracy_line(accuracy)),
-                    Some(accuracy) => accuracy_lines(accuracy, &mut line),
-                    None => {}
+                earned_lines(shown, gates, Detail::Gates, &mut line);
+                if let Some(accuracy) = &shown.accuracy {
+                    accuracy_lines(accuracy, &mut line);
                 }
             }
         }
@@ -42,9 +44,10 @@ pub(super) fn draw(status: &Status, slice: Option<&str>, detail: Detail) -> Stri
         accuracy_lines(all, &mut line);
     }
     line(String::new());
-    let steps = status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice));
+    // One slice, and all gates, have it among the rest of their outlook.
     if slice.is_none() && detail == Detail::Short {
-        not_reachable(steps.filter_map(|slice| slice.step.as_ref())).into_iter().for_each(&mut line);
+        let steps = status.slices.iter().filter_map(|shown| shown.step.as_ref());
+        not_reachable(steps).into_iter().for_each(&mut line);
     }
     let to_do = to_do(status, slice);
     if to_do.is_empty() {
@@ -108,6 +111,12 @@ fn slice_lines(slice: &SliceStatus, line: &mut impl FnMut(String)) {
     if let Some(next) = &slice.next {
         line(format!("  next: {}: {}", next.stage.0, next.sentence));
     }
+}
+
+/// A slice that earns its stages, but for its accuracy.
+fn earned_lines(slice: &SliceStatus, gates: &GatesStatus, detail: Detail, line: &mut impl FnMut(String)) {
+    head_of_slice(slice, line);
+    step_lines(slice.step.as_ref(), gates, detail, line);
 }
 
 fn head_of_slice(slice: &SliceStatus, line: &mut impl FnMut(String)) {

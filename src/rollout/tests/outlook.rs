@@ -63,7 +63,9 @@ fn too_little_traffic_is_said_and_nothing_at_all_is_too_early() {
     let Expectation::NotReachable(reasons) = &found.expectation else { panic!("{found:?}") };
     assert!(reasons.iter().any(|why| why.contains("the traffic is too small")), "{reasons:?}");
     let nothing = outlook_of(&Log::default(), step(TRIAGE), ResolveList::Declared, hour(0));
-    assert!(!matches!(nothing.expectation, Expectation::Earned | Expectation::At(_)), "{nothing:?}");
+    let Expectation::Open(missing) = &nothing.expectation else { panic!("{nothing:?}") };
+    assert!(missing.iter().any(|why| why.ends_with("no ticket is past its deadline yet")), "{missing:?}");
+    assert!(missing.iter().any(|why| why.ends_with("nobody has answered yet")), "{missing:?}");
 }
 
 #[test]

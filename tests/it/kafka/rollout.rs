@@ -156,8 +156,9 @@ fn every_instance_shows_who_leads_the_lease_and_what_the_next_step_waits_for() {
     for (place, instance) in desk.instances.iter().enumerate() {
         let until = Instant::now() + DEADLINE;
         let status = loop {
-            let status = instance.get("/api/v1/status").and_then(|text| serde_json::from_str::<Value>(&text).ok());
-            let status = status.unwrap_or_default();
+            let answer = instance.get("/api/v1/status").unwrap_or_default();
+            let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+            let status: Value = serde_json::from_str(body).unwrap_or_default();
             if status["gates"]["read_at"].is_string() && status["slices"][0]["step"]["next"]["waits_for"][0].is_object()
             {
                 break status;
