@@ -33,8 +33,8 @@ unit: ## the unit as systemd reads it, and the proofs' own proof
 	tests/systemd/check-unit.sh
 	tests/systemd/run.sh --stand-in
 
-tables: ## write the tables of README.md that are generated
-	NOCTRIAGE_WRITE_TABLES=1 cargo test --release --locked --test it readme
+tables: ## write the tables of README.md that are generated, and what it quotes
+	NOCTRIAGE_WRITE_TABLES=1 cargo test --release --locked --test it -- --test-threads=1 readme iterate
 
 fuzz: ## every fuzz target for ten minutes (by hand: needs nightly Rust and cargo-fuzz)
 	fuzz/run.sh

@@ -5,9 +5,9 @@ use anyhow::Context as _;
 use crate::config::Settings;
 use crate::kafka::evidence_reader::gather_up_to;
 use crate::kafka::scan::ScanFrom;
-use crate::rollout::evaluate::evaluate;
 use crate::rollout::log::Cut;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
+use crate::wire::verified::Verified;
 
 use super::super::progress::Progress;
 use super::super::settings_file::SettingsFile;
@@ -111,24 +111,11 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
     })
 }
 
-/// What asking a report again says.
-enum Verified {
-    Holds,
-    EvidenceGone,
-    Differs(Vec<String>),
-}
-
+/// Reads the evidence up to the record's cut, and asks its reports again.
 fn verify_one(settings: &Settings, record: &TransitionRecord) -> Result<Verified, Failure> {
-    let questions = record.questions().map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    let cut = Cut::from(record.cut.clone());
     let spec = &settings.rollout.spec;
-    let since = spec.evidence_since(record.at.0);
-    let gathered = gather_up_to(settings, since, cut.clone(), |_, _| {});
+    let (since, cut) = (spec.evidence_since(record.at.0), Cut::from(record.cut.clone()));
+    let gathered = gather_up_to(settings, since, cut, |_, _| {});
     let gathered = gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    let again = evaluate(&gathered.evidence, &questions, spec, cut, record.at.0);
-    if !again.holes.is_empty() {
-        return Ok(Verified::EvidenceGone);
-    }
-    let differences = record.differences(&again);
-    Ok(if differences.is_empty() { Verified::Holds } else { Verified::Differs(differences) })
+    record.verified(&gathered.evidence, spec).map_err(|error| Failure::new(EXIT_TEMPORARY, error))
 }
