@@ -22,6 +22,7 @@ import tomllib
 
 import torch
 
+import calibration
 import card
 import exported
 import network as net
@@ -92,15 +93,17 @@ def loss_of(network, rows, ids, padding, causes, cause_loss):
 
 
 def judged(network, rows, ids, padding):
-    """Negative log-likelihood and scores of the severity head."""
+    """Negative log-likelihood at the best temperature, and scores of the severity head. Encoders go on learning after they
+    have begun to claim too much; the claims are mended later, by `model calibrate`."""
     logits = torch.tensor(net.score(network, ids, padding)[0])
     truth = [SEVERITIES.index(row["severity"]) for row in rows]
-    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(truth)).item()
+    temperature, _ = calibration.fit(logits.tolist(), truth, with_bias=False)
+    loss = torch.nn.functional.cross_entropy(logits / temperature, torch.tensor(truth)).item()
     return loss, scores_of(truth, logits.argmax(dim=1).tolist())
 
 
 def train(network, tokens, data, arguments):
-    """Leaves the network as it was after the epoch that makes the validation half most probable."""
+    """Leaves the network as it was after the epoch that makes the validation half most probable, once calibrated."""
     shuffle = random.Random(arguments.seed)
     ids, choice = (tokens([row["text"] for row in rows]) for rows in (data.train, data.choice))
     causes = {cause: row for row, cause in enumerate(data.causes)}

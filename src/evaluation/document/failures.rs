@@ -195,11 +195,10 @@ fn trust(document: &mut Document, report: &Report) {
         rows.collect(),
     );
     let rows = trusted.iter().map(|(column, trust)| {
-        let all = short_rate(column.score.right());
-        std::iter::once(column.name.clone())
-            .chain(std::iter::once(all))
-            .chain(trust.at_reach.iter().map(|(_, share)| short_rate(*share)))
-            .collect()
+        // Of the same tickets as the others: with a probability, one of each group.
+        let all = trust.curve.last().copied();
+        let shares = all.into_iter().chain(trust.at_reach.iter().map(|(_, share)| *share)).map(short_rate);
+        std::iter::once(column.name.clone()).chain(shares).collect()
     });
     document.table(&["right among the surest", "all", "90 %", "50 %", "20 %"], rows.collect());
     document.list(trusted.iter().map(|(column, trust)| low(&column.name, &trust.low)).collect());
