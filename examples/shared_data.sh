@@ -80,15 +80,35 @@ measure() {
     done
     noctriage evaluate --test "$name.jsonl" --model "tf-idf=predictions:$name.before.jsonl" \
         --model "calibrated=predictions:$name.after.jsonl" --by category > "$name.txt"
-    printf '\n== %s: %s rows, %s groups\n' "$name" "$(wc -l < "$name.jsonl")" \
-        "$(sed -E 's/.*"group":"([^"]*)".*/\1/' "$name.jsonl" | sort -u | wc -l)"
-    echo "a calibration was written in $calibrated of $folds folds"
-    # Right, macro-F1; criticals; calibration; right among the surest.
-    for table in 'answerer  *right' 'critical tickets' 'answerer  *claims' 'right among the surest'; do
-        sed -n "/^$table/,/^$/p" "$name.txt" | sed -e '/^$/d' | cut -d'|' -f1
-    done
+    local groups
+    groups=$(sed -E 's/.*"group":"([^"]*)".*/\1/' "$name.jsonl" | sort -u | wc -l)
+    row "$name ($(wc -l < "$name.jsonl") rows, $groups groups)" majority ""
+    row "" tf-idf ""
+    row "" calibrated "$calibrated of $folds"
+}
+# row SOURCE ANSWERER WRITTEN: a row of the table, from the tables of a report, whose columns two blanks or more keep apart.
+row() {
+    awk -F '  +' -v source="$1" -v who="$2" -v written="$3" '
+        BEGIN { gap = at90 = at50 = at20 = "–" }
+        /^answerer +right/ { table = "right" }
+        /^critical tickets/ { table = "critical" }
+        /^answerer +claims/ { table = "claims" }
+        /^right among the surest/ { table = "surest" }
+        /^$/ { table = "" }
+        index($1, who) != 1 { next }
+        table == "right" { right = $2; macro_f1 = $3 }
+        table == "critical" {
+            found = "none there"
+            if (split($2, missed, /[\/ ]/) > 1 && missed[1] ~ /^[0-9]+$/) found = missed[2] - missed[1] " of " missed[2]
+        }
+        table == "claims" { gap = $2 }
+        table == "surest" { at90 = $3; at50 = $4; at20 = $5 }
+        END { print "| " source " | " who " | " right " | " macro_f1 " | " found " | " at90 " | " at50 " | " at20 " | " gap " | " written " |" }
+    ' "$name.txt"
 }
 
+echo "| texts | answers | right | macro-F1 | criticals found | surest 90 % | surest 50 % | surest 20 % | claims too much by | calibrated |"
+echo "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 for name in $sources; do
     take "$name"
     fold "$name"
