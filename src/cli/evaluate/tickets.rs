@@ -7,10 +7,9 @@ use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
-use crate::cli::progress::Progress;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::Ticket;
-use crate::evaluation::data::overlap::{Likeness, Overlap, overlap};
+use crate::evaluation::data::overlap::{Likeness, same};
 use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::test_set::{Leakage, TestSet, TestSetBuilder};
@@ -26,9 +25,6 @@ pub(in crate::cli) enum Keep {
     /// The ticket as it is: a model will read it.
     Tickets,
 }
-
-/// Jaccard index of texts of the same words: what is nearly so, `dataset check` finds.
-const SAME_WORDS: f64 = 1.0;
 
 /// A file of labelled tickets.
 pub(in crate::cli) struct LabelledFile {
@@ -72,23 +68,18 @@ impl LabelledFile {
     /// The same ticket in both, unless that is accepted: a score on it proves nothing.
     pub(in crate::cli) fn known_from(&self, training: &Self, leakage: Leakage) -> Result<BTreeSet<usize>, Failure> {
         let compared = |file: &Self| file.tickets.iter().map(ComparedText::of).collect::<Vec<_>>();
-        let mut progress = Progress::new("comparing with training");
-        let (own, others) = (compared(self), compared(training));
-        let total = own.len() as u64;
-        let found = overlap(&own, &others, SAME_WORDS, |done| progress.at(done as u64, total));
-        match (self.same(&found).first(), leakage) {
-            (None, _) | (Some(_), Leakage::Accepted) => Ok(found.test_tickets()),
+        let found = same(&compared(self), &compared(training));
+        let of_id: Vec<usize> =
+            found.iter().filter(|(_, likeness)| *likeness == Likeness::Id).map(|(at, _)| *at).collect();
+        match (of_id.first(), leakage) {
+            (None, _) | (Some(_), Leakage::Accepted) => Ok(found.into_iter().map(|(at, _)| at).collect()),
             (Some(first), Leakage::Refused) => Err(Failure::usage(anyhow!(
-                "{} tickets that are to judge were trained on, {first} among them: a score on them proves nothing. Split \
-                 anew (`noctriage dataset split`), or say --accept-leakage",
-                found.of_kind(Likeness::Id)
+                "{} tickets that are to judge were trained on, {} among them: a score on them proves nothing. Split anew \
+                 (`noctriage dataset split`), or say --accept-leakage",
+                of_id.len(),
+                self.tickets[*first].ticket_id.as_str()
             ))),
         }
-    }
-
-    fn same(&self, found: &Overlap) -> Vec<&str> {
-        let same = found.pairs.iter().filter(|pair| pair.likeness == Likeness::Id);
-        same.map(|pair| self.tickets[pair.test].ticket_id.as_str()).collect()
     }
 
     /// Texts and labels, as TF-IDF is trained on.

@@ -1,7 +1,9 @@
 //! Does a test set overlap what a model was trained on? By id, by text, by normalised text, by nearness: every pair, with
 //! the strongest of these that holds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::domain::digest::Digest;
 
 use super::near::{NearIndex, Sketch};
 use super::text::ComparedText;
@@ -131,6 +133,21 @@ fn likeness(one: &ComparedText, other: &ComparedText, similarity: f64, near: f64
     } else {
         None
     }
+}
+
+/// Test tickets that are in training too, or have the words of a training ticket: all that can be told by looking up, in time
+/// that grows with the tickets and not with their pairs. What is nearly the same, [`overlap`] finds.
+pub fn same(test: &[ComparedText], train: &[ComparedText]) -> Vec<(usize, Likeness)> {
+    let ids: HashSet<&str> = train.iter().map(|text| text.ticket_id.as_str()).collect();
+    let exact: HashSet<Digest> = train.iter().map(|text| text.exact).collect();
+    let words: HashSet<&[String]> = train.iter().map(|text| text.words.as_slice()).collect();
+    let likeness = |text: &ComparedText| {
+        let of_id = ids.contains(text.ticket_id.as_str()).then_some(Likeness::Id);
+        let of_text = || exact.contains(&text.exact).then_some(Likeness::Text);
+        let of_words = || words.contains(text.words.as_slice()).then_some(Likeness::Words);
+        of_id.or_else(of_text).or_else(of_words)
+    };
+    test.iter().enumerate().filter_map(|(at, text)| Some((at, likeness(text)?))).collect()
 }
 
 /// Every test ticket beside the training tickets. `progress` hears how many test tickets are done.
