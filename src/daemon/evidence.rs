@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_reader::Gathered;
-use crate::kafka::evidence_tail::{EvidenceTail, PartitionReach, TailError, topics_of};
+use crate::kafka::evidence_tail::{EvidenceTail, LogStart, PartitionReach, TailError, topics_of};
 use crate::metrics::Metrics;
 use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
@@ -230,12 +230,16 @@ impl EvidenceFold {
         Ok(ROUND_RECORDS_MAX)
     }
 
-    /// Looks for new partitions and at the ends of all, when it is time.
+    /// Looks for new partitions and at the beginnings and ends of all, when it is time.
     ///
     /// # Errors
     /// Brokers that do not answer.
     pub fn look(&mut self) -> Result<(), TailError> {
-        self.tail.look(self.clock.boot_ms())
+        let looked = self.tail.look(self.clock.boot_ms(), window_start(&self.settings, self.clock.operating_now()));
+        for LogStart { topic, partition, offset } in self.tail.take_begun() {
+            self.gathered.evidence.begin_log(topic, partition, offset);
+        }
+        looked
     }
 
     /// Everything that is known.

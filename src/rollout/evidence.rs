@@ -8,7 +8,7 @@ use crate::domain::time::UtcMillis;
 use crate::domain::verdict::Verdict;
 
 use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
-use super::log::{Appended, Cut, EvidenceTopic, Recorded};
+use super::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use super::settle::{Settlement, settle};
 use super::traffic::Traffic;
 
@@ -31,7 +31,7 @@ pub struct Evidence {
     slices: BTreeSet<Arc<str>>,
     /// All tickets by slice and time, drawn or not.
     traffic: Traffic,
-    /// Where the log of a partition began when it was read, where that is known.
+    /// Where the log of a partition begins, if that lies within the window.
     log_starts: BTreeMap<(EvidenceTopic, i32), i64>,
 }
 
@@ -97,22 +97,24 @@ impl Evidence {
         }
     }
 
-    /// Notes where the log of a partition begins: what lay before is gone.
+    /// Notes that the log of a partition begins within the window: what lay before is gone. It goes here too, or whoever reads
+    /// the log anew would find something else.
     pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
-        self.log_starts.insert((topic, partition), offset);
+        let known = self.log_starts.insert((topic, partition), offset);
+        if known.is_none_or(|known| known < offset) {
+            let is_of_log = |position: Position| position.topic == topic && position.partition == partition;
+            self.retain(|appended| !is_of_log(appended.position) || appended.position.offset >= offset);
+        }
     }
 
-    /// Records of a cut's partitions that were gone before anybody read them, as sentences. A partition that the cut does
-    /// not name is read from wherever it begins.
+    /// Records behind a cut that are gone, as sentences. A partition that the cut does not name is read from wherever it
+    /// begins. A person acknowledges a sentence, so that it stays the same until more is gone.
     pub fn holes_behind(&self, cut: &Cut) -> impl Iterator<Item = String> {
         cut.partitions().filter_map(|(topic, partition, next)| {
             let start = *self.log_starts.get(&(topic, partition))?;
-            (start > next).then(|| {
-                format!(
-                    "{} partition {partition} begins at offset {start}, but the account needs it from offset {next}",
-                    topic.as_str()
-                )
-            })
+            let name = topic.as_str();
+            (start > next)
+                .then(|| format!("{name} partition {partition} begins at offset {start}: evidence before it is gone"))
         })
     }
 
@@ -124,14 +126,18 @@ impl Evidence {
     /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
     /// begins now. A ticket that still lives keeps the place of its first decision.
     pub fn forget_before(&mut self, instant: UtcMillis) {
+        self.retain(|appended| appended.at >= instant);
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(Appended) -> bool) {
         let traffic = &mut self.traffic;
         self.tickets.retain(|_, ticket| {
-            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| !is_kept(*appended)) {
                 traffic.remove(&arrival);
             }
-            ticket.forget_before(instant)
+            ticket.retain(&is_kept)
         });
-        self.ours.retain(|appended| appended.at >= instant);
+        self.ours.retain(|appended| is_kept(*appended));
     }
 
     /// All tickets that a decision or a verdict names, by id.
@@ -167,11 +173,11 @@ impl Evidence {
 }
 
 impl TicketEvidence {
-    /// Drops what was appended before an instant, and says whether anything is left.
-    fn forget_before(&mut self, instant: UtcMillis) -> bool {
-        self.decisions.retain(|recorded| recorded.appended.at >= instant);
-        self.verdicts.retain(|recorded| recorded.appended.at >= instant);
-        if self.latest.is_some_and(|(latest, _)| latest.at < instant) {
+    /// Drops records, and says whether anything is left.
+    fn retain(&mut self, is_kept: impl Fn(Appended) -> bool) -> bool {
+        self.decisions.retain(|recorded| is_kept(recorded.appended));
+        self.verdicts.retain(|recorded| is_kept(recorded.appended));
+        if self.latest.is_some_and(|(latest, _)| !is_kept(latest)) {
             self.latest = None;
             self.first = None;
         }

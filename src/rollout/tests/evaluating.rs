@@ -179,7 +179,7 @@ fn a_log_that_begins_behind_the_cut_of_an_account_is_a_hole() {
         evaluate(&log.evidence, &[question], &spec(), Cut::start(), hour(90)).holes
     };
     assert_eq!(holes(7, Some(7)), Vec::<String>::new());
-    assert_eq!(holes(8, Some(7)), ["decisions partition 0 begins at offset 8, but the account needs it from offset 7"]);
+    assert_eq!(holes(8, Some(7)), ["decisions partition 0 begins at offset 8: evidence before it is gone"]);
     assert_eq!(holes(8, None), Vec::<String>::new(), "an account that began with what there was");
 }
 
