@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 
-use self::answerer::{Answerer, Named, linear_answers, trained};
+use self::answerer::{Answerer, Judging, Named, linear_answers, trained};
 use self::tickets::{Keep, LabelledFile, readings};
 use super::progress::Progress;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TOO_LITTLE_DATA, Failure};
 use crate::config::settings::DeviceChoice;
+use crate::domain::digest::Digest;
 use crate::evaluation::answer::{Column, ColumnKind};
 use crate::evaluation::compare::Comparison;
 use crate::evaluation::cost::CostMatrix;
@@ -22,7 +23,7 @@ use crate::evaluation::ledger::tried;
 use crate::evaluation::mix::Mix;
 use crate::evaluation::report::{Inputs, Report, Settings};
 use crate::evaluation::requirement::{Holds, Requirement, critical_missed_at_most};
-use crate::evaluation::test_set::{Leakage, TestSet};
+use crate::evaluation::test_set::Leakage;
 use crate::evaluation::value::Minutes;
 use crate::statistics::tally::ErrorLimit;
 use crate::statistics::wilson::Share;
@@ -83,7 +84,7 @@ pub struct Arguments {
     /// Minutes that mending a wrong answer takes.
     #[arg(long, value_name = "MINUTES", requires = "minutes_manual")]
     minutes_repair: Option<f64>,
-    /// Take tickets that may hold what was written after triage, and those that stand in the training file too.
+    /// Take tickets that may hold what was written after triage, and those that were trained on.
     #[arg(long)]
     accept_leakage: bool,
     /// Fail unless it holds: "v2 >= v1" (right on as many tickets; fewer is too little data until it is shown to be worse)
@@ -122,10 +123,12 @@ pub struct Arguments {
     device: DeviceChoice,
 }
 
+/// A dimension that mixes are counted by. Patterns of messages are no such one: their values are words of tickets.
 pub(super) fn by_word(word: &str) -> Result<Dimension, String> {
-    Dimension::from_word(word).ok_or_else(|| {
-        let words: Vec<&str> = Dimension::ALL.iter().map(|dimension| dimension.as_str()).collect();
-        format!("is not one of {}", words.join(", "))
+    let is_counted = |dimension: &Dimension| !dimension.is_ticket_text();
+    Dimension::from_word(word).filter(is_counted).ok_or_else(|| {
+        let words = Dimension::ALL.iter().filter(|dimension| is_counted(dimension)).map(|dimension| dimension.as_str());
+        format!("is not one of {}", words.collect::<Vec<_>>().join(", "))
     })
 }
 
@@ -141,7 +144,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
     let requirements = requirements.map_err(Failure::usage)?;
     check_names(&arguments, &requirements)?;
     let files = Files::read(&arguments)?;
-    let (columns, elsewhere) = columns(&arguments, &files)?;
+    let Answers { columns, elsewhere, in_training, model } = answers(&arguments, &files)?;
     check_asked(&columns, &requirements)?;
     let readings = arguments.humans.as_ref().map(|path| readings(path, &files.test.set)).transpose()?;
     let pairs: Vec<(String, String)> =
@@ -152,6 +155,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
         columns: &columns,
         readings: readings.as_ref(),
         training: files.train.as_ref().map(|file| &file.set),
+        in_training: &in_training,
         live: live.as_ref(),
         elsewhere,
         pairs: &pairs,
@@ -164,7 +168,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
     show(&arguments, &report, &outcomes)?;
     if let (Some(path), Some(last)) = (&arguments.ledger, arguments.models.last()) {
         let training = files.train.as_ref().map(|file| &file.set);
-        if let Some(entry) = ledger::entry(&report, &last.what, training, arguments.by) {
+        if let Some(entry) = ledger::entry(&report, &last.what, model, training, arguments.by) {
             ledger::append(path, &entry)?;
         }
     }
@@ -236,11 +240,17 @@ struct Files {
     validation: Option<LabelledFile>,
     live: Option<LabelledFile>,
     live_mix: Option<LabelledFile>,
+    /// Positions of test tickets that stand in the training file too, or whose words do.
+    in_training: BTreeSet<usize>,
+}
+
+fn leakage(arguments: &Arguments) -> Leakage {
+    if arguments.accept_leakage { Leakage::Accepted } else { Leakage::Refused }
 }
 
 impl Files {
     fn read(arguments: &Arguments) -> Result<Self, Failure> {
-        let leakage = if arguments.accept_leakage { Leakage::Accepted } else { Leakage::Refused };
+        let leakage = leakage(arguments);
         let models_read = arguments.models.iter().any(|named| named.what.needs() == Keep::Tickets);
         let keep = if models_read { Keep::Tickets } else { Keep::Nothing };
         let for_linear = if arguments.train.is_some() { Keep::Tickets } else { keep };
@@ -249,10 +259,9 @@ impl Files {
         };
         let test = LabelledFile::read(&arguments.test, leakage, for_linear)?;
         let train = read(&arguments.train, Leakage::Accepted, Keep::Tickets)?;
-        if let Some(train) = train.as_ref().filter(|_| leakage == Leakage::Refused) {
-            refuse_overlap(&test.set, &train.set)?;
-        }
+        let in_training = train.as_ref().map(|train| test.known_from(train, leakage)).transpose()?.unwrap_or_default();
         Ok(Self {
+            in_training,
             test,
             train,
             validation: read(&arguments.validation, Leakage::Accepted, keep)?,
@@ -266,26 +275,18 @@ impl Files {
     }
 }
 
-/// A score on tickets that were trained on proves nothing.
-fn refuse_overlap(test: &TestSet, train: &TestSet) -> Result<(), Failure> {
-    let both: Vec<&str> = test
-        .tickets()
-        .iter()
-        .filter(|ticket| train.position(&ticket.id).is_some())
-        .map(|ticket| ticket.id.as_str())
-        .collect();
-    match both.first() {
-        None => Ok(()),
-        Some(first) => Err(Failure::usage(anyhow!(
-            "{} test tickets are training tickets too, {first} among them: a score on them proves nothing. Split anew \
-             (`noctriage dataset split`), or say --accept-leakage",
-            both.len()
-        ))),
-    }
+/// What everybody answers.
+struct Answers {
+    columns: Vec<Column>,
+    /// What the last model scores on other tickets.
+    elsewhere: Scores,
+    /// Positions of test tickets that somebody was trained on, or whose words.
+    in_training: BTreeSet<usize>,
+    /// Which model the last one is; `None`: not known to the last bit.
+    model: Option<Digest>,
 }
 
-/// Everybody who answers, and what the last model scores on other tickets.
-fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores), Failure> {
+fn answers(arguments: &Arguments, files: &Files) -> Result<Answers, Failure> {
     let set = &files.test.set;
     let labels = files.train.as_ref().map_or(set, |train| &train.set).tickets().iter().map(|ticket| ticket.truth);
     // A source that states no severity has nothing to be compared with.
@@ -296,12 +297,15 @@ fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores)
         let kind = ColumnKind::Linear;
         columns.push(Column { name: kind.as_str().to_owned(), kind, answers, elsewhere: 0 });
     }
-    let mut elsewhere = Scores::default();
+    let (mut elsewhere, mut in_training, mut model) = (Scores::default(), files.in_training.clone(), None);
+    let judging = Judging { file: &files.test, leakage: leakage(arguments) };
     for (at, named) in arguments.models.iter().enumerate() {
-        let mut answerer = Answerer::open(named, arguments.device, arguments.save.as_deref())?;
+        let mut answerer = Answerer::open(named, arguments.device, arguments.save.as_deref(), judging)?;
+        in_training.extend(answerer.known());
         let mut progress = Progress::new("predicting");
         columns.push(answerer.column(named, &files.test, &mut progress)?);
         if at + 1 == arguments.models.len() {
+            model = answerer.digest();
             let mut score = |file: &Option<LabelledFile>| match file {
                 None => Ok(None),
                 Some(file) => score_of(&mut answerer, file, &mut progress),
@@ -314,7 +318,7 @@ fn columns(arguments: &Arguments, files: &Files) -> Result<(Vec<Column>, Scores)
             };
         }
     }
-    Ok((columns, elsewhere))
+    Ok(Answers { columns, elsewhere, in_training, model })
 }
 
 /// Right answers among those that there are: a file of predictions need not cover other tickets. `None`: there is none.
@@ -373,5 +377,17 @@ const fn holds_sentence(holds: Holds) -> &'static str {
         Holds::Yes => "holds",
         Holds::Unknown => "too little data to tell",
         Holds::No => "DOES NOT HOLD",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mixes_are_counted_by_everything_but_the_words_of_tickets() {
+        assert_eq!(by_word("vendor"), Ok(Dimension::Vendor));
+        let refused = by_word("message").unwrap_err();
+        assert_eq!(refused, "is not one of slice, category, vendor, device_type, region, channel");
     }
 }

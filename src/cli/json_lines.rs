@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 
 use super::Failure;
+use super::progress::Progress;
 
 /// Mistakes that are told; the others are counted.
 const MISTAKES_MAX: usize = 5;
@@ -20,7 +21,21 @@ pub fn each_line(
     line_bytes_max: usize,
     mut take: impl FnMut(&str) -> Result<(), String>,
 ) -> Result<u64, Failure> {
+    each_text(path, line_bytes_max, |text| take(text.ok_or("the line is no UTF-8 text")?))
+}
+
+/// As [`each_line`]; `take` also hears of lines that are no UTF-8 text (`None`), and may pass over them.
+///
+/// # Errors
+/// As [`each_line`].
+pub fn each_text(
+    path: &Path,
+    line_bytes_max: usize,
+    mut take: impl FnMut(Option<&str>) -> Result<(), String>,
+) -> Result<u64, Failure> {
     let opened = File::open(path).with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
+    let total = opened.metadata().map_or(0, |metadata| metadata.len());
+    let (mut progress, mut done) = (Progress::new("reading"), 0);
     let mut reader = BufReader::with_capacity(1 << 16, opened);
     let (mut taken, mut number, mut mistakes) = (0, 0, Mistakes::default());
     let mut bytes = Vec::new();
@@ -32,6 +47,8 @@ pub fn each_line(
             break;
         }
         number += 1;
+        done += bytes.len() as u64;
+        progress.at(done, total);
         if bytes.len() > line_bytes_max && !bytes.ends_with(b"\n") {
             reader.skip_until(b'\n').with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
             mistakes.add(number, format!("the line is longer than {line_bytes_max} bytes"));
@@ -39,8 +56,8 @@ pub fn each_line(
         }
         let outcome = match std::str::from_utf8(&bytes) {
             Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => take(line.trim()),
-            Err(_) => Err("the line is no UTF-8 text".to_owned()),
+            Ok(line) => take(Some(line.trim())),
+            Err(_) => take(None),
         };
         match outcome {
             Ok(()) => taken += 1,

@@ -26,6 +26,7 @@ mod span;
 mod status;
 mod topics;
 mod verdicts;
+mod whole_file;
 
 /// It holds.
 pub const EXIT_OK: u8 = 0;

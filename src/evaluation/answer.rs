@@ -100,28 +100,6 @@ pub struct Column {
 pub struct AnsweredTwice(pub TicketId);
 
 impl Column {
-    /// Puts answers in the order of the set.
-    ///
-    /// # Errors
-    /// Two answers to one ticket.
-    pub fn from_reported(
-        name: &str,
-        kind: ColumnKind,
-        set: &TestSet,
-        reported: impl IntoIterator<Item = Reported>,
-    ) -> Result<Self, AnsweredTwice> {
-        let mut answers = vec![None; set.tickets().len()];
-        let mut elsewhere = 0;
-        for Reported { ticket_id, answer } in reported {
-            match set.position(&ticket_id) {
-                None => elsewhere += 1,
-                Some(position) if answers[position].is_some() => return Err(AnsweredTwice(ticket_id)),
-                Some(position) => answers[position] = Some(answer),
-            }
-        }
-        Ok(Self { name: name.to_owned(), kind, answers, elsewhere })
-    }
-
     /// What the source says.
     pub fn source(set: &TestSet) -> Self {
         let answers = set.tickets().iter().map(|ticket| ticket.source.map(Answer::bare)).collect();
@@ -160,21 +138,6 @@ impl Column {
 mod tests {
     use super::*;
     use crate::evaluation::tests::{column, set_of};
-
-    #[test]
-    fn answers_find_their_tickets_whatever_their_order_and_others_are_counted() {
-        let set = set_of(&[("T1", Severity::Low), ("T2", Severity::High)]);
-        let reported = |id: &str, severity| Reported {
-            ticket_id: TicketId::try_new(id).expect("an id"),
-            answer: Answer::bare(severity),
-        };
-        let answers = [reported("T2", Severity::High), reported("T9", Severity::Low)];
-        let column = Column::from_reported("v1", ColumnKind::Reported, &set, answers.clone()).expect("once each");
-        assert_eq!((column.answered(), column.elsewhere), (1, 1));
-        assert_eq!((column.is_right(&set, 0), column.is_right(&set, 1)), (false, true));
-        let twice = [answers[0].clone(), answers[0].clone()];
-        assert!(Column::from_reported("v1", ColumnKind::Reported, &set, twice).is_err());
-    }
 
     #[test]
     fn the_majority_is_the_most_frequent_label_and_of_equals_the_more_urgent() {

@@ -25,8 +25,8 @@ pub enum Finding {
     FirstIsBetter,
     /// The test set is too small to tell.
     TooSmall {
-        /// So many tickets would find such a difference in four of five cases; `None`: what was seen is no difference,
-        /// and no test set of a size that anybody labels would tell.
+        /// So many tickets, none like another, would find such a difference in four of five cases; `None`: what was seen is
+        /// no difference, and no test set of a size that anybody labels would tell.
         tickets_needed: Option<u64>,
     },
 }
@@ -42,12 +42,17 @@ pub struct Comparison {
     pub discordant: Discordant,
     /// All tickets.
     pub tickets: u64,
-    /// McNemar's two-sided mid-p value.
+    /// Groups of near-duplicates of which one is right on more tickets than the other: what the test counts, because a group is
+    /// one piece of evidence. Without groups the same as `discordant`.
+    pub discordant_groups: Discordant,
+    /// All groups.
+    pub groups: u64,
+    /// McNemar's two-sided mid-p value, over groups.
     pub p: f64,
     /// Where the gain in the share of right answers lies (second − first), by a paired bootstrap over groups; `None`
     /// without tickets.
     pub gain_interval: Option<Interval>,
-    /// Macro-F1 of both, with the p value of the swap test; `None`: undefined.
+    /// Macro-F1 of both, with the p value of the swap test over groups; `None`: undefined.
     pub macro_f1: Option<SwapTest>,
     /// Where the gain in macro-F1 lies; `None`: undefined.
     pub macro_f1_interval: Option<Interval>,
@@ -75,19 +80,21 @@ impl Comparison {
             }
         }
         let units = units(first, second, set);
-        let answered: Vec<Answered> = units.iter().flatten().copied().collect();
-        let tickets = answered.len() as u64;
-        let p = discordant.mid_p();
+        let discordant_groups = discordant_groups(&units);
+        let (tickets, groups) = (set.tickets().len() as u64, units.len() as u64);
+        let p = discordant_groups.mid_p();
         Self {
             first: first.name.clone(),
             second: second.name.clone(),
             discordant,
             tickets,
+            discordant_groups,
+            groups,
             p,
             gain_interval: paired_difference(&units, CLASSES, 0.95, share_right, random),
-            macro_f1: swap_test(&answered, CLASSES, macro_f1, random),
+            macro_f1: swap_test(&units, CLASSES, macro_f1, random),
             macro_f1_interval: paired_difference(&units, CLASSES, 0.95, macro_f1, random),
-            finding: finding(discordant, tickets, p),
+            finding: finding(discordant_groups, groups, p),
             broken,
         }
     }
@@ -99,15 +106,30 @@ impl Comparison {
     }
 }
 
-fn finding(discordant: Discordant, tickets: u64, p: f64) -> Finding {
-    let Discordant { first, second } = discordant;
+fn finding(discordant_groups: Discordant, groups: u64, p: f64) -> Finding {
+    let Discordant { first, second } = discordant_groups;
     if p <= LEVEL && first != second {
         return if second > first { Finding::SecondIsBetter } else { Finding::FirstIsBetter };
     }
-    let share = |count: u64| count as f64 / tickets.max(1) as f64;
+    let share = |count: u64| count as f64 / groups.max(1) as f64;
     let needed = DiscordantShares::try_new(share(first), share(second)).ok().and_then(tickets_needed);
     // Where chance alone made a set this size miss it, the set is still too small: more than it has are needed.
-    Finding::TooSmall { tickets_needed: needed.map(|needed| needed.max(tickets + 1)) }
+    Finding::TooSmall { tickets_needed: needed.map(|needed| needed.max(groups + 1)) }
+}
+
+/// Each group speaks for whoever is right on more of its tickets, or for neither.
+fn discordant_groups(units: &[Vec<Answered>]) -> Discordant {
+    let mut discordant = Discordant::default();
+    for unit in units {
+        let first = unit.iter().filter(|ticket| ticket.first == ticket.truth).count();
+        let second = unit.iter().filter(|ticket| ticket.second == ticket.truth).count();
+        match first.cmp(&second) {
+            std::cmp::Ordering::Greater => discordant.first += 1,
+            std::cmp::Ordering::Less => discordant.second += 1,
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+    discordant
 }
 
 fn units(first: &Column, second: &Column, set: &TestSet) -> Vec<Vec<Answered>> {
@@ -161,6 +183,35 @@ mod tests {
         assert_eq!(same.finding, Finding::TooSmall { tickets_needed: None });
         let even = compare(50, |at| at < 45, |at| at >= 5);
         assert_eq!((even.discordant, even.finding), (Discordant { first: 5, second: 5 }, same.finding));
+    }
+
+    #[test]
+    fn a_storm_of_near_duplicates_is_one_piece_of_evidence() {
+        // The second repairs 12 of 60 tickets. Apart they show it; as twins of one ticket they are a single case.
+        let apart = compare(60, |at| at >= 12, |_| true);
+        assert_eq!(apart.finding, Finding::SecondIsBetter);
+        let mut tickets = category("routing", Severity::Medium, 60);
+        tickets[..12].iter_mut().for_each(|ticket| ticket.group = Some("storm".into()));
+        let set = set_from(&tickets);
+        let (first, second) = (column_right("v1", &set, |at| at >= 12), column_right("v2", &set, |_| true));
+        let storm = Comparison::of(&first, &second, &set, &mut SeededRandom::new(1));
+        assert_eq!((storm.discordant, storm.discordant_groups), (apart.discordant, Discordant { first: 0, second: 1 }));
+        assert_eq!((storm.tickets, storm.groups), (60, 49));
+        assert!(matches!(storm.finding, Finding::TooSmall { tickets_needed: Some(50..) }), "{storm:?}");
+        assert_eq!(storm.macro_f1.expect("defined").p, 1.0);
+    }
+
+    #[test]
+    fn a_group_is_of_whoever_is_right_on_more_of_it_and_of_neither_where_both_are() {
+        let mut tickets = category("routing", Severity::Medium, 6);
+        for (ticket, group) in tickets.iter_mut().zip(["a", "a", "a", "b", "b", "b"]) {
+            ticket.group = Some(group.into());
+        }
+        let set = set_from(&tickets);
+        let right = |name: &str, positions: &'static [usize]| column_right(name, &set, |at| positions.contains(&at));
+        let (first, second) = (right("v1", &[0, 3]), right("v2", &[1, 2, 4]));
+        let found = Comparison::of(&first, &second, &set, &mut SeededRandom::new(1));
+        assert_eq!(found.discordant_groups, Discordant { first: 0, second: 1 });
     }
 
     #[test]

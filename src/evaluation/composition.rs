@@ -3,16 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use crate::statistics::rate_ratio::rate_ratio;
 use crate::statistics::wilson::Share;
 
+use super::data::mix::Standing as MixStanding;
 use super::facet::Dimension;
 use super::failures::Standing;
 use super::mix::Mix;
 use super::report::{NamedFacet, NamedSlice};
 use super::test_set::TestSet;
-
-/// Below this share of the live (else test) share a value is under-represented in training.
-pub const UNDER_REPRESENTED: f64 = 0.5;
 
 /// How often a value occurs in training, test and live tickets.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,13 +30,20 @@ impl Composition {
     /// The training share against the live one, or where that is not given against that of the test set; `None`: the value
     /// does not occur there.
     pub fn ratio(&self) -> Option<f64> {
-        let real = self.live.unwrap_or(self.test).proportion().filter(|share| *share > 0.0)?;
+        let real = self.real().proportion().filter(|share| *share > 0.0)?;
         Some(self.training.proportion()? / real)
     }
 
-    /// Whether training holds less than half of what reality does.
+    /// Whether training holds less than half of what reality does, and is shown to: by the rule of `dataset mix`.
     pub fn is_under_represented(&self) -> bool {
-        self.ratio().is_some_and(|ratio| ratio < UNDER_REPRESENTED)
+        let (training, real) = (self.training, self.real());
+        let ratio = rate_ratio(training.hits, training.of, real.hits, real.of);
+        MixStanding::of(training.hits, real.hits, ratio) == MixStanding::Under
+    }
+
+    /// What stands for reality.
+    fn real(&self) -> Share {
+        self.live.unwrap_or(self.test)
     }
 }
 
@@ -96,6 +102,15 @@ mod tests {
         assert_eq!((wireless.facet.value.as_str(), wireless.training.hits), ("wireless", 4));
         assert!((wireless.ratio().expect("it occurs") - 0.16).abs() < 1e-12 && wireless.is_under_represented());
         assert!(!found[1].is_under_represented());
+    }
+
+    #[test]
+    fn what_chance_alone_may_do_is_not_too_few() {
+        // 0 of 20 beside 1 of 40, and 2 of 40 beside 4 of 30: less than half, and no more than chance.
+        let found = composition(Dimension::Category, &tickets(39, 1), Some(&tickets(20, 0)), None, &[]);
+        assert!(found.iter().all(|composition| !composition.is_under_represented()), "{found:?}");
+        let found = composition(Dimension::Category, &tickets(26, 4), Some(&tickets(38, 2)), None, &[]);
+        assert!(found[0].ratio().expect("it occurs") < 0.5 && !found[0].is_under_represented(), "{found:?}");
     }
 
     #[test]

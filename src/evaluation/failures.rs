@@ -1,4 +1,5 @@
-//! Which tickets fail? Error rates by facet, each against the rest, with the false discoveries of many looks controlled.
+//! Which tickets fail? Error rates by facet, each against the rest, with the false discoveries of many looks controlled. Rates
+//! are of all tickets; what is tested is the first of each group of near-duplicates, which is one piece of evidence.
 
 use crate::domain::ticket::TicketId;
 use crate::statistics::false_discovery::adjusted_p_values;
@@ -35,6 +36,8 @@ pub struct SliceFailures {
     pub wrong: Share,
     /// Wrong answers of all others.
     pub rest: Share,
+    /// Wrong answers of its tickets that are the first of their group: what the test reads.
+    pub tested: Share,
     /// The adjusted p value of "wrong more often than the rest"; 1 where it was not looked at.
     pub adjusted_p: f64,
     /// What that says.
@@ -57,11 +60,16 @@ impl SliceFailures {
 /// The failures of one column by facet: worse ones first, by their p value, then by how many tickets they have.
 pub fn slice_failures(column: &Column, set: &TestSet) -> Vec<SliceFailures> {
     let mut wrong = vec![Share::default(); set.facets().len()];
+    let mut tested = wrong.clone();
     let mut ids: Vec<Vec<TicketId>> = vec![Vec::new(); set.facets().len()];
-    let mut all = Share::default();
+    let (mut all, mut all_tested) = (Share::default(), Share::default());
     for (position, ticket) in set.tickets().iter().enumerate() {
         let is_wrong = !column.is_right(set, position);
         all.add(is_wrong);
+        if ticket.is_first_of_group {
+            all_tested.add(is_wrong);
+            ticket.facets.iter().for_each(|facet| tested[facet.index()].add(is_wrong));
+        }
         for &facet in &ticket.facets {
             let index = facet.index();
             wrong[index].add(is_wrong);
@@ -74,17 +82,19 @@ pub fn slice_failures(column: &Column, set: &TestSet) -> Vec<SliceFailures> {
         .facets()
         .all()
         .zip(wrong)
+        .zip(tested)
         .zip(ids)
-        .map(|((facet, wrong), ids)| SliceFailures {
+        .map(|(((facet, wrong), tested), ids)| SliceFailures {
             facet,
-            rest: Share { hits: all.hits - wrong.hits, of: all.of - wrong.of },
-            standing: if wrong.of < TICKETS_MIN { Standing::Unknown } else { Standing::Unremarkable },
+            rest: without(all, wrong),
+            standing: if tested.of < TICKETS_MIN { Standing::Unknown } else { Standing::Unremarkable },
             adjusted_p: 1.0,
             wrong,
+            tested,
             ids,
         })
         .collect();
-    judge(&mut found);
+    judge(&mut found, all_tested);
     found.sort_by(|a, b| {
         let is_worse = |slice: &SliceFailures| slice.standing == Standing::Worse;
         is_worse(b)
@@ -97,16 +107,22 @@ pub fn slice_failures(column: &Column, set: &TestSet) -> Vec<SliceFailures> {
 }
 
 /// Tests those with enough tickets and a rest to compare with, and adjusts for having looked at all of them.
-fn judge(slices: &mut [SliceFailures]) {
+fn judge(slices: &mut [SliceFailures], all: Share) {
+    let has_rest = |slice: &SliceFailures| slice.tested.of < all.of;
     let mut looked_at: Vec<&mut SliceFailures> =
-        slices.iter_mut().filter(|slice| slice.standing != Standing::Unknown && slice.rest.of > 0).collect();
-    let p_values: Vec<f64> = looked_at.iter().map(|slice| group_is_higher_p(slice.wrong, slice.rest)).collect();
+        slices.iter_mut().filter(|slice| slice.standing != Standing::Unknown && has_rest(slice)).collect();
+    let p_value = |slice: &&mut SliceFailures| group_is_higher_p(slice.tested, without(all, slice.tested));
+    let p_values: Vec<f64> = looked_at.iter().map(p_value).collect();
     for (slice, adjusted) in looked_at.iter_mut().zip(adjusted_p_values(&p_values)) {
         slice.adjusted_p = adjusted;
         if adjusted <= DISCOVERY_LEVEL {
             slice.standing = Standing::Worse;
         }
     }
+}
+
+pub(super) fn without(all: Share, part: Share) -> Share {
+    Share { hits: all.hits - part.hits, of: all.of - part.of }
 }
 
 #[cfg(test)]
@@ -139,6 +155,25 @@ mod tests {
         assert_eq!((wireless.wrong, wireless.rest), (Share { hits: 8, of: 11 }, Share { hits: 4, of: 39 }));
         assert!((wireless.lift().expect("known") - 7.0909).abs() < 1e-3);
         assert_eq!(wireless.ids[0].as_str(), "wireless-medium-0");
+    }
+
+    #[test]
+    fn a_storm_of_near_duplicates_makes_no_weak_slice() {
+        let mut tickets =
+            [category("routing", Severity::Medium, 39), category("wireless", Severity::Medium, 11)].concat();
+        let column = |set: &TestSet| column_right("v1", set, |position| position < 39);
+        let apart = set_from(&tickets);
+        let found = slice_failures(&column(&apart), &apart);
+        assert_eq!(names(&apart, &found, Standing::Worse), ["wireless"]);
+        tickets[39..].iter_mut().for_each(|ticket| ticket.group = Some("storm".into()));
+        let storm = set_from(&tickets);
+        let found = slice_failures(&column(&storm), &storm);
+        assert_eq!(
+            (names(&storm, &found, Standing::Worse), names(&storm, &found, Standing::Unknown)),
+            (vec![], vec!["wireless".to_owned()])
+        );
+        let wireless = found.iter().find(|slice| slice.standing == Standing::Unknown).expect("wireless");
+        assert_eq!((wireless.wrong, wireless.tested), (Share { hits: 11, of: 11 }, Share { hits: 1, of: 1 }));
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub struct Measured {
 pub struct People {
     /// Single readings that equal the label, where the reader did not make the label or an adjudicator confirmed it.
     pub against_label: Share,
+    /// Readings of tickets that are not in the set: they say nothing here.
+    pub elsewhere: u64,
     /// Tickets that several people read.
     pub read_twice: u64,
     /// Of them, those on which all agree.
@@ -140,6 +142,7 @@ impl People {
         };
         Self {
             against_label,
+            elsewhere: readings.elsewhere,
             read_twice: units.len() as u64,
             agreed,
             kappa: measured(&classes, random, kappa(Weighting::Equal)),
@@ -314,6 +317,16 @@ mod tests {
         let set = set_from(&category("routing", Severity::Medium, 49));
         let found = among_people(&column_right("v1", &set, |_| true), &two_readers(&set, 5), &mut SeededRandom::new(1));
         assert_eq!(found, Err(TooFewReadTwice { read_twice: 49 }));
+    }
+
+    #[test]
+    fn readings_of_other_tickets_say_nothing_and_are_counted() {
+        let set = set_from(&category("routing", Severity::Medium, 2));
+        let other = TicketId::try_new("other").expect("an id");
+        let readings = [reading(&set.tickets()[0].id, "a", Severity::Medium), reading(&other, "a", Severity::Low)];
+        let readings = Readings::new(&set, readings).expect("one reading each");
+        let found = People::of(&readings, &set, &mut SeededRandom::new(1));
+        assert_eq!((found.against_label, found.elsewhere), (Share { hits: 1, of: 1 }, 1));
     }
 
     #[test]

@@ -30,6 +30,28 @@ pub struct Entry {
     pub against: Option<Against>,
 }
 
+impl Entry {
+    /// An entry that knows a score alone.
+    pub fn bare(name: &str, test_set: &str, right: Share) -> Self {
+        Self {
+            name: name.to_owned(),
+            model: None,
+            data: None,
+            hyperparameters: BTreeMap::new(),
+            approach: BTreeMap::new(),
+            test_set: test_set.to_owned(),
+            right,
+            macro_f1: None,
+            against: None,
+        }
+    }
+
+    /// What counts as one version: a model that is trained anew under its old name is another.
+    pub fn version(&self) -> (&str, Option<&str>) {
+        (&self.name, self.model.as_deref())
+    }
+}
+
 /// A comparison with the version before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Against {
@@ -161,7 +183,7 @@ pub fn latest<'entries>(entries: &'entries [Entry], name: &str) -> Option<&'entr
 pub fn tried(entries: &[Entry]) -> Tried {
     let mut tried = Tried::default();
     for (at, entry) in entries.iter().enumerate() {
-        let is_last = entries[at + 1..].iter().all(|later| later.name != entry.name);
+        let is_last = entries[at + 1..].iter().all(|later| later.version() != entry.version());
         let Some(against) = entry.against.as_ref().filter(|_| is_last) else { continue };
         if against.gain == Gain::Shown {
             tried = Tried::default();
@@ -176,12 +198,6 @@ pub fn tried(entries: &[Entry]) -> Tried {
         }
     }
     tried
-}
-
-/// How many different versions were judged on a test set: each look at it wears it out.
-pub fn versions_judged_on(entries: &[Entry], test_set: &str) -> usize {
-    let versions = entries.iter().filter(|entry| entry.test_set == test_set);
-    versions.map(|entry| entry.name.as_str()).collect::<BTreeSet<_>>().len()
 }
 
 #[cfg(test)]
@@ -242,11 +258,8 @@ mod tests {
         assert_eq!(tried(&gained), Tried::default());
         let again = [entries[..2].to_vec(), vec![entries[1].clone()]].concat();
         assert_eq!(tried(&again), Tried { data: 1, hyperparameters: 0 }, "judged again is not tried again");
-    }
-
-    #[test]
-    fn a_test_set_is_worn_by_every_version_that_was_judged_on_it() {
-        let entries = [entry("v1", 20, "a", None), entry("v1", 20, "a", None), entry("v2", 20, "b", None)];
-        assert_eq!((versions_judged_on(&entries, "t"), versions_judged_on(&entries, "u")), (2, 0));
+        let trained_anew = Entry { model: Some("another".to_owned()), ..entries[1].clone() };
+        let anew = [entries[..2].to_vec(), vec![trained_anew]].concat();
+        assert_eq!(tried(&anew), Tried { data: 2, hyperparameters: 0 }, "another model of that name is another try");
     }
 }

@@ -53,6 +53,8 @@ pub fn value_of(set: &TestSet, position: usize, dimension: Dimension) -> &str {
 /// A score on live traffic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LiveScore {
+    /// By what live traffic is told apart.
+    pub dimension: Dimension,
     /// Share of right answers where every value counts as often as live; `None`: no live value is in the test set.
     pub right: Option<f64>,
     /// Where it lies, by a bootstrap within each value; `None` as above.
@@ -94,6 +96,7 @@ pub fn live_score(column: &Column, set: &TestSet, live: &Mix, random: &mut Seede
         right: (seen > 0.0).then(|| shares.iter().map(|s| s.weight * s.share.proportion().unwrap_or(0.0)).sum()),
         interval,
         unseen: Share { hits: unseen.iter().map(|(_, count)| count).sum(), of: live.total() },
+        dimension: live.dimension,
         unseen_values: unseen.into_iter().map(|(value, _)| value.clone()).collect(),
     }
 }

@@ -34,8 +34,11 @@ pub struct PlanRow {
     pub called_low: u64,
     /// The wished error.
     pub limit: f64,
-    /// The lowest threshold whose error is bounded; `None`: not reachable with these tickets.
+    /// The lowest threshold whose error is bounded; `None`: not reachable with these tickets. Chosen on one ticket of each
+    /// group of near-duplicates, which is one piece of evidence.
     pub threshold: Option<Threshold>,
+    /// Tickets of the slice that it reaches, near-duplicates too; `None`: not reachable.
+    pub reached: Option<u64>,
     /// What that means a month; `None`: not reachable, or the traffic is not configured.
     pub month: Option<PerMonth>,
 }
@@ -62,29 +65,36 @@ pub fn plan(
     limits: &[ErrorLimit],
     month: Option<Month>,
 ) -> Vec<PlanRow> {
-    let mut slices: BTreeMap<&str, (u64, Vec<Claim>)> = BTreeMap::new();
+    let mut slices: BTreeMap<&str, OfSlice> = BTreeMap::new();
     for (position, answer) in column.answers.iter().enumerate() {
-        let (tickets, claims) = slices.entry(value_of(set, position, by)).or_default();
-        *tickets += 1;
+        let slice = slices.entry(value_of(set, position, by)).or_default();
+        slice.tickets += 1;
         let low = answer.as_ref().filter(|answer| answer.severity == Severity::Low);
         if let Some(confidence) = low.and_then(super::answer::Answer::confidence) {
-            let is_right = set.tickets()[position].truth < Severity::High;
-            claims.push(Claim { confidence, is_right });
+            slice.called_low.push(confidence);
+            let ticket = &set.tickets()[position];
+            if ticket.is_first_of_group {
+                slice.claims.push(Claim { confidence, is_right: !is_breach(ticket.truth) });
+            }
         }
     }
     let all = set.tickets().len() as u64;
     let mut rows: Vec<PlanRow> = slices
         .into_iter()
-        .flat_map(|(slice, (tickets, claims))| {
+        .flat_map(|(slice, OfSlice { tickets, called_low, claims })| {
             limits.iter().map(move |limit| {
                 let threshold = lowest_threshold(&claims, *limit, DELTA);
+                let reached = threshold.map(|threshold| {
+                    called_low.iter().filter(|confidence| **confidence >= threshold.confidence).count() as u64
+                });
                 PlanRow {
                     slice: slice.to_owned(),
                     share: Share { hits: tickets, of: all },
-                    called_low: claims.len() as u64,
+                    called_low: called_low.len() as u64,
                     limit: limit.get(),
-                    month: threshold.zip(month).map(|(threshold, month)| per_month(&threshold, all, *limit, month)),
+                    month: reached.zip(month).map(|(reached, month)| per_month(reached, all, *limit, month)),
                     threshold,
+                    reached,
                 }
             })
         })
@@ -95,8 +105,23 @@ pub fn plan(
     rows
 }
 
-fn per_month(threshold: &Threshold, all: u64, limit: ErrorLimit, month: Month) -> PerMonth {
-    let taken = month.tickets * threshold.eligible as f64 / all as f64;
+/// What is gathered of a slice.
+#[derive(Default)]
+struct OfSlice {
+    tickets: u64,
+    /// Confidence of each ticket called low.
+    called_low: Vec<f64>,
+    /// Those that are the first of their group.
+    claims: Vec<Claim>,
+}
+
+/// Whether a ticket that was called low, and that people call this, breaches automatic triage.
+pub(super) fn is_breach(truth: Severity) -> bool {
+    truth >= Severity::High
+}
+
+fn per_month(reached: u64, all: u64, limit: ErrorLimit, month: Month) -> PerMonth {
+    let taken = month.tickets * reached as f64 / all as f64;
     PerMonth {
         taken,
         wrong_at_most: taken * limit.get(),
@@ -145,6 +170,23 @@ mod tests {
         // Half of routing is wrong; the surer half is right, and 40 wireless tickets are too few for two percent.
         assert_eq!(reachable, [("routing", 0.02), ("routing", 0.05)]);
         assert!(found.iter().all(|row| row.threshold.is_some() == row.month.is_some()));
+    }
+
+    #[test]
+    fn near_duplicates_are_reached_but_are_one_piece_of_evidence() {
+        // 400 tickets called low and none of them a breach; 390 are twins of one.
+        let mut tickets = category("routing", Severity::Low, 400);
+        tickets[..390].iter_mut().for_each(|ticket| ticket.group = Some("storm".into()));
+        let set = set_from(&tickets);
+        let answers = vec![Some(confident(Severity::Low, 0.9)); 400];
+        let column = Column { name: "v1".into(), kind: ColumnKind::Reported, answers, elsewhere: 0 };
+        let at = |limit: f64| {
+            let limit = ErrorLimit::try_new(limit).expect("a limit");
+            plan(&column, &set, Dimension::Category, &[limit], None).remove(0)
+        };
+        assert_eq!((at(0.02).threshold, at(0.02).called_low), (None, 400));
+        let loose = at(0.2);
+        assert_eq!((loose.threshold.expect("eleven are enough").eligible, loose.reached), (11, Some(400)));
     }
 
     #[test]

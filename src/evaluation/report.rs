@@ -1,5 +1,7 @@
 //! The report as a value: everything that is said of the models, before anybody decides how it looks.
 
+use std::collections::BTreeSet;
+
 use crate::domain::digest::Digest;
 use crate::domain::ticket::TicketId;
 use crate::statistics::random::SeededRandom;
@@ -18,7 +20,7 @@ use super::mix::{LiveScore, Mix, live_score};
 use super::scan::weak_pairs;
 use super::score::ColumnScore;
 use super::surprises::Surprises;
-use super::test_set::TestSet;
+use super::test_set::{TestSet, TestTicket};
 use super::trust::Trust;
 use super::value::Minutes;
 
@@ -51,6 +53,8 @@ pub struct Inputs<'inputs> {
     pub readings: Option<&'inputs Readings>,
     /// The training tickets; `None`: not given.
     pub training: Option<&'inputs TestSet>,
+    /// Positions of test tickets that stand in training too, or whose words do.
+    pub in_training: &'inputs BTreeSet<usize>,
     /// How often what occurs live; `None`: not given.
     pub live: Option<&'inputs Mix>,
     /// The subject's scores on other tickets; that on the test set is counted here.
@@ -122,6 +126,8 @@ pub struct Report {
     pub digest: Digest,
     /// Tickets that may hold what was known only later.
     pub may_leak: u64,
+    /// Tickets that were trained on, or have the words of a training ticket.
+    pub in_training: u64,
     /// Everybody.
     pub columns: Vec<ColumnReport>,
     /// Position of the model that the report is about; `None`: no model is named.
@@ -187,6 +193,7 @@ impl Report {
             groups: set.groups().len() as u64,
             digest: set.digest(),
             may_leak: set.may_leak(),
+            in_training: in_training(set, inputs.in_training),
             subject,
             comparisons,
             people: readings.map(|readings| People::of(readings, set, &mut random)),
@@ -268,6 +275,11 @@ fn column_report(column: &Column, inputs: &Inputs<'_>) -> ColumnReport {
     }
 }
 
+fn in_training(set: &TestSet, positions: &BTreeSet<usize>) -> u64 {
+    let is_known = |(position, ticket): &(usize, &TestTicket)| ticket.trains || positions.contains(position);
+    set.tickets().iter().enumerate().filter(is_known).count() as u64
+}
+
 fn named(set: &TestSet, facet: FacetId) -> NamedFacet {
     NamedFacet { dimension: set.facets().dimension(facet), value: set.facets().value(facet).to_owned() }
 }
@@ -306,6 +318,7 @@ mod tests {
             columns,
             readings: None,
             training: None,
+            in_training: &BTreeSet::new(),
             live: None,
             elsewhere: Scores::default(),
             pairs: &[("v2".to_owned(), "v0".to_owned())],

@@ -1,5 +1,5 @@
 //! The weak-slice scan: pairs of facets that fail more than either of the two explains, as "third-party switches" where
-//! neither all third-party devices nor all switches fail.
+//! neither all third-party devices nor all switches fail. Of near-duplicates the first counts: a group is one piece of evidence.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::statistics::wilson::Share;
 
 use super::answer::Column;
 use super::facet::FacetId;
-use super::failures::{DISCOVERY_LEVEL, TICKETS_MIN};
+use super::failures::{DISCOVERY_LEVEL, TICKETS_MIN, without};
 use super::test_set::TestSet;
 
 /// Most weak pairs that are named.
@@ -36,7 +36,7 @@ pub struct WeakPair {
 pub fn weak_pairs(column: &Column, set: &TestSet) -> Vec<WeakPair> {
     let mut singles = vec![Share::default(); set.facets().len()];
     let mut pairs: HashMap<[FacetId; 2], Share> = HashMap::new();
-    for (position, ticket) in set.tickets().iter().enumerate() {
+    for (position, ticket) in set.tickets().iter().enumerate().filter(|(_, ticket)| ticket.is_first_of_group) {
         let is_wrong = !column.is_right(set, position);
         for (at, &first) in ticket.facets.iter().enumerate() {
             singles[first.index()].add(is_wrong);
@@ -73,10 +73,6 @@ pub fn weak_pairs(column: &Column, set: &TestSet) -> Vec<WeakPair> {
     found
 }
 
-fn without(single: Share, both: Share) -> Share {
-    Share { hits: single.hits - both.hits, of: single.of - both.of }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +107,18 @@ mod tests {
     #[test]
     fn third_party_switches_are_found_where_neither_explains_it() {
         assert_eq!(scan(|id| id.starts_with("switching") && id.ends_with("acme")), [["switching", "acme"]]);
+    }
+
+    #[test]
+    fn a_storm_of_near_duplicates_is_no_weak_pair() {
+        let mut storm = of_vendor("switching", "acme", 15);
+        for ticket in &mut storm {
+            ticket.group = Some("storm".into());
+        }
+        let others = [of_vendor("switching", "cisco", 30), of_vendor("routing", "acme", 15)];
+        let set = set_from(&[storm, others.concat()].concat());
+        let column = column_right("v1", &set, |position| position >= 15);
+        assert_eq!(weak_pairs(&column, &set), []);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::statistics::confusion::{Confusion, Weighting};
 use crate::statistics::random::SeededRandom;
 use crate::statistics::wilson::{Interval, Share};
 
-use super::answer::Column;
+use super::answer::{Column, ColumnKind};
 use super::cost::CostMatrix;
 use super::test_set::TestSet;
 use super::value::{Minutes, Value};
@@ -45,11 +45,19 @@ pub struct ColumnScore {
 
 /// Time of an answer, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Latency {
-    /// Half of the answers are at most as slow.
-    pub p50_ms: f64,
-    /// 95 % of them are.
-    pub p95_ms: f64,
+pub enum Latency {
+    /// As a file states it of each answer.
+    Stated {
+        /// Half of the answers are at most as slow.
+        p50_ms: f64,
+        /// 95 % of them are.
+        p95_ms: f64,
+    },
+    /// Of a model that was run here: tickets are answered in batches, so that no single one has a time of its own.
+    InBatches {
+        /// Mean time a ticket.
+        ticket_ms: f64,
+    },
 }
 
 impl ColumnScore {
@@ -160,12 +168,21 @@ fn root_cause(column: &Column, set: &TestSet) -> Option<Share> {
 fn latency(column: &Column) -> Option<Latency> {
     let mut times: Vec<f64> = column.answers.iter().flatten().filter_map(|answer| answer.latency_ms).collect();
     times.sort_by(f64::total_cmp);
-    (!times.is_empty()).then(|| Latency { p50_ms: quantile_of(&times, 0.5), p95_ms: quantile_of(&times, 0.95) })
+    if times.is_empty() {
+        return None;
+    }
+    Some(match column.kind {
+        ColumnKind::Model => Latency::InBatches { ticket_ms: times.iter().sum::<f64>() / times.len() as f64 },
+        ColumnKind::Source | ColumnKind::Majority | ColumnKind::Linear | ColumnKind::Reported => {
+            Latency::Stated { p50_ms: quantile_of(&times, 0.5), p95_ms: quantile_of(&times, 0.95) }
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::answer::Answer;
     use crate::evaluation::tests::{column, set_of};
 
     use Severity::{Critical, High, Low, Medium};
@@ -197,6 +214,19 @@ mod tests {
     #[test]
     fn without_a_critical_ticket_nothing_is_said_about_missing_them() {
         assert_eq!(score(&[High, Medium], &[Some(High), Some(High)]).critical_miss_bound(), None);
+    }
+
+    #[test]
+    fn a_model_that_ran_in_batches_has_one_time_and_stated_times_have_percentiles() {
+        let timed = |kind| {
+            let answers = [1.0, 1.0, 1.0, 5.0]
+                .map(|latency| Some(Answer { latency_ms: Some(latency), ..Answer::bare(Low) }))
+                .to_vec();
+            latency(&Column { name: "v1".into(), kind, answers, elsewhere: 0 })
+        };
+        assert_eq!(timed(ColumnKind::Model), Some(Latency::InBatches { ticket_ms: 2.0 }));
+        assert!(matches!(timed(ColumnKind::Reported), Some(Latency::Stated { p50_ms: 1.0, p95_ms }) if p95_ms > 4.0));
+        assert_eq!(latency(&column("v1", &[Some(Low)])), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::domain::digest::Digest;
-use crate::domain::labelled::{AsOf, LabelAgreement, LabelledTicket};
+use crate::domain::labelled::{AsOf, LabelAgreement, LabelledTicket, Split};
 use crate::domain::severity::{SetBy, Severity};
 use crate::domain::ticket::TicketId;
 
@@ -29,10 +29,14 @@ pub struct TestTicket {
     pub facets: Vec<FacetId>,
     /// Tickets of equal number are near-duplicates and are one piece of evidence.
     pub group: u32,
+    /// Whether it is the first of its group: where a group counts once, it speaks for it, whatever anybody answered.
+    pub is_first_of_group: bool,
     /// Who labelled it.
     pub labelled_by: Vec<Arc<str>>,
     /// How far people agreed.
     pub agreement: LabelAgreement,
+    /// Whether its file says that it trains: what a model was trained on does not judge it.
+    pub trains: bool,
 }
 
 /// Why a ticket does not belong in a set.
@@ -47,12 +51,18 @@ pub enum NotForTheSet {
          Import it with its history, or say --accept-leakage and trust no number"
     )]
     MayLeak(TicketId),
+    /// Models were trained on it.
+    #[error(
+        "ticket {0} is a training ticket (`split`): a score on it proves nothing. Take the test tickets, or say \
+         --accept-leakage and trust no number"
+    )]
+    TrainedOn(TicketId),
     /// There are more than a report reads.
     #[error("there are more than {TICKETS_MAX} tickets")]
     TooMany,
 }
 
-/// Whether tickets are taken of which nobody knows that they are as they were at their creation.
+/// Whether tickets are taken that were trained on, or of which nobody knows that they are as they were at their creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leakage {
     /// They are refused.
@@ -112,6 +122,24 @@ impl TestSet {
     }
 }
 
+/// Names a set of labelled tickets: a digest over ids and labels in their order.
+#[derive(Clone, Debug, Default)]
+pub struct SetDigest {
+    parts: Vec<u8>,
+}
+
+impl SetDigest {
+    /// Takes one ticket in.
+    pub fn add(&mut self, id: &TicketId, severity: Severity) {
+        self.parts.extend([id.as_str().as_bytes(), b"\x1f", severity.as_str().as_bytes(), b"\x1e"].concat());
+    }
+
+    /// The digest.
+    pub fn finish(&self) -> Digest {
+        Digest::of(&self.parts)
+    }
+}
+
 /// Fills a set, ticket by ticket.
 #[derive(Debug, Default)]
 pub struct TestSetBuilder {
@@ -120,19 +148,23 @@ pub struct TestSetBuilder {
     of_tickets: Vec<Option<PatternId>>,
     groups: HashMap<String, u32>,
     words: HashMap<String, Arc<str>>,
-    parts: Vec<u8>,
+    name: SetDigest,
 }
 
 impl TestSetBuilder {
     /// Takes one ticket.
     ///
     /// # Errors
-    /// A ticket twice, one that may leak unless that is accepted, or too many.
+    /// A ticket twice, one that trains or may leak unless that is accepted, or too many.
     pub fn add(&mut self, labelled: &LabelledTicket, leakage: Leakage) -> Result<(), NotForTheSet> {
-        let LabelledTicket { ticket, label, as_of, split: _, group, slice } = labelled;
+        let LabelledTicket { ticket, label, as_of, split, group, slice } = labelled;
         let id = ticket.ticket_id.clone();
         if self.set.numbers.contains_key(&id) {
             return Err(NotForTheSet::Twice(id));
+        }
+        let trains = *split == Some(Split::Train);
+        if trains && leakage == Leakage::Refused {
+            return Err(NotForTheSet::TrainedOn(id));
         }
         match (as_of, leakage) {
             (AsOf::Created, _) => {}
@@ -144,9 +176,9 @@ impl TestSetBuilder {
         }
         let reported = &ticket.severity_reported;
         let source = if reported.set_by() == Some(SetBy::Noctriage) { None } else { reported.value() };
-        self.parts.extend([id.as_str().as_bytes(), b"\x1f", label.severity.as_str().as_bytes(), b"\x1e"].concat());
+        self.name.add(&id, label.severity);
         self.of_tickets.push(ticket.title.as_deref().and_then(|title| self.patterns.add(title)));
-        let group = self.group_of(group.as_deref());
+        let (group, is_first_of_group) = self.group_of(group.as_deref());
         let test_ticket = TestTicket {
             id: id.clone(),
             truth: label.severity,
@@ -154,8 +186,10 @@ impl TestSetBuilder {
             source,
             facets: self.set.facets.of_fields(ticket, slice.as_deref()),
             group,
+            is_first_of_group,
             labelled_by: label.by.iter().map(|word| self.word(word)).collect(),
             agreement: label.agreement,
+            trains,
         };
         self.set.numbers.insert(id, self.set.tickets.len());
         self.set.tickets.push(test_ticket);
@@ -168,15 +202,17 @@ impl TestSetBuilder {
             let text = pattern.map(|pattern| self.patterns.text(pattern));
             ticket.facets.extend(text.and_then(|text| self.set.facets.number(Dimension::Message, &text)));
         }
-        self.set.digest = Some(Digest::of(&self.parts));
+        self.set.digest = Some(self.name.finish());
         self.set
     }
 
-    fn group_of(&mut self, name: Option<&str>) -> u32 {
+    /// The number of a group, and whether it is new.
+    fn group_of(&mut self, name: Option<&str>) -> (u32, bool) {
         let next = self.groups.len() as u32;
         // A ticket without a group is one of its own; no name of a file holds a control character.
         let name = name.map_or_else(|| format!("\u{1}{}", self.set.tickets.len()), str::to_owned);
-        *self.groups.entry(name).or_insert(next)
+        let group = *self.groups.entry(name).or_insert(next);
+        (group, group == next)
     }
 
     fn word(&mut self, word: &str) -> Arc<str> {
@@ -209,6 +245,21 @@ mod tests {
         assert!(matches!(builder.add(&ticket, Leakage::Refused), Err(NotForTheSet::MayLeak(_))));
         builder.add(&ticket, Leakage::Accepted).expect("accepted");
         assert_eq!(builder.build().may_leak(), 1);
+    }
+
+    #[test]
+    fn a_training_ticket_is_refused_unless_somebody_accepts_it_and_no_other_split_is() {
+        let of_split = |split| LabelledTicket { split, ..labelled("T1", Severity::Low) };
+        let mut builder = TestSetBuilder::default();
+        let refused = builder.add(&of_split(Some(Split::Train)), Leakage::Refused);
+        assert!(matches!(refused, Err(NotForTheSet::TrainedOn(_))));
+        builder.add(&of_split(Some(Split::Train)), Leakage::Accepted).expect("accepted");
+        assert!(builder.build().tickets()[0].trains);
+        for split in [None, Some(Split::Validation), Some(Split::Test)] {
+            let mut builder = TestSetBuilder::default();
+            builder.add(&of_split(split), Leakage::Refused).expect("no training ticket");
+            assert!(!builder.build().tickets()[0].trains);
+        }
     }
 
     #[test]

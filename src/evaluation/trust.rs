@@ -1,4 +1,5 @@
-//! Do a model's probabilities mean what they say, and how much is left when only the sure answers are taken?
+//! Do a model's probabilities mean what they say, and how much is left when only the sure answers are taken? Of near-duplicates
+//! the first counts: a group is one piece of evidence.
 
 use crate::domain::severity::Severity;
 use crate::statistics::calibration::{
@@ -11,6 +12,7 @@ use crate::statistics::threshold::{DELTA, Threshold, lowest_threshold};
 use crate::statistics::wilson::Share;
 
 use super::answer::Column;
+use super::plan::is_breach;
 use super::test_set::TestSet;
 
 /// Reaches at which accuracy is shown beside all answers, in percent of the tickets.
@@ -39,18 +41,19 @@ pub struct Trust {
     pub at_reach: Vec<(u64, Share)>,
     /// Right answers among the surest, from few to all.
     pub curve: Vec<Share>,
-    /// The threshold above which answers of low are wrong no more often than the limit.
+    /// The threshold above which answers of low breach no more often than the limit.
     pub low: LowReach,
 }
 
-/// How many tickets called low can be taken at a wished error.
+/// How many tickets called low can be taken at a wished error. As for automatic triage, an error is a ticket that people call
+/// high or critical; one that they call medium costs, and is no breach.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LowReach {
     /// The wished error.
     pub limit: f64,
-    /// Answers of low.
+    /// Answers of low, one of each group of near-duplicates.
     pub called_low: u64,
-    /// All tickets of the set.
+    /// All groups of the set.
     pub tickets: u64,
     /// The lowest threshold whose error is bounded; `None`: not reachable with these tickets.
     pub threshold: Option<Threshold>,
@@ -63,14 +66,14 @@ impl Trust {
         let mut probabilities = Vec::new();
         let mut called_low = Vec::new();
         for (position, answer) in column.answers.iter().enumerate() {
-            let Some(answer) = answer else { continue };
+            let ticket = &set.tickets()[position];
+            let Some(answer) = answer.as_ref().filter(|_| ticket.is_first_of_group) else { continue };
             let (Some(confidence), Some(distribution)) = (answer.confidence(), answer.distribution) else { continue };
-            let truth = set.tickets()[position].truth;
-            let claim = Claim { confidence, is_right: answer.severity == truth };
-            claims.push(claim);
+            let truth = ticket.truth;
+            claims.push(Claim { confidence, is_right: answer.severity == truth });
             probabilities.push((distribution.probabilities(), truth.index()));
             if answer.severity == Severity::Low {
-                called_low.push(claim);
+                called_low.push(Claim { confidence, is_right: !is_breach(truth) });
             }
         }
         // From the surest down; also what the sorting inside the bins is quick on, when read from behind.
@@ -92,7 +95,7 @@ impl Trust {
             low: LowReach {
                 limit: limit.get(),
                 called_low: called_low.len() as u64,
-                tickets: set.tickets().len() as u64,
+                tickets: set.groups().len() as u64,
                 threshold: lowest_threshold(&called_low, limit, DELTA),
             },
         })
@@ -120,9 +123,34 @@ mod tests {
                 Some(confident(severity, confidence(at)))
             })
             .collect();
+        trust_in(answers, &set)
+    }
+
+    fn trust_in(answers: Vec<Option<crate::evaluation::answer::Answer>>, set: &TestSet) -> Option<Trust> {
         let column = Column { name: "v1".into(), kind: ColumnKind::Reported, answers, elsewhere: 0 };
         let limit = ErrorLimit::try_new(0.02).expect("a limit");
-        Trust::of(&column, &set, limit, &mut SeededRandom::new(3))
+        Trust::of(&column, set, limit, &mut SeededRandom::new(3))
+    }
+
+    #[test]
+    fn medium_called_low_is_no_breach_and_high_is() {
+        let low = |truth| {
+            let set = set_from(&category("routing", truth, 200));
+            trust_in(vec![Some(confident(Severity::Low, 0.9)); 200], &set).expect("answers").low
+        };
+        assert_eq!(low(Severity::Medium).threshold.expect("no breach").eligible, 200);
+        assert_eq!(low(Severity::High).threshold, None);
+    }
+
+    #[test]
+    fn near_duplicates_are_one_piece_of_evidence() {
+        let mut tickets = category("routing", Severity::Low, 200);
+        for ticket in &mut tickets {
+            ticket.group = Some("storm".into());
+        }
+        let found = trust_in(vec![Some(confident(Severity::Low, 0.9)); 200], &set_from(&tickets)).expect("answers");
+        assert_eq!((found.gap.answers, found.low.called_low, found.low.tickets), (1, 1, 1));
+        assert_eq!(found.low.threshold, None);
     }
 
     #[test]

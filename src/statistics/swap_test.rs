@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::confusion::Confusion;
 use super::random::SeededRandom;
 
-/// With at most so many tickets answered differently every swap is tried (a million), beyond it [`DRAWS`] are drawn.
+/// With at most so many units answered differently every swap is tried (a million), beyond it [`DRAWS`] are drawn.
 const ENUMERATED_MAX: usize = 20;
 /// Random swaps: a p value of 0.05 is then known to ± 0.004.
 const DRAWS: u32 = 10_000;
@@ -31,34 +31,39 @@ pub struct SwapTest {
     pub first: f64,
     /// The measure of the second model.
     pub second: f64,
-    /// Two-sided p value: how often swapping the two models' answers ticket by ticket gives a difference at least as large.
-    /// Exact up to 20 tickets answered differently, else `(1 + count)/(1 + draws)` (Phipson, Smyth, Statistical
+    /// Two-sided p value: how often swapping the two models' answers unit by unit gives a difference at least as large.
+    /// Exact up to 20 units answered differently, else `(1 + count)/(1 + draws)` (Phipson, Smyth, Statistical
     /// Applications in Genetics and Molecular Biology 9, 2010).
     pub p: f64,
-    /// Tickets that the two answered differently; only these can tell.
+    /// Units in which the two answered differently; only these can tell.
     pub differing: usize,
 }
 
 /// Under "no difference" either answer could have come from either model (Fisher's randomisation test; for F1 see Yeh,
-/// COLING 2000). `random` is used only beyond 20 differing tickets.
+/// COLING 2000). `random` is used only beyond 20 differing units.
+///
+/// Each unit is a group of near-identical tickets, or a single one. It is swapped as a whole: what a model makes of one ticket
+/// of a group it makes of the others, so that they are one piece of evidence.
 ///
 /// `None` where the measure of either model is undefined.
 ///
 /// Contract: each class is below `classes`.
 pub fn swap_test(
-    answered: &[Answered],
+    units: &[Vec<Answered>],
     classes: usize,
     measure: impl Fn(&Confusion) -> Option<f64>,
     random: &mut SeededRandom,
 ) -> Option<SwapTest> {
     let mut models = Models {
-        first: Confusion::of(classes, answered.iter().map(|ticket| (ticket.truth, ticket.first))),
-        second: Confusion::of(classes, answered.iter().map(|ticket| (ticket.truth, ticket.second))),
+        first: Confusion::of(classes, units.iter().flatten().map(|ticket| (ticket.truth, ticket.first))),
+        second: Confusion::of(classes, units.iter().flatten().map(|ticket| (ticket.truth, ticket.second))),
     };
     let (first, second) = (measure(&models.first)?, measure(&models.second)?);
     let observed = (first - second).abs() - SAME;
-    let mut differing: Vec<Answered> =
-        answered.iter().filter(|ticket| ticket.first != ticket.second).copied().collect();
+    let differing_of = |unit: &Vec<Answered>| -> Vec<Answered> {
+        unit.iter().filter(|ticket| ticket.first != ticket.second).copied().collect()
+    };
+    let mut differing: Vec<Vec<Answered>> = units.iter().map(differing_of).filter(|unit| !unit.is_empty()).collect();
     // An undefined measure cannot be as far apart as a defined one.
     let is_as_large = |models: &Models| match (measure(&models.first), measure(&models.second)) {
         (Some(first), Some(second)) => (first - second).abs() >= observed,
@@ -67,9 +72,9 @@ pub fn swap_test(
     let p = if differing.len() <= ENUMERATED_MAX {
         let all = 1_u64 << differing.len();
         let mut as_large = u64::from(is_as_large(&models));
-        // In Gray's order each step swaps one ticket: the lowest set bit of the step's number.
+        // In Gray's order each step swaps one unit: the lowest set bit of the step's number.
         for step in 1..all {
-            models.swap(&mut differing[step.trailing_zeros() as usize]);
+            differing[step.trailing_zeros() as usize].iter_mut().for_each(|ticket| models.swap(ticket));
             as_large += u64::from(is_as_large(&models));
         }
         as_large as f64 / all as f64
@@ -97,34 +102,41 @@ impl Models {
     }
 }
 
-/// Differing tickets counted by what they are: alike ones are exchangeable, so a draw is how many of each are swapped.
+/// Differing units counted by what they are: alike ones are exchangeable, so a draw is how many of each are swapped.
 struct Cells {
     /// Both models without the differing tickets.
     agreeing: Models,
-    cells: BTreeMap<(usize, usize, usize), u64>,
+    cells: BTreeMap<Vec<(usize, usize, usize)>, u64>,
 }
 
 impl Cells {
-    fn of(differing: &[Answered], models: &Models) -> Self {
+    fn of(differing: &[Vec<Answered>], models: &Models) -> Self {
         let mut agreeing = Models { first: models.first.clone(), second: models.second.clone() };
         let mut cells = BTreeMap::new();
-        for &Answered { truth, first, second } in differing {
-            agreeing.first.remove(truth, first);
-            agreeing.second.remove(truth, second);
-            *cells.entry((truth, first, second)).or_default() += 1;
+        for unit in differing {
+            let mut kind: Vec<(usize, usize, usize)> =
+                unit.iter().map(|&Answered { truth, first, second }| (truth, first, second)).collect();
+            for &(truth, first, second) in &kind {
+                agreeing.first.remove(truth, first);
+                agreeing.second.remove(truth, second);
+            }
+            kind.sort_unstable();
+            *cells.entry(kind).or_default() += 1;
         }
         Self { agreeing, cells }
     }
 
-    /// Each differing ticket swapped with probability ½.
+    /// Each differing unit swapped with probability ½.
     fn swapped(&self, random: &mut SeededRandom) -> Models {
         let mut models = Models { first: self.agreeing.first.clone(), second: self.agreeing.second.clone() };
-        for (&(truth, first, second), &count) in &self.cells {
+        for (kind, &count) in &self.cells {
             let swapped = random.heads(count);
-            models.first.add_many(truth, first, count - swapped);
-            models.first.add_many(truth, second, swapped);
-            models.second.add_many(truth, second, count - swapped);
-            models.second.add_many(truth, first, swapped);
+            for &(truth, first, second) in kind {
+                models.first.add_many(truth, first, count - swapped);
+                models.first.add_many(truth, second, swapped);
+                models.second.add_many(truth, second, count - swapped);
+                models.second.add_many(truth, first, swapped);
+            }
         }
         models
     }
@@ -147,6 +159,17 @@ mod tests {
             .zip(digits(second))
             .map(|((truth, first), second)| Answered { truth, first, second })
             .collect()
+    }
+
+    /// Each ticket a unit of its own.
+    fn swap_test(
+        tickets: &[Answered],
+        classes: usize,
+        measure: impl Fn(&Confusion) -> Option<f64>,
+        random: &mut SeededRandom,
+    ) -> Option<SwapTest> {
+        let units: Vec<Vec<Answered>> = tickets.iter().map(|ticket| vec![*ticket]).collect();
+        super::swap_test(&units, classes, measure, random)
     }
 
     fn share_right(confusion: &Confusion) -> Option<f64> {
@@ -181,6 +204,23 @@ mod tests {
         let test = |seed| swap_test(&tickets, 2, share_right, &mut SeededRandom::new(seed)).expect("defined");
         assert!((test(1).p - exact).abs() < 0.012, "{} is not {exact}", test(1).p);
         assert_eq!(test(1), test(1));
+    }
+
+    #[test]
+    fn a_group_is_swapped_as_one_whether_it_is_enumerated_or_drawn() {
+        // Twenty tickets on which only the second is right are one piece of evidence in one group, and prove nothing.
+        let repaired = Answered { truth: 0, first: 1, second: 0 };
+        let test = |units: &[Vec<Answered>]| {
+            super::swap_test(units, 2, share_right, &mut SeededRandom::new(1)).expect("defined")
+        };
+        let one_group = test(&[vec![repaired; 20]]);
+        assert_eq!((one_group.p, one_group.differing), (1.0, 1));
+        let pairs = test(&vec![vec![repaired; 2]; 5]);
+        assert_eq!(pairs.p, Discordant { first: 0, second: 5 }.exact_two_sided());
+        let broken = Answered { truth: 0, first: 0, second: 1 };
+        let many = [vec![vec![repaired; 3]; 22], vec![vec![broken; 3]; 10]].concat();
+        let exact = Discordant { first: 10, second: 22 }.exact_two_sided();
+        assert!((test(&many).p - exact).abs() < 0.012, "{} is not {exact}", test(&many).p);
     }
 
     #[test]

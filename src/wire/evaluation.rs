@@ -12,7 +12,7 @@ use crate::evaluation::humans::{HumanRange, Measured};
 use crate::evaluation::mix::LiveScore;
 use crate::evaluation::report::{ColumnReport, NamedFacet, NamedPair, NamedSlice, Report};
 use crate::evaluation::requirement::Holds;
-use crate::evaluation::score::SILENCE;
+use crate::evaluation::score::{Latency, SILENCE};
 use crate::evaluation::trust::Trust;
 use crate::statistics::wilson::{Interval, Share};
 
@@ -28,16 +28,17 @@ pub fn record(report: &Report, requirements: &[(String, Holds)], redaction: Reda
         "groups": report.groups,
         "test_set": report.digest.short(),
         "may_leak": report.may_leak,
+        "in_training": report.in_training,
         "has_baseline": report.has_baseline(),
         "subject": report.subject().map(|subject| &subject.name),
-        "answerers": report.columns.iter().map(answerer).collect::<Vec<_>>(),
+        "answerers": report.columns.iter().map(|column| answerer(column, redaction)).collect::<Vec<_>>(),
         "comparisons": report.comparisons.iter().map(|one| comparison(one, redaction)).collect::<Vec<_>>(),
         "people": people(report, redaction),
         "slices": report.slices.iter().filter(|slice| may_show(&slice.facet)).map(|one| slice(one, redaction))
             .collect::<Vec<_>>(),
         "pairs": report.pairs.iter().filter(|pair| pair.facets.iter().all(may_show)).map(pair).collect::<Vec<_>>(),
         "surprises": surprises(report, redaction),
-        "composition": report.composition.iter().map(composition).collect::<Vec<_>>(),
+        "composition": report.composition.iter().filter(|one| may_show(&one.facet)).map(composition).collect::<Vec<_>>(),
         "diagnosis": report.diagnosis.map(|diagnosis| json!({
             "conclusion": diagnosis.conclusion.as_str(),
             "rule": diagnosis.rule,
@@ -78,7 +79,7 @@ fn ids(ids: &[TicketId], redaction: Redaction) -> Value {
     }
 }
 
-fn answerer(column: &ColumnReport) -> Value {
+fn answerer(column: &ColumnReport, redaction: Redaction) -> Value {
     let score = &column.score;
     let by_severity: Map<String, Value> =
         Severity::ALL.iter().map(|&severity| (severity.to_string(), share(score.recall(severity)))).collect();
@@ -101,21 +102,25 @@ fn answerer(column: &ColumnReport) -> Value {
         "critical_called_low": score.critical_called_low(),
         "cost_per_ticket": score.cost,
         "root_cause": score.root_cause.map(share),
-        "latency_ms": score.latency.map(|latency| json!({ "p50": latency.p50_ms, "p95": latency.p95_ms })),
+        "latency_ms": score.latency.map(|latency| match latency {
+            Latency::Stated { p50_ms, p95_ms } => json!({ "p50": p50_ms, "p95": p95_ms }),
+            Latency::InBatches { ticket_ms } => json!({ "ticket_in_batches": ticket_ms }),
+        }),
         "minutes_saved_per_ticket": score.value.map(|value| value.minutes_per_ticket),
         "break_even": score.value.map(|value| value.break_even),
         "confusion": confusion,
-        "live": column.live.as_ref().map(live),
+        "live": column.live.as_ref().map(|one| live(one, redaction)),
         "trust": column.trust.as_ref().map(trust),
     })
 }
 
-fn live(live: &LiveScore) -> Value {
+fn live(live: &LiveScore, redaction: Redaction) -> Value {
+    let may_show = redaction == Redaction::None || !live.dimension.is_ticket_text();
     json!({
         "right": live.right,
         "interval": live.interval.map(interval),
         "unseen": share(live.unseen),
-        "unseen_values": live.unseen_values,
+        "unseen_values": may_show.then_some(&live.unseen_values),
     })
 }
 
@@ -160,6 +165,9 @@ fn comparison(one: &Comparison, redaction: Redaction) -> Value {
         "tickets": one.tickets,
         "only_first_right": one.discordant.first,
         "only_second_right": one.discordant.second,
+        "groups": one.groups,
+        "groups_first_more_right": one.discordant_groups.first,
+        "groups_second_more_right": one.discordant_groups.second,
         "gain": one.gain(),
         "gain_interval": one.gain_interval.map(interval),
         "mid_p": one.p,
@@ -198,6 +206,7 @@ fn people(report: &Report, redaction: Redaction) -> Value {
     });
     json!({
         "against_label": share(people.against_label),
+        "readings_elsewhere": people.elsewhere,
         "read_twice": people.read_twice,
         "agreed": share(people.agreed),
         "kappa": measured(people.kappa),
@@ -263,4 +272,44 @@ fn composition(composition: &Composition) -> Value {
         "ratio": composition.ratio(),
         "too_few": composition.is_under_represented(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::evaluation::diagnosis::Scores;
+    use crate::evaluation::facet::Dimension;
+    use crate::evaluation::mix::Mix;
+    use crate::evaluation::report::{Inputs, Settings};
+    use crate::evaluation::tests::{category, column_right, set_from, settings};
+
+    #[test]
+    fn what_is_shared_holds_no_words_of_a_ticket_among_what_training_lacks_or_live_has_more() {
+        let mut tickets = category("routing", Severity::Low, 60);
+        for ticket in &mut tickets[..20] {
+            ticket.ticket.title = Some("secret fault".to_owned());
+        }
+        let (set, training) = (set_from(&tickets), set_from(&category("routing", Severity::Low, 300)));
+        let inputs = Inputs {
+            set: &set,
+            columns: &[column_right("v1", &set, |at| at >= 20)],
+            readings: None,
+            training: Some(&training),
+            in_training: &BTreeSet::new(),
+            live: Some(&Mix { dimension: Dimension::Message, counts: [("secret outage".to_owned(), 5)].into() }),
+            elsewhere: Scores::default(),
+            pairs: &[],
+            settings: &Settings { by: Dimension::Message, ..settings() },
+        };
+        let report = Report::of(&inputs, &mut |_, _| ());
+        let said = |redaction| record(&report, &[], redaction);
+        let lists_words = |said: &Value| said["composition"].to_string().contains("secret fault");
+        assert!(lists_words(&said(Redaction::None)) && !lists_words(&said(Redaction::Tickets)));
+        for word in ["secret fault", "secret outage"] {
+            let shown = |redaction| said(redaction).to_string().contains(word);
+            assert_eq!((shown(Redaction::None), shown(Redaction::Tickets)), (true, false), "{word}");
+        }
+    }
 }

@@ -23,7 +23,6 @@ pub mod rollout_state;
 pub mod schema;
 mod seen;
 pub mod suggestion;
-pub mod test_use;
 pub mod ticket_schema;
 pub mod transaction;
 pub mod transition;

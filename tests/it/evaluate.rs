@@ -65,6 +65,7 @@ fn two_versions_are_compared_on_files_and_the_report_says_the_same_in_every_form
     let output = check_exit(folder.path(), &["--train", "train.jsonl", "--json", "--html", "report.html"], 0);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["subject"], "v2");
+    assert_eq!(report["in_training"], 60, "other tickets, but the words of training tickets");
     let names: Vec<&str> =
         report["answerers"].as_array().unwrap().iter().filter_map(|column| column["name"].as_str()).collect();
     assert_eq!(names, ["majority", "tfidf", "v1", "v2"]);
@@ -74,6 +75,7 @@ fn two_versions_are_compared_on_files_and_the_report_says_the_same_in_every_form
     let text = check_exit(folder.path(), &["--train", "train.jsonl"], 0).stdout;
     for form in [page, String::from_utf8(text).unwrap()] {
         assert!(form.contains("51/60 = 85.0 %") && form.contains("10 repaired, 0 broken of 60"), "{form}");
+        assert!(form.contains("60 tickets were trained on, or have the words of a training ticket"), "{form}");
     }
 }
 
@@ -86,9 +88,25 @@ fn exit_codes_say_whether_it_holds_does_not_or_cannot_be_told() {
     check_exit(folder.path(), &["--fail-unless", "v3 >= v1"], 2);
     check_exit(folder.path(), &["--fail-unless", "v2 = v1"], 2);
     check_exit(folder.path(), &["--train", "test.jsonl"], 2);
+    check_exit(folder.path(), &["--by", "message"], 2);
     check_exit(folder.path(), &["--humans", "nowhere.jsonl"], 2);
     let same = ["--model", "v3=predictions:v2.jsonl", "--fail-unless", "v3 > v2"];
     check_exit(folder.path(), &same, 3);
+}
+
+#[test]
+fn no_ticket_judges_that_was_trained_on_unless_somebody_accepts_it() {
+    let folder = folder();
+    let refused = check_exit(folder.path(), &["--model", "x=tfidf:test.jsonl"], 2);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("60 tickets that are to judge were trained on"));
+    check_exit(folder.path(), &["--model", "x=tfidf:train.jsonl"], 0);
+    check_exit(folder.path(), &["--model", "x=tfidf:test.jsonl", "--accept-leakage"], 0);
+    let path = folder.path().join("test.jsonl");
+    let text = fs::read_to_string(&path).unwrap().replace("\"as_of\"", "\"split\":\"train\",\"as_of\"");
+    fs::write(&path, text).unwrap();
+    let refused = check_exit(folder.path(), &[], 2);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is a training ticket"));
+    check_exit(folder.path(), &["--accept-leakage"], 0);
 }
 
 #[test]
@@ -118,9 +136,14 @@ fn the_bundled_models_are_evaluated_from_their_directories() {
     let arguments = ["--model", &named("tfidf"), "--json"];
     let refused = evaluate(folder.path(), &arguments);
     assert_eq!(refused.status.code(), Some(2), "tfidf is the name of a column that is always there");
-    let output = evaluate(folder.path(), &["--model", &named("base"), "--model", &named("v1"), "--json"]);
+    let arguments = ["--model", &named("base"), "--model", &named("v1"), "--json", "--ledger", "versions.jsonl"];
+    let output = evaluate(folder.path(), &arguments);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let v1 = &report["answerers"][2];
     assert_eq!((v1["name"].as_str(), v1["answered"].as_u64()), (Some("v1"), Some(60)));
-    assert!(v1["trust"]["brier"].is_number() && v1["latency_ms"]["p50"].is_number());
+    assert!(v1["trust"]["brier"].is_number() && v1["latency_ms"]["ticket_in_batches"].is_number());
+    assert!(v1["latency_ms"]["p50"].is_null(), "tickets of one batch have no times of their own");
+    let ledger = fs::read_to_string(folder.path().join("versions.jsonl")).unwrap();
+    let judged: Value = serde_json::from_str(ledger.trim()).unwrap();
+    assert_eq!((&judged["name"], judged["model"].as_str().map(str::len)), (&json!("v1"), Some(12)));
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
 
 use super::files::{Tickets, near, print_json};
+use crate::cli::evaluate::ledger;
 use crate::cli::progress::Progress;
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
 use crate::domain::digest::Digest;
@@ -13,8 +13,8 @@ use crate::domain::time::UtcMillis;
 use crate::evaluation::data::leakage::{Leak, Leakage, leakage};
 use crate::evaluation::data::near::NEAR;
 use crate::evaluation::data::overlap::{Likeness, Overlap, Pair, overlap};
-use crate::evaluation::data::uses::{Spent, TestUse, VERSIONS_MAX, spent};
-use crate::wire::test_use;
+use crate::evaluation::data::uses::{Spent, VERSIONS_MAX, spent};
+use crate::evaluation::ledger::Entry;
 use crate::wire::values::Instant;
 
 /// Pairs and ids that are shown of each finding; the JSON report has all.
@@ -31,7 +31,7 @@ pub struct Arguments {
     /// What was trained on; validation sets belong here too.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     train: Vec<PathBuf>,
-    /// From which similarity of their texts on tickets are near-duplicates, 0.3 to 1.
+    /// From which similarity of their texts on tickets are near-duplicates, 0.6 to 1.
     #[arg(long, value_name = "JACCARD", default_value_t = NEAR, value_parser = near)]
     near: f64,
     /// The ledger that `evaluate` writes: how many versions were judged on this test set?
@@ -75,19 +75,11 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     Ok(if found.holds() { EXIT_OK } else { EXIT_DOES_NOT_HOLD })
 }
 
-fn read_uses(ledger: &Path) -> Result<Vec<TestUse>, Failure> {
-    let shown = ledger.display();
-    if !ledger.exists() {
-        eprintln!("note: {shown} is not there yet, so no version was judged on anything");
-        return Ok(Vec::new());
+fn read_uses(path: &Path) -> Result<Vec<Entry>, Failure> {
+    if !path.exists() {
+        eprintln!("note: {} is not there yet, so no version was judged on anything", path.display());
     }
-    let text = std::fs::read_to_string(ledger).with_context(|| format!("{shown} cannot be read"));
-    let mut found = Vec::new();
-    for (at, line) in text.map_err(Failure::usage)?.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let used = test_use::read(line);
-        found.push(used.map_err(|error| Failure::usage(anyhow!("{shown}: line {}: {error}", at + 1)))?);
-    }
-    Ok(found)
+    ledger::read(path)
 }
 
 /// What was found.

@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Only these slices; several with commas.
     #[arg(long, value_name = "SLICE", value_delimiter = ',')]
     slice: Vec<String>,
-    /// From which similarity of their texts on tickets are near-duplicates of test tickets, 0.3 to 1.
+    /// From which similarity of their texts on tickets are near-duplicates of test tickets, 0.6 to 1.
     #[arg(long, value_name = "JACCARD", default_value_t = NEAR, value_parser = near)]
     near: f64,
     /// Train also on tickets of which nobody says that they are as they were at their creation.
@@ -155,6 +155,13 @@ impl Chosen<'_> {
         }
     }
 
+    /// Tickets of the weights that are not among these: the weights are of other files, or the ids were changed.
+    fn weights_of_none(&self) -> usize {
+        let ids: BTreeSet<&str> =
+            self.tickets.labelled.iter().map(|labelled| labelled.ticket.ticket_id.as_str()).collect();
+        self.copies.keys().filter(|id| !ids.contains(id.as_str())).count()
+    }
+
     fn counts(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = BTreeMap::new();
         for (choice, labelled) in self.choices.iter().zip(&self.tickets.labelled) {
@@ -206,6 +213,7 @@ fn manifest(arguments: &Arguments, chosen: &Chosen<'_>, form: &Form, test: &Tick
         "test": { "tickets": test.labelled.len(), "digest": test.digest().to_string() },
         "near": arguments.near,
         "weights_are": if arguments.repeat { "repeated lines" } else { "the field `weight`" },
+        "weights_of_no_ticket": chosen.weights_of_none(),
         "choices": chosen.counts(),
         "training_by_slice": slices,
         "training_by_severity": severities,
@@ -219,10 +227,29 @@ fn print(report: &Value, into: &Path) {
         println!("written: {} ({} tickets, {} lines)", into.join(name).display(), file["tickets"], file["lines"]);
     }
     println!("written: {}", into.join("manifest.json").display());
+    let without = report["weights_of_no_ticket"].as_u64().unwrap_or(0);
+    if without > 0 {
+        println!("note: {without} tickets of --weights are not in these files: were they planned for others?");
+    }
     let written = [Choice::Train.as_str(), Choice::Validation.as_str()];
     for (word, count) in report["choices"].as_object().into_iter().flatten() {
         if !written.contains(&word.as_str()) {
             println!("  not written: {count} × {word}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::severity::Severity;
+    use crate::evaluation::tests::labelled;
+
+    #[test]
+    fn weights_of_tickets_that_are_not_there_are_counted() {
+        let tickets = Tickets { labelled: vec![labelled("T1", Severity::Low)], native: Vec::new() };
+        let copies = ["T1", "T2", "T3"].map(|id| (id.to_owned(), 2)).into();
+        let chosen = Chosen { tickets: &tickets, choices: vec![Choice::Train], copies, slices: BTreeSet::new() };
+        assert_eq!((chosen.weights_of_none(), chosen.copies_of(0)), (2, 2));
     }
 }

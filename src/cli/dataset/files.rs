@@ -1,26 +1,25 @@
-//! Files of labelled tickets: read whole, with every line that is none named at once; written whole or not at all.
+//! Files of labelled tickets: read whole, with the lines that are none named; written whole or not at all.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::Failure;
 use crate::cli::progress::Progress;
+use crate::cli::whole_file::write_whole;
+use crate::cli::{Failure, json_lines};
 use crate::domain::digest::Digest;
 use crate::domain::labelled::LabelledTicket;
 use crate::domain::ticket::Ticket;
 use crate::evaluation::data::text::ComparedText;
+use crate::evaluation::test_set::{SetDigest, TICKETS_MAX};
 use crate::inference::ticket_line;
 use crate::wire::labelled::{self, LINE_BYTES_MAX, LabelledLine};
 
-/// Most tickets of one file: they are held in memory with their texts.
-pub(super) const TICKETS_MAX: usize = 1_000_000;
-/// Most bad lines of a file that are shown.
-const FAULTS_SHOWN: usize = 20;
+/// Least Jaccard index that may be asked for: the sketch overlooks one pair in eighty there, and three of four at 0.3.
+const NEAR_MIN: f64 = 0.6;
 
 /// A file of labelled tickets.
 #[derive(Debug, Default)]
@@ -62,12 +61,11 @@ impl Tickets {
 
     /// Names the set, over ids and labels in their order, as the ledger of versions names test sets.
     pub(super) fn digest(&self) -> Digest {
-        let mut bytes = Vec::new();
+        let mut digest = SetDigest::default();
         for labelled in &self.labelled {
-            let id = labelled.ticket.ticket_id.as_str().as_bytes();
-            bytes.extend([id, b"\x1f", labelled.label.severity.as_str().as_bytes(), b"\x1e"].concat());
+            digest.add(&labelled.ticket.ticket_id, labelled.label.severity);
         }
-        Digest::of(&bytes)
+        digest.finish()
     }
 }
 
@@ -103,76 +101,15 @@ pub(super) fn live(paths: &[PathBuf]) -> Result<Vec<LiveTicket>, Failure> {
 
 /// Calls for each line that is not empty, and gathers what is wrong with them.
 fn each_line(path: &Path, mut read: impl FnMut(&str) -> Result<(), String>) -> Result<(), Failure> {
-    let shown = path.display();
-    let unreadable = || format!("{shown} cannot be read");
-    let file = File::open(path).with_context(unreadable).map_err(Failure::usage)?;
-    let bytes_total = file.metadata().map_or(0, |metadata| metadata.len());
-    let mut reader = BufReader::new(file);
-    let (mut faults, mut tickets, mut bytes_done) = (Faults::default(), 0_usize, 0_u64);
-    let mut progress = Progress::new("reading");
-    for number in 1.. {
-        let mut line = Vec::new();
-        // One byte more than allowed, so that a line of exactly the limit is told from a longer one.
-        let bytes_max = LINE_BYTES_MAX as u64 + 2;
-        let read_bytes = reader.by_ref().take(bytes_max).read_until(b'\n', &mut line);
-        let read_bytes = read_bytes.with_context(unreadable).map_err(Failure::usage)?;
-        if read_bytes == 0 {
-            break;
+    let mut tickets = 0;
+    let taken = json_lines::each_line(path, LINE_BYTES_MAX, |line| {
+        tickets += 1;
+        if tickets > TICKETS_MAX {
+            return Err(format!("there are more than {TICKETS_MAX} tickets; take a part of the file"));
         }
-        bytes_done += read_bytes as u64;
-        progress.at(bytes_done, bytes_total);
-        if read_bytes as u64 == bytes_max {
-            faults.add(number, &format!("is longer than {LINE_BYTES_MAX} bytes; the rest of the file is not read"));
-            break;
-        }
-        match std::str::from_utf8(&line).map(str::trim) {
-            Err(_) => faults.add(number, "is not UTF-8"),
-            Ok("") => {}
-            Ok(line) => {
-                tickets += 1;
-                if tickets > TICKETS_MAX {
-                    let error = anyhow!("{shown} has more than {TICKETS_MAX} tickets; take a part of it");
-                    return Err(Failure::usage(error));
-                }
-                if let Err(fault) = read(line) {
-                    faults.add(number, &fault);
-                }
-            }
-        }
-    }
-    if tickets == 0 && faults.count == 0 {
-        return Err(Failure::usage(anyhow!("{shown} holds no ticket")));
-    }
-    faults.into_result(path)
-}
-
-/// Lines of a file that are not what they should be.
-#[derive(Default)]
-struct Faults {
-    count: usize,
-    shown: Vec<String>,
-}
-
-impl Faults {
-    fn add(&mut self, line: u64, fault: &str) {
-        self.count += 1;
-        if self.shown.len() < FAULTS_SHOWN {
-            self.shown.push(format!("line {line}: {fault}"));
-        }
-    }
-
-    fn into_result(self, path: &Path) -> Result<(), Failure> {
-        let Self { count, mut shown } = self;
-        if count == 0 {
-            return Ok(());
-        }
-        if count > shown.len() {
-            shown.push(format!("and {} more", count - shown.len()));
-        }
-        let lines = if count == 1 { "line is" } else { "lines are" };
-        let list = shown.join("\n  ");
-        Err(Failure::usage(anyhow!("{}: {count} {lines} not what is read here:\n  {list}", path.display())))
-    }
+        read(line)
+    })?;
+    if taken == 0 { Err(Failure::usage(anyhow!("{} holds no ticket", path.display()))) } else { Ok(()) }
 }
 
 /// Refuses to write over something.
@@ -197,13 +134,13 @@ pub(super) fn write_lines<Record: Serialize>(
     path: &Path,
     records: impl IntoIterator<Item = Record>,
 ) -> Result<(), Failure> {
-    write_whole(path, |file| {
+    Ok(write_whole(path, |file| {
         for record in records {
             serde_json::to_writer(&mut *file, &record).context("writing a record")?;
             file.write_all(b"\n")?;
         }
         Ok(())
-    })
+    })?)
 }
 
 /// Writes one JSON document.
@@ -211,21 +148,10 @@ pub(super) fn write_lines<Record: Serialize>(
 /// # Errors
 /// What the file system says.
 pub(super) fn write_document(path: &Path, document: &Value) -> Result<(), Failure> {
-    write_whole(path, |file| {
+    Ok(write_whole(path, |file| {
         serde_json::to_writer_pretty(&mut *file, document).context("writing a document")?;
         Ok(file.write_all(b"\n")?)
-    })
-}
-
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>) -> Result<(), Failure> {
-    let shown = path.display();
-    let beside = path.with_extension("partial");
-    let mut file = BufWriter::new(File::create(&beside).with_context(|| format!("{shown} cannot be made"))?);
-    write(&mut file).with_context(|| format!("{shown} cannot be written"))?;
-    let file = file.into_inner().map_err(|error| anyhow!("{shown} cannot be written: {}", error.error()))?;
-    file.sync_all().with_context(|| format!("{shown} cannot be written"))?;
-    std::fs::rename(&beside, path).with_context(|| format!("{shown} cannot be written"))?;
-    Ok(())
+    })?)
 }
 
 /// Makes a directory for results, with those above it.
@@ -253,8 +179,41 @@ pub(super) fn digest_of(path: &Path) -> Result<Digest, Failure> {
 /// A Jaccard index from which on texts count as alike.
 ///
 /// # Errors
-/// What is no number from 0.3 to 1: below, everything of one vocabulary is alike.
+/// What is no number from 0.6 to 1: of pairs below, the sketch overlooks more than one in a hundred.
 pub(super) fn near(text: &str) -> Result<f64, String> {
-    let near: f64 = text.parse().map_err(|_| "a number from 0.3 to 1 is expected".to_owned())?;
-    if (0.3..=1.0).contains(&near) { Ok(near) } else { Err("a number from 0.3 to 1 is expected".to_owned()) }
+    let expected = || "a number from 0.6 to 1 is expected: below, too many pairs would be overlooked".to_owned();
+    let near: f64 = text.parse().map_err(|_| expected())?;
+    if (NEAR_MIN..=1.0).contains(&near) { Ok(near) } else { Err(expected()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::data::near::{BANDS, ROWS};
+
+    #[test]
+    fn no_nearness_is_allowed_at_which_the_sketch_overlooks_more_than_two_pairs_of_a_hundred() {
+        let overlooked = |near: f64| (1.0 - near.powi(ROWS as i32)).powi(BANDS as i32);
+        assert!(overlooked(NEAR_MIN) < 0.02 && overlooked(0.3) > 0.7);
+        assert_eq!((near("0.6"), near("1")), (Ok(0.6), Ok(1.0)));
+        for text in ["0.59", "0.3", "1.1", "NaN", "x"] {
+            assert!(near(text).is_err(), "{text}");
+        }
+    }
+
+    fn read(text: &[u8]) -> Result<usize, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tickets.jsonl");
+        std::fs::write(&path, text).unwrap();
+        Tickets::read(&[path]).map(|tickets| tickets.labelled.len()).map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_file_without_a_ticket_is_refused_and_bad_lines_are_named() {
+        let good = r#"{"ticket":{"ticket_id":"T1","title":"x","created_at":"2026-01-05T08:00:00Z"},"label":{"severity":"low"}}"#;
+        assert_eq!(read(format!("\n{good}\n").as_bytes()), Ok(1));
+        assert!(read(b"\n \n").is_err_and(|error| error.contains("holds no ticket")));
+        assert!(read(format!("{good}\n{{}}\n").as_bytes()).is_err_and(|error| error.contains("line 2: ")));
+        assert!(read(&[good.as_bytes(), b"\n\xff\n"].concat()).is_err_and(|error| error.contains("no UTF-8")));
+    }
 }

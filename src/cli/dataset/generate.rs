@@ -10,12 +10,10 @@ use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Generator, LabelledSet, 
 use crate::domain::labelled::AsOf;
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UtcMillis;
+use crate::evaluation::test_set::TICKETS_MAX;
 use crate::inference::render::{DEFAULT_TEMPLATE, Template};
 use crate::wire::intake::{self, Intake, IntakeSettings, RawRecord};
 use crate::wire::labelled::LABELLED_SCHEMA;
-
-/// Most tickets of one call: more than any recipe needs, few enough for memory.
-const TICKETS_MAX: usize = 1_000_000;
 
 /// Start and pace of `--stream` (desk time): a Monday morning, 1,000 tickets a day.
 const STREAM_START: UtcMillis = UtcMillis(1_767_592_800_000);

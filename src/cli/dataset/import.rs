@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::files::{check_new, print_json, write_lines};
-use super::rows::{Encoding, Format, Row, each_row};
+use super::rows::{Empty, Encoding, Format, Row, each_row};
 use crate::cli::progress::Progress;
 use crate::cli::settings_file::SettingsFile;
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
 use crate::domain::labelled::AsOf;
 use crate::domain::severity::Severity;
+use crate::evaluation::test_set::TICKETS_MAX;
 use crate::wire::import::audit::Audit;
 use crate::wire::import::{ImportSettings, ImportSummary, LabelFields};
 use crate::wire::intake::IntakeSettings;
@@ -123,11 +124,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let mut found = Found::default();
     let format = arguments.format.map_or_else(|| Format::of_name(&arguments.file), Ok)?;
     let mut progress = Progress::new("importing");
-    let take = |row: Row| {
-        found.take(row, &settings, audit.as_ref());
-        Ok(())
-    };
-    each_row(&arguments.file, format, arguments.encoding, take, |done, total| progress.at(done, total))?;
+    let take = |row: Row| found.take(row, &settings, audit.as_ref());
+    let encoding = arguments.encoding;
+    each_row(&arguments.file, format, encoding, Empty::Absent, take, |done, total| progress.at(done, total))?;
     drop(progress);
     if found.summary.rows == 0 {
         return Err(Failure::usage(anyhow!("{} holds no row", arguments.file.display())));
@@ -186,7 +185,8 @@ fn read_audit(path: &Path, arguments: &Arguments, settings: &ImportSettings) -> 
         let added = row.fields.and_then(|fields| audit.add(&fields, settings.intake.time_zone.as_ref()));
         added.map_err(|fault| Failure::usage(anyhow!("{}: line {}: {fault}", path.display(), row.number)))
     };
-    each_row(path, Format::of_name(path)?, arguments.encoding, take, |done, total| progress.at(done, total))?;
+    let format = Format::of_name(path)?;
+    each_row(path, format, arguments.encoding, Empty::Text, take, |done, total| progress.at(done, total))?;
     Ok(audit)
 }
 
@@ -200,7 +200,13 @@ struct Found {
 }
 
 impl Found {
-    fn take(&mut self, row: Row, settings: &ImportSettings, audit: Option<&Audit>) {
+    fn take(&mut self, row: Row, settings: &ImportSettings, audit: Option<&Audit>) -> Result<(), Failure> {
+        if self.summary.tickets >= TICKETS_MAX as u64 {
+            let line = row.number;
+            return Err(Failure::usage(anyhow!(
+                "more than {TICKETS_MAX} tickets, at line {line}: take a part of the file, because nothing else reads more"
+            )));
+        }
         let fault = match row.fields {
             Ok(fields) => {
                 let result = settings.import(&fields, audit);
@@ -208,7 +214,7 @@ impl Found {
                 match result {
                     Ok(imported) => {
                         self.records.push(imported.record);
-                        return;
+                        return Ok(());
                     }
                     Err(fault) => fault.to_string(),
                 }
@@ -222,6 +228,7 @@ impl Found {
         if self.faults.len() < FAULTS_REPORTED {
             self.faults.push((row.number, fault));
         }
+        Ok(())
     }
 
     fn print(&self, arguments: &Arguments, audit: Option<&Audit>) {
@@ -264,5 +271,29 @@ impl Found {
                 tickets - as_created
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_stops_where_nothing_else_would_read_on() {
+        let intake = IntakeSettings::for_preset(Preset::Native);
+        let label = LabelFields { severity: "/label".to_owned(), ..LabelFields::default() };
+        let settings = ImportSettings { intake, label, undated: None, as_of: AsOf::Created };
+        let row = || {
+            let fields = json!({
+                "ticket_id": "T1", "title": "x", "created_at": "2026-01-05T08:00:00Z", "label": "low",
+            });
+            Row { number: 7, fields: Ok(fields) }
+        };
+        let mut found = Found::default();
+        found.summary.tickets = TICKETS_MAX as u64 - 1;
+        found.take(row(), &settings, None).unwrap();
+        assert_eq!((found.records.len(), found.summary.tickets), (1, TICKETS_MAX as u64), "{:?}", found.faults);
+        let refused = format!("{:?}", found.take(row(), &settings, None).unwrap_err());
+        assert!(refused.contains("line 7"), "{refused}");
     }
 }

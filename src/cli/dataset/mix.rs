@@ -9,7 +9,7 @@ use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TOO_LITTLE_DAT
 use crate::evaluation::data::mix::{Counted, Dimension, Mix, MixRow, Standing, mix};
 
 /// Live tickets below which nothing is said: a share of 10 % then lies anywhere from 3 to 26 %.
-const LIVE_TICKETS_MIN: usize = 30;
+const LIVE_TICKETS_MIN: u64 = 30;
 /// Values that are shown of a dimension; the JSON report has all.
 const ROWS_SHOWN: usize = 20;
 
@@ -63,19 +63,23 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     } else {
         mixes.iter().for_each(print);
     }
+    Ok(exit_code(&mixes))
+}
+
+/// 1: a mix differs; 3: of none are there live tickets enough. A native ticket has no severity that people gave, so that it
+/// says nothing of that mix.
+fn exit_code(mixes: &[Mix]) -> u8 {
     let differs = |mix: &Mix| {
         mix.rows.iter().any(|row| row.standing == Standing::Under) || mix.drift.is_some_and(|drift| drift.is_shown())
     };
-    Ok(if live.len() < LIVE_TICKETS_MIN {
-        if !arguments.json {
-            println!("{} live tickets are too few to tell; {LIVE_TICKETS_MIN} would do", live.len());
-        }
+    let mut told = mixes.iter().filter(|mix| mix.live >= LIVE_TICKETS_MIN).peekable();
+    if told.peek().is_none() {
         EXIT_TOO_LITTLE_DATA
-    } else if mixes.iter().any(differs) {
+    } else if told.any(differs) {
         EXIT_DOES_NOT_HOLD
     } else {
         EXIT_OK
-    })
+    }
 }
 
 fn as_json(mix: &Mix) -> Value {
@@ -136,6 +140,10 @@ fn print(mix: &Mix) {
     if rows.len() > ROWS_SHOWN {
         println!("  and {} more", rows.len() - ROWS_SHOWN);
     }
+    if *live < LIVE_TICKETS_MIN {
+        println!("  {live} live tickets that have one are too few to tell; {LIVE_TICKETS_MIN} would do");
+        return;
+    }
     match drift {
         None => println!("  the two mixes cannot be compared: one has no ticket, or there is one value alone"),
         Some(drift) => println!(
@@ -145,5 +153,33 @@ fn print(mix: &Mix) {
             if drift.p < 1e-6 { "p < 0.000001".to_owned() } else { format!("p = {:.6}", drift.p) },
             if drift.is_shown() { "the mixes differ" } else { "no difference is shown" }
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::severity::Severity;
+    use crate::domain::ticket::{Ticket, TicketId};
+    use crate::domain::time::UtcMillis;
+
+    /// By severity and by slice: so many training tickets, all low, and live ones with this severity.
+    fn code(by: &[Dimension], live: usize, severity: Option<Severity>) -> u8 {
+        let ticket = Ticket::minimal(TicketId::try_new("T").unwrap(), "x", UtcMillis(0));
+        let counted = |severity| Counted { ticket: &ticket, slice: None, severity };
+        let of = |dimension: &Dimension| {
+            let training = (0..100).map(|_| counted(Some(Severity::Low)));
+            mix(*dimension, training, (0..live).map(|_| counted(severity)))
+        };
+        exit_code(&by.iter().map(of).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn live_tickets_without_a_severity_tell_nothing_of_its_mix_and_few_tell_nothing_at_all() {
+        assert_eq!(code(&[Dimension::Severity], 100, None), EXIT_TOO_LITTLE_DATA);
+        assert_eq!(code(&[Dimension::Slice, Dimension::Severity], 100, None), EXIT_OK);
+        assert_eq!(code(&[Dimension::Slice], 29, None), EXIT_TOO_LITTLE_DATA);
+        assert_eq!(code(&[Dimension::Severity], 30, Some(Severity::Low)), EXIT_OK);
+        assert_eq!(code(&[Dimension::Severity], 100, Some(Severity::High)), EXIT_DOES_NOT_HOLD);
     }
 }

@@ -10,9 +10,10 @@ use super::files::{Tickets, check_new, live, print_json, write_document};
 use super::mix::{counted, counted_live};
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
 use crate::evaluation::data::mix::{Dimension, Standing, mix};
-use crate::evaluation::data::plan::{Need, NoPlan, Oversampling, Target, needs, oversampling, share_after};
+use crate::evaluation::data::plan::{Need, NoPlan, Spread, Target, needs, oversampling, share_after};
 use crate::evaluation::data::share::Share;
 use crate::evaluation::data::strata::slice_of;
+use crate::evaluation::test_set::TICKETS_MAX;
 
 /// Schema of the file that `dataset export --weights` reads.
 pub(super) const PLAN_SCHEMA: &str = "noctriage.training_plan/v1";
@@ -30,7 +31,7 @@ pub struct Arguments {
     #[arg(long, default_value = "1.0", value_parser = thousandths, requires = "live")]
     factor: u64,
     /// Without files: how many training tickets there are.
-    #[arg(long, value_name = "N", conflicts_with = "train")]
+    #[arg(long, value_name = "N", conflicts_with = "train", value_parser = clap::value_parser!(u64).range(..=TICKETS_MAX as u64))]
     tickets: Option<u64>,
     /// Without files: how many of them a slice has, as wireless=20.
     #[arg(long, value_name = "SLICE=N", value_parser = count, requires = "tickets")]
@@ -38,7 +39,7 @@ pub struct Arguments {
     /// The share that a slice is to have, as wireless=22.5%; again for each slice.
     #[arg(long, value_name = "SLICE=SHARE", value_parser = target)]
     target: Vec<(String, Share)>,
-    /// What so many added tickets reach, as wireless=100.
+    /// What so many added tickets reach, as wireless=100; again for each slice that gets some.
     #[arg(long, value_name = "SLICE=N", value_parser = count)]
     added: Vec<(String, u64)>,
     /// How often one ticket may stand in the training set: beyond, a model learns tickets by heart.
@@ -68,7 +69,8 @@ fn named(text: &str) -> Result<(String, &str), String> {
 
 fn count(text: &str) -> Result<(String, u64), String> {
     let (slice, value) = named(text)?;
-    Ok((slice, value.trim().parse().map_err(|_| "a whole number is expected behind the `=`".to_owned())?))
+    let count = value.trim().parse().ok().filter(|count| *count <= TICKETS_MAX as u64);
+    Ok((slice, count.ok_or_else(|| format!("a whole number up to {TICKETS_MAX} is expected behind the `=`"))?))
 }
 
 fn target(text: &str) -> Result<(String, Share), String> {
@@ -80,26 +82,30 @@ fn target(text: &str) -> Result<(String, Share), String> {
 pub(super) fn run(arguments: &Arguments) -> CommandResult {
     check_new(arguments.manifest.as_deref())?;
     let training = if arguments.train.is_empty() { None } else { Some(Tickets::read(&arguments.train)?) };
-    let total = match &training {
-        Some(training) => training.labelled.len() as u64,
-        None => arguments.tickets.unwrap_or(0),
-    };
-    let targets = targets(arguments, training.as_ref())?;
-    if targets.is_empty() && arguments.live.is_empty() {
-        return Err(Failure::usage(anyhow!("nothing is wished: --target SLICE=SHARE, or --live FILE")));
-    }
-    let needs = needs(total, &targets).map_err(|error: NoPlan| Failure::usage(error))?;
-    let rows: Vec<Row> = needs.into_iter().map(|need| Row::new(need, arguments, training.as_ref())).collect();
+    let planned = planned(arguments, training.as_ref())?;
     if let (Some(path), Some(training)) = (&arguments.manifest, &training) {
-        write_document(path, &manifest(&rows, training))?;
+        write_document(path, &manifest(&planned.rows, training, arguments))?;
     }
-    let planned = Planned { total, rows, copies_max: arguments.copies_max };
     if arguments.json {
         print_json(&planned.to_json());
     } else {
         planned.print(arguments);
     }
     Ok(if planned.is_within_limit() { EXIT_OK } else { EXIT_DOES_NOT_HOLD })
+}
+
+fn planned(arguments: &Arguments, training: Option<&Tickets>) -> Result<Planned, Failure> {
+    let total = match training {
+        Some(training) => training.labelled.len() as u64,
+        None => arguments.tickets.unwrap_or(0),
+    };
+    let targets = targets(arguments, training)?;
+    if targets.is_empty() && arguments.live.is_empty() {
+        return Err(Failure::usage(anyhow!("nothing is wished: --target SLICE=SHARE, or --live FILE")));
+    }
+    let needs = needs(total, &targets).map_err(|error: NoPlan| Failure::usage(error))?;
+    let rows = needs.into_iter().map(|need| Row::new(need, arguments)).collect();
+    Ok(Planned { total, rows, copies_max: arguments.copies_max })
 }
 
 /// Wishes of the command line, and, with live tickets, every other slice that training lacks.
@@ -133,40 +139,42 @@ fn targets(arguments: &Arguments, training: Option<&Tickets>) -> Result<Vec<Targ
 /// A slice with what it needs and what repeating its tickets gives.
 struct Row {
     need: Need,
-    ids: Vec<String>,
-    oversampling: Oversampling,
+    spread: Spread,
+    /// Tickets of it that are added.
     added: Option<u64>,
+    /// Tickets of others that are added.
+    added_elsewhere: u64,
 }
 
 impl Row {
-    fn new(need: Need, arguments: &Arguments, training: Option<&Tickets>) -> Self {
-        let slice = &need.target.slice;
-        let of_slice = training.into_iter().flat_map(|training| &training.labelled);
-        let of_slice = of_slice.filter(|labelled| slice_of(labelled.slice.as_deref(), &labelled.ticket) == *slice);
-        let ids: Vec<String> = match training {
-            Some(_) => of_slice.map(|labelled| labelled.ticket.ticket_id.as_str().to_owned()).collect(),
-            // Numbers alone: what is asked is how many, not which.
-            None => (0..need.target.have).map(|number| number.to_string()).collect(),
-        };
-        let borrowed: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let oversampling = oversampling(&borrowed, need.add, arguments.copies_max, arguments.seed);
-        let added = arguments.added.iter().find(|(name, _)| name == slice).map(|(_, count)| *count);
-        Self { need, ids, oversampling, added }
+    fn new(need: Need, arguments: &Arguments) -> Self {
+        let (own, others): (Vec<_>, Vec<_>) = arguments.added.iter().partition(|(name, _)| *name == need.target.slice);
+        Self {
+            spread: Spread::of(need.target.have, need.add, arguments.copies_max),
+            added: own.first().map(|(_, count)| *count),
+            added_elsewhere: others.iter().map(|(_, count)| count).sum(),
+            need,
+        }
     }
 
-    fn copies(&self) -> (u64, u64) {
-        let copies = &self.oversampling.copies;
-        (copies.iter().copied().min().unwrap_or(0), copies.iter().copied().max().unwrap_or(0))
+    /// The share once what is said to be added is added, here and elsewhere.
+    fn share_with(&self, added: u64, total: u64) -> f64 {
+        share_after(self.need.target.have, total + self.added_elsewhere, added)
     }
 }
 
 /// How often each ticket stands in the training set, where more than once.
-fn manifest(rows: &[Row], training: &Tickets) -> Value {
-    let copies: BTreeMap<&str, u64> = rows
-        .iter()
-        .flat_map(|row| row.ids.iter().map(String::as_str).zip(row.oversampling.copies.iter().copied()))
-        .filter(|(_, copies)| *copies > 1)
-        .collect();
+fn manifest(rows: &[Row], training: &Tickets, arguments: &Arguments) -> Value {
+    let mut copies: BTreeMap<&str, u64> = BTreeMap::new();
+    for Row { need: Need { target, add }, .. } in rows {
+        let of_slice = training
+            .labelled
+            .iter()
+            .filter(|labelled| slice_of(labelled.slice.as_deref(), &labelled.ticket) == target.slice);
+        let ids: Vec<&str> = of_slice.map(|labelled| labelled.ticket.ticket_id.as_str()).collect();
+        let of_each = oversampling(&ids, *add, arguments.copies_max, arguments.seed).copies;
+        copies.extend(ids.into_iter().zip(of_each).filter(|(_, copies)| *copies > 1));
+    }
     json!({ "schema": PLAN_SCHEMA, "training": training.digest().to_string(), "copies": copies })
 }
 
@@ -180,18 +188,19 @@ struct Planned {
 impl Planned {
     /// Whether repeating tickets alone reaches every share.
     fn is_within_limit(&self) -> bool {
-        self.rows.iter().all(|row| row.oversampling.missing == 0)
+        self.rows.iter().all(|row| row.spread.missing == 0)
     }
 
     fn to_json(&self) -> Value {
         let row = |row: &Row| {
-            let Row { need: Need { target: Target { slice, have, share }, add }, ids: _, oversampling, added } = row;
-            let (least, most) = row.copies();
+            let Row { need: Need { target: Target { slice, have, share }, add }, spread, added, added_elsewhere: _ } =
+                row;
+            let (least, most) = spread.least_and_most();
             json!({
                 "slice": slice, "have": have, "target": share.get(), "add": add,
                 "share_now": share_after(*have, self.total, 0),
-                "copies_least": least, "copies_most": most, "beyond_copies_max": oversampling.missing,
-                "added": added, "share_with_added": added.map(|given| share_after(*have, self.total, given)),
+                "copies_least": least, "copies_most": most, "beyond_copies_max": spread.missing,
+                "added": added, "share_with_added": added.map(|given| row.share_with(given, self.total)),
                 "still_missing": added.map(|given| add.saturating_sub(given)),
             })
         };
@@ -215,17 +224,16 @@ impl Planned {
     }
 
     fn print_row(&self, row: &Row) {
-        let Row { need: Need { target: Target { slice, have, share }, add }, ids: _, oversampling, added } = row;
-        let percent = |added: u64| 100.0 * share_after(*have, self.total, added);
-        println!("{slice}: {have} tickets, {:.1} %; wished: {share}", percent(0));
+        let Row { need: Need { target: Target { slice, have, share }, add }, spread, added, added_elsewhere: _ } = row;
+        println!("{slice}: {have} tickets, {:.1} %; wished: {share}", 100.0 * share_after(*have, self.total, 0));
         if *add == 0 {
             println!("  has its share already");
             return;
         }
         println!("  add {add} tickets, and everything else stays as it is");
-        let (least, most) = row.copies();
+        let (least, most) = spread.least_and_most();
         let times = if least == most { format!("{most} times") } else { format!("{least} or {most} times") };
-        match (oversampling.missing, *have) {
+        match (spread.missing, *have) {
             (_, 0) => println!("  or: there is none to repeat"),
             (0, _) => println!("  or: let each of its tickets stand there {times}"),
             (missing, _) => println!(
@@ -237,7 +245,46 @@ impl Planned {
         if let Some(added) = added {
             let missing = add.saturating_sub(*added);
             let rest = if missing == 0 { "enough".to_owned() } else { format!("{missing} short") };
-            println!("  {added} added reach {:.1} %: {rest}", percent(*added));
+            let percent = 100.0 * row.share_with(*added, self.total);
+            println!("  {added} added reach {percent:.1} %: {rest}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parsed(text: &str) -> Result<Arguments, String> {
+        let line = Line::try_parse_from(std::iter::once("plan").chain(text.split(' ')));
+        line.map(|line| line.arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_added_to_one_slice_takes_from_the_share_of_the_others() {
+        let numbers = "--tickets 500 --have wireless=20 --have third=40 --target wireless=22.5% --target third=15% \
+                       --added wireless=139 --added third=66";
+        let found = planned(&parsed(numbers).unwrap(), None).unwrap().to_json();
+        for (slice, reached) in [(0, 159.0 / 705.0), (1, 106.0 / 705.0)] {
+            let row = &found["slices"][slice];
+            assert_eq!((row["share_with_added"].as_f64(), row["still_missing"].as_u64()), (Some(reached), Some(0)));
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_what_is_read_are_refused() {
+        for text in ["--tickets 1000001", "--tickets 9 --have a=18446744073709551615", "--tickets 9 --added a=1000001"]
+        {
+            assert!(parsed(text).is_err_and(|error| error.contains("1000000")), "{text}");
+        }
+        assert!(parsed("--tickets 1000000 --have a=1000000").is_ok());
     }
 }

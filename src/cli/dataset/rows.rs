@@ -56,6 +56,15 @@ pub(super) enum Encoding {
     Latin1,
 }
 
+/// What becomes of an empty field of CSV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// It is not there.
+    Absent,
+    /// It is an empty text: where a column is missing altogether, that must be told from it.
+    Text,
+}
+
 /// A row, or why it is none.
 pub(super) struct Row {
     /// Line in which it begins; of a JSON array, its position, from 1.
@@ -72,6 +81,7 @@ pub(super) fn each_row(
     path: &Path,
     format: Format,
     encoding: Encoding,
+    empty: Empty,
     mut take: impl FnMut(Row) -> Result<(), Failure>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<(), Failure> {
@@ -88,9 +98,9 @@ pub(super) fn each_row(
         )));
     }
     let read = match format {
-        Format::Csv => csv_rows(file, encoding, &mut take, &mut |done| progress(done, bytes)),
+        Format::Csv => csv_rows(file, (encoding, empty), &mut take, &mut |done| progress(done, bytes)),
         Format::Jsonl => json_lines(file, &mut take, &mut |done| progress(done, bytes)),
-        Format::Json => json_array(file, &mut take),
+        Format::Json => json_array(file, DOCUMENT_BYTES_MAX, &mut take),
     };
     read.map_err(|problem| match problem {
         Problem::OfFile(error) => Failure::usage(error.context(format!("{shown}"))),
@@ -106,7 +116,7 @@ enum Problem {
 
 fn csv_rows(
     file: File,
-    encoding: Encoding,
+    (encoding, empty): (Encoding, Empty),
     take: &mut impl FnMut(Row) -> Result<(), Failure>,
     progress: &mut impl FnMut(u64),
 ) -> Result<(), Problem> {
@@ -131,7 +141,7 @@ fn csv_rows(
                 let number = record.position().map_or(number, csv::Position::line);
                 let is_blank = record.len() == 1 && record.as_slice().trim_ascii().is_empty();
                 if !is_blank {
-                    let fields = csv_fields(&names, &record, encoding);
+                    let fields = csv_fields(&names, &record, encoding, empty);
                     take(Row { number, fields }).map_err(Problem::OfTaker)?;
                 }
             }
@@ -141,7 +151,7 @@ fn csv_rows(
     }
 }
 
-fn csv_fields(names: &[String], record: &csv::ByteRecord, encoding: Encoding) -> Result<Value, String> {
+fn csv_fields(names: &[String], record: &csv::ByteRecord, encoding: Encoding, empty: Empty) -> Result<Value, String> {
     if record.len() != names.len() {
         return Err(format!(
             "has {} fields, and the first line names {}: is a quote missing, or the separator no comma?",
@@ -152,7 +162,7 @@ fn csv_fields(names: &[String], record: &csv::ByteRecord, encoding: Encoding) ->
     let mut fields = Map::new();
     for (name, value) in names.iter().zip(record) {
         let value = decoded(value.strip_suffix(b"\r").unwrap_or(value), encoding)?;
-        if !value.is_empty() {
+        if !value.is_empty() || empty == Empty::Text {
             fields.insert(name.clone(), Value::String(value));
         }
     }
@@ -197,9 +207,17 @@ fn json_lines(
     Ok(())
 }
 
-fn json_array(mut file: File, take: &mut impl FnMut(Row) -> Result<(), Failure>) -> Result<(), Problem> {
+fn json_array(
+    file: impl std::io::Read,
+    bytes_max: u64,
+    take: &mut impl FnMut(Row) -> Result<(), Failure>,
+) -> Result<(), Problem> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|error| Problem::OfFile(error.into()))?;
+    // A pipe has no length that could have been looked at before.
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(|error| Problem::OfFile(error.into()))?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(Problem::OfFile(anyhow!("it has more than {bytes_max} bytes: take a part of it")));
+    }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
     let document: Value = serde_json::from_slice(text)
         .map_err(|error| Problem::OfFile(anyhow!("{error}; is it one object a line? then say --format jsonl")))?;
@@ -240,6 +258,7 @@ mod tests {
             &path,
             format,
             encoding,
+            Empty::Absent,
             |row| {
                 rows.push((row.number, row.fields));
                 Ok(())
@@ -266,6 +285,29 @@ mod tests {
         assert!(found[0].1.as_ref().is_err_and(|fault| fault.contains("--encoding latin-1")) && found[1].1.is_ok());
         let found = rows("a.csv", bytes, Encoding::Latin1).expect("rows");
         assert_eq!(found[0].1, Ok(serde_json::json!({ "number": "I1", "text": "München" })));
+    }
+
+    #[test]
+    fn an_empty_field_can_be_told_from_a_column_that_is_not_there() {
+        let names = ["number".to_owned(), "text".to_owned()];
+        let record = csv::ByteRecord::from(vec!["I1", ""]);
+        let fields = |empty| csv_fields(&names, &record, Encoding::Utf8, empty);
+        assert_eq!(fields(Empty::Absent), Ok(serde_json::json!({ "number": "I1" })));
+        assert_eq!(fields(Empty::Text), Ok(serde_json::json!({ "number": "I1", "text": "" })));
+    }
+
+    #[test]
+    fn a_document_that_is_longer_than_is_read_is_refused_whatever_its_length_was_said_to_be() {
+        let text = b"[{\"a\":1}]";
+        let read = |bytes_max| {
+            let mut rows = 0;
+            let done = json_array(text.as_slice(), bytes_max, &mut |_| {
+                rows += 1;
+                Ok(())
+            });
+            done.is_ok().then_some(rows)
+        };
+        assert_eq!((read(text.len() as u64), read(text.len() as u64 - 1)), (Some(1), None));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Arguments {
     /// live: the mix of the newest tickets (by time) or of all; or a file of tickets whose mix the test set is to have.
     #[arg(long, value_name = "live|FILE", default_value = "live")]
     test_mix: String,
-    /// From which similarity of their texts on tickets are near-duplicates, 0.3 to 1.
+    /// From which similarity of their texts on tickets are near-duplicates, 0.6 to 1.
     #[arg(long, value_name = "JACCARD", default_value_t = NEAR, value_parser = near)]
     near: f64,
     /// The same seed gives the same split.
@@ -77,7 +77,9 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
         return Err(Failure::usage(anyhow!("--test must be at least 1")));
     }
     let splitting = split(&tickets.labelled, &groups, &wish).map_err(|error| match error {
-        NoSplit::TooFew { .. } | NoSplit::Short(_) => Failure::new(EXIT_TOO_LITTLE_DATA, error),
+        NoSplit::TooFew { .. } | NoSplit::NothingTrains { .. } | NoSplit::Short(_) => {
+            Failure::new(EXIT_TOO_LITTLE_DATA, error)
+        }
         NoSplit::OneTime { .. } => Failure::usage(anyhow!("{error} (--by group)")),
     })?;
     make_directory(&arguments.into)?;

@@ -1,6 +1,6 @@
 //! Whoever answers: a model directory, a file of predictions, or TF-IDF trained on a file.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -89,27 +89,58 @@ impl What {
 pub(in crate::cli) enum Answerer {
     Directory(Box<dyn Classifier>, Option<Saved>),
     Predictions(HashMap<TicketId, Answer>),
-    Trained(Box<Linear>),
+    /// With the positions of the tickets that it knows from its training.
+    Trained(Box<Linear>, BTreeSet<usize>),
+}
+
+/// The tickets that judge, and whether those may that were trained on.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Judging<'file> {
+    pub(in crate::cli) file: &'file LabelledFile,
+    pub(in crate::cli) leakage: Leakage,
 }
 
 impl Answerer {
-    /// Loads, reads or trains. Where a folder is given, what a model answers is kept there under its name.
-    pub(in crate::cli) fn open(named: &Named, device: DeviceChoice, save: Option<&Path>) -> Result<Self, Failure> {
+    /// Loads, reads or trains. Where a folder is given, what a model answers is kept there under its name. What is trained
+    /// here is not judged by what it was trained on.
+    pub(in crate::cli) fn open(
+        named: &Named,
+        device: DeviceChoice,
+        save: Option<&Path>,
+        judging: Judging<'_>,
+    ) -> Result<Self, Failure> {
         match &named.what {
             What::Directory(directory) => {
                 let options = LoadOptions { strictness: Strictness::Predict, device, root_cause_model: None };
                 let model = load(directory, options).map_err(Failure::usage)?;
-                let identity = model.info().identity.clone();
-                let digest = Digest::of_parts([&identity.digest.0[..], &identity.calibration_digest.0[..]]);
+                let digest = digest_of(model.as_ref());
                 let saved = save.map(|folder| Saved::open(folder, &named.name, digest)).transpose()?;
                 Ok(Self::Directory(model, saved))
             }
             What::Predictions(file) => read_predictions(file).map(Self::Predictions),
             What::Trained(file) => {
                 let training = LabelledFile::read(file, Leakage::Accepted, Keep::Tickets)?;
-                trained(file, &training).map(|linear| Self::Trained(Box::new(linear)))
+                let known = judging.file.known_from(&training, judging.leakage)?;
+                trained(file, &training).map(|linear| Self::Trained(Box::new(linear), known))
             }
         }
+    }
+
+    /// Which model with which calibration, to the last bit; `None`: it has no directory.
+    pub(in crate::cli) fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Directory(model, _) => Some(digest_of(model.as_ref())),
+            Self::Predictions(_) | Self::Trained(_, _) => None,
+        }
+    }
+
+    /// Positions of the judging tickets that it is known to have been trained on, or whose words it was.
+    pub(in crate::cli) fn known(&self) -> impl Iterator<Item = usize> {
+        let known = match self {
+            Self::Trained(_, known) => Some(known),
+            Self::Directory(_, _) | Self::Predictions(_) => None,
+        };
+        known.into_iter().flatten().copied()
     }
 
     /// An answer per ticket of a file, in its order.
@@ -122,7 +153,7 @@ impl Answerer {
             Self::Predictions(answers) => {
                 Ok(file.set.tickets().iter().map(|ticket| answers.get(&ticket.id).cloned()).collect())
             }
-            Self::Trained(linear) => Ok(linear_answers(linear, &file.tickets)),
+            Self::Trained(linear, _) => Ok(linear_answers(linear, &file.tickets)),
             Self::Directory(model, saved) => model_answers(model.as_mut(), saved.as_mut(), &file.tickets, progress),
         }
     }
@@ -137,10 +168,15 @@ impl Answerer {
         let answers = self.answers(test, progress)?;
         let elsewhere = match self {
             Self::Predictions(all) => all.len() as u64 - answers.iter().flatten().count() as u64,
-            Self::Trained(_) | Self::Directory(_, _) => 0,
+            Self::Trained(_, _) | Self::Directory(_, _) => 0,
         };
         Ok(Column { name: named.name.clone(), kind: named.what.kind(), answers, elsewhere })
     }
+}
+
+fn digest_of(model: &dyn Classifier) -> Digest {
+    let identity = &model.info().identity;
+    Digest::of_parts([&identity.digest.0[..], &identity.calibration_digest.0[..]])
 }
 
 /// TF-IDF on labelled tickets.
@@ -209,7 +245,39 @@ fn answer_of(prediction: &Prediction, latency_ms: f64) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tickets::tests::file_of;
     use super::*;
+
+    #[test]
+    fn what_is_trained_here_is_not_judged_by_what_it_was_trained_on() {
+        let training = file_of(&[("L1", "link down"), ("L2", "fan noise")], None);
+        let open = |ids: [&str; 2], leakage| {
+            let test = file_of(&[(ids[0], "power lost"), (ids[1], "fan noise")], None);
+            let file = LabelledFile::read(test.path(), leakage, Keep::Tickets).unwrap();
+            let named = Named { name: "x".into(), what: What::Trained(training.path().into()) };
+            let opened = Answerer::open(&named, DeviceChoice::Cpu, None, Judging { file: &file, leakage });
+            opened.map(|answerer| answerer.known().collect::<Vec<_>>()).map_err(|failure| format!("{failure:?}"))
+        };
+        assert!(open(["T1", "L2"], Leakage::Refused).is_err_and(|error| error.contains("were trained on")));
+        // One severity alone is nothing to learn, which is said only once the overlap has been looked at.
+        assert!(open(["T1", "T2"], Leakage::Refused).is_err_and(|error| !error.contains("were trained on")));
+    }
+
+    #[test]
+    fn a_model_directory_has_a_digest_and_predictions_have_none() {
+        let test = file_of(&[("T1", "power lost")], None);
+        let file = LabelledFile::read(test.path(), Leakage::Refused, Keep::Tickets).unwrap();
+        let judging = Judging { file: &file, leakage: Leakage::Refused };
+        let digest = |what| {
+            let named = Named { name: "v1".into(), what };
+            Answerer::open(&named, DeviceChoice::Cpu, None, judging).unwrap().digest()
+        };
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
+        let [base, v1] = ["base", "v1"].map(|name| digest(What::Directory(models.join(name))));
+        assert!(base.is_some() && v1.is_some() && base != v1);
+        let answers = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(digest(What::Predictions(answers.path().into())), None);
+    }
 
     #[test]
     fn a_model_is_named_and_is_a_directory_a_file_of_predictions_or_trained_here() {

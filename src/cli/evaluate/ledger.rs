@@ -5,12 +5,13 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
 use super::answerer::What;
 use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
+use crate::domain::digest::Digest;
 use crate::evaluation::compare::Finding;
 use crate::evaluation::facet::Dimension;
 use crate::evaluation::ledger::{Against, Entry, Gain, TrainingData};
@@ -45,7 +46,13 @@ pub(in crate::cli) fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 /// The entry of the version that a report is about; `None`: it is about none.
-pub(super) fn entry(report: &Report, what: &What, training: Option<&TestSet>, by: Dimension) -> Option<Entry> {
+pub(super) fn entry(
+    report: &Report,
+    what: &What,
+    model: Option<Digest>,
+    training: Option<&TestSet>,
+    by: Dimension,
+) -> Option<Entry> {
     let subject = report.subject()?;
     let named = |at: &usize| report.columns[*at].kind.is_named();
     let before = (0..report.subject?).rev().find(named).map(|at| report.columns[at].name.clone());
@@ -64,7 +71,7 @@ pub(super) fn entry(report: &Report, what: &What, training: Option<&TestSet>, by
     };
     Some(Entry {
         name: subject.name.clone(),
-        model: None,
+        model: model.map(|digest| digest.short()),
         data: training.map(|training| TrainingData {
             tickets: training.tickets().len() as u64,
             digest: training.digest().short(),
@@ -84,6 +91,14 @@ pub(super) fn entry(report: &Report, what: &What, training: Option<&TestSet>, by
 pub(super) fn append(path: &Path, entry: &Entry) -> Result<(), Failure> {
     let write = || -> anyhow::Result<()> {
         let line = version::line(entry)?;
+        ensure!(
+            line.len() <= version::LINE_BYTES_MAX,
+            "the line of {} would have {} bytes, and more than {} cannot be read again: count by a dimension with fewer \
+             values (--by)",
+            entry.name,
+            line.len(),
+            version::LINE_BYTES_MAX
+        );
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         // In one piece: another evaluation may write at the same time.
         file.write_all(format!("{line}\n").as_bytes())?;
@@ -149,6 +164,7 @@ fn put(settings: &mut BTreeMap<String, String>, name: &str, value: Option<&Value
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::wilson::Share;
 
     #[test]
     fn settings_are_read_from_what_trainers_leave_and_from_the_card() {
@@ -182,5 +198,19 @@ mod tests {
         append(&path, &entry).unwrap();
         append(&path, &entry).unwrap();
         assert_eq!(read(&path).unwrap(), [entry.clone(), entry]);
+    }
+
+    #[test]
+    fn a_line_that_nobody_could_read_again_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("versions.jsonl");
+        let mut entry = Entry::bare("v1", "t", Share { hits: 3, of: 5 });
+        let counts = (0..30_000).map(|at| (format!("value {at}"), 1)).collect();
+        entry.data = Some(TrainingData { counts, ..TrainingData::default() });
+        let refused = format!("{:?}", append(&path, &entry).unwrap_err());
+        assert!(refused.contains("--by") && !path.exists(), "{refused}");
+        entry.data = None;
+        append(&path, &entry).unwrap();
+        assert_eq!(read(&path).unwrap(), [entry]);
     }
 }

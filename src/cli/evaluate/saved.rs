@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
-use crate::cli::json_lines::each_line;
+use crate::cli::json_lines::each_text;
 use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{Ticket, TicketId};
@@ -79,11 +79,13 @@ fn record(ticket: &Ticket, answer: &Answer, model: &str) -> Value {
     })
 }
 
-/// Lines of another model, or of another calibration, are passed over; so is a last line that was cut off.
+/// Lines of another model, or of another calibration, are passed over; so is a line that was cut off, be it within a letter.
 fn read(path: &Path, model: &str) -> Result<HashMap<(TicketId, String), Answer>, Failure> {
     let mut known = HashMap::new();
-    each_line(path, predictions::LINE_BYTES_MAX, |line| {
-        let Ok(record) = serde_json::from_str::<Value>(line) else { return Ok(()) };
+    each_text(path, predictions::LINE_BYTES_MAX, |line| {
+        let Some((line, record)) = line.and_then(|line| Some((line, serde_json::from_str::<Value>(line).ok()?))) else {
+            return Ok(());
+        };
         let (Some(input), true) = (record["input"].as_str(), record["model"].as_str() == Some(model)) else {
             return Ok(());
         };
@@ -123,10 +125,13 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_off_by_a_stop_is_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("v1.jsonl"), "{\"ticket_id\":\"T1\",\"sever").unwrap();
         let answer = Answer::bare(Severity::Low);
         let model = Digest::of(b"v1");
-        Saved::open(folder.path(), "v1", model).unwrap().add([(&ticket("down"), &answer)].into_iter()).unwrap();
-        assert_eq!(Saved::open(folder.path(), "v1", model).unwrap().answer(&ticket("down")), Some(answer));
+        // The second one is cut off within a letter of two bytes.
+        for cut in [b"{\"ticket_id\":\"T1\",\"sever".as_slice(), b"{\"ticket_id\":\"T\xc3"] {
+            std::fs::write(folder.path().join("v1.jsonl"), cut).unwrap();
+            Saved::open(folder.path(), "v1", model).unwrap().add([(&ticket("down"), &answer)].into_iter()).unwrap();
+            assert_eq!(Saved::open(folder.path(), "v1", model).unwrap().answer(&ticket("down")), Some(answer.clone()));
+        }
     }
 }

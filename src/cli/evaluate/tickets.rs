@@ -1,11 +1,17 @@
 //! Labelled tickets from a file, reduced to what this run needs of them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use anyhow::anyhow;
 
 use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
+use crate::cli::progress::Progress;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::Ticket;
+use crate::evaluation::data::overlap::{Likeness, Overlap, overlap};
+use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::test_set::{Leakage, TestSet, TestSetBuilder};
 use crate::inference::render::Template;
@@ -19,6 +25,9 @@ pub(in crate::cli) enum Keep {
     /// The ticket as it is: a model will read it.
     Tickets,
 }
+
+/// Jaccard index of texts of the same words: what is nearly so, `dataset check` finds.
+const SAME_WORDS: f64 = 1.0;
 
 /// A file of labelled tickets.
 pub(in crate::cli) struct LabelledFile {
@@ -43,6 +52,32 @@ impl LabelledFile {
         Ok(Self { set: builder.build(), tickets })
     }
 
+    /// Positions of the tickets that models trained on `training` know: the same ones, and those with the words of one.
+    /// Both files keep their tickets.
+    ///
+    /// # Errors
+    /// The same ticket in both, unless that is accepted: a score on it proves nothing.
+    pub(in crate::cli) fn known_from(&self, training: &Self, leakage: Leakage) -> Result<BTreeSet<usize>, Failure> {
+        let compared = |file: &Self| file.tickets.iter().map(ComparedText::of).collect::<Vec<_>>();
+        let mut progress = Progress::new("comparing with training");
+        let (own, others) = (compared(self), compared(training));
+        let total = own.len() as u64;
+        let found = overlap(&own, &others, SAME_WORDS, |done| progress.at(done as u64, total));
+        match (self.same(&found).first(), leakage) {
+            (None, _) | (Some(_), Leakage::Accepted) => Ok(found.test_tickets()),
+            (Some(first), Leakage::Refused) => Err(Failure::usage(anyhow!(
+                "{} tickets that are to judge were trained on, {first} among them: a score on them proves nothing. Split \
+                 anew (`noctriage dataset split`), or say --accept-leakage",
+                found.of_kind(Likeness::Id)
+            ))),
+        }
+    }
+
+    fn same(&self, found: &Overlap) -> Vec<&str> {
+        let same = found.pairs.iter().filter(|pair| pair.likeness == Likeness::Id);
+        same.map(|pair| self.tickets[pair.test].ticket_id.as_str()).collect()
+    }
+
     /// Texts and labels, as TF-IDF is trained on.
     pub(in crate::cli) fn texts(&self, template: &Template) -> Vec<(String, Severity)> {
         let texts = self.tickets.iter().map(|ticket| template.render(ticket).text);
@@ -58,4 +93,47 @@ pub(in crate::cli) fn readings(path: &Path, set: &TestSet) -> Result<Readings, F
         Ok(())
     })?;
     Readings::new(set, found).map_err(Failure::usage)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write as _;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// A file of tickets by id and title, with a split if one is named.
+    pub(in crate::cli::evaluate) fn file_of(tickets: &[(&str, &str)], split: Option<&str>) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        for (id, title) in tickets {
+            let ticket = json!({ "ticket_id": id, "title": title, "created_at": "2026-01-05T08:00:00Z" });
+            let line = json!({ "ticket": ticket, "label": { "severity": "low" }, "as_of": "created", "split": split });
+            writeln!(file, "{line}").unwrap();
+        }
+        file
+    }
+
+    fn read(tickets: &[(&str, &str)]) -> LabelledFile {
+        LabelledFile::read(file_of(tickets, None).path(), Leakage::Refused, Keep::Tickets).unwrap()
+    }
+
+    #[test]
+    fn a_ticket_that_was_trained_on_is_refused_and_one_of_the_same_words_is_known() {
+        let training = read(&[("L1", "Link down on port 3"), ("L2", "fan noise in rack B")]);
+        let like = read(&[("T1", "power lost"), ("T2", "link DOWN on port 17"), ("T3", "fan noise in rack B")]);
+        assert_eq!(like.known_from(&training, Leakage::Refused).unwrap(), [1, 2].into());
+        let same = read(&[("T1", "power lost"), ("L2", "another title")]);
+        let refused = format!("{:?}", same.known_from(&training, Leakage::Refused).unwrap_err());
+        assert!(refused.contains("1 tickets") && refused.contains("L2"), "{refused}");
+        assert_eq!(same.known_from(&training, Leakage::Accepted).unwrap(), [1].into());
+    }
+
+    #[test]
+    fn a_file_of_training_tickets_judges_nothing_unless_somebody_accepts_it() {
+        let file = file_of(&[("T1", "power lost")], Some("train"));
+        let read = |leakage| LabelledFile::read(file.path(), leakage, Keep::Nothing);
+        assert!(format!("{:?}", read(Leakage::Refused).map(|_| ()).unwrap_err()).contains("training ticket"));
+        assert!(read(Leakage::Accepted).unwrap().set.tickets()[0].trains);
+    }
 }

@@ -2,6 +2,7 @@
 //! model, and writes `calibration.toml` where that makes newer tickets more probable.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -10,9 +11,10 @@ use toml::{Table, Value};
 use super::ModelArguments;
 use crate::cli::json_lines::each_line;
 use crate::cli::progress::Progress;
+use crate::cli::whole_file::write_whole;
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TOO_LITTLE_DATA, Failure};
 use crate::domain::digest::Digest;
-use crate::domain::labelled::{LabelAgreement, LabelledTicket, Split};
+use crate::domain::labelled::{AsOf, LabelAgreement, LabelledTicket, Split};
 use crate::domain::severity::Severity;
 use crate::inference::batch::classify_all;
 use crate::inference::files::CALIBRATION;
@@ -44,6 +46,9 @@ pub struct Arguments {
     /// Training and test files: a ticket of theirs in --on is refused. May be given several times.
     #[arg(long, value_name = "FILE")]
     not_in: Vec<PathBuf>,
+    /// Take tickets that may hold what was written after triage.
+    #[arg(long)]
+    accept_leakage: bool,
     /// Say what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -103,7 +108,7 @@ fn tickets(arguments: &Arguments) -> Result<Vec<LabelledTicket>, Failure> {
             Ok(())
         })?;
     }
-    let mut tickets = Vec::new();
+    let (mut tickets, mut seen) = (Vec::new(), BTreeSet::new());
     each_line(&arguments.on, labelled::LINE_BYTES_MAX, |line| {
         let ticket = labelled::read(line).map_err(|error| error.to_string())?.labelled;
         let id = &ticket.ticket.ticket_id;
@@ -113,6 +118,15 @@ fn tickets(arguments: &Arguments) -> Result<Vec<LabelledTicket>, Failure> {
                 return Err(format!("{id} is a test ticket: what is fitted on it cannot be judged by it"));
             }
             Some(Split::Validation) | None => {}
+        }
+        if ticket.as_of == AsOf::Unknown && !arguments.accept_leakage {
+            return Err(format!(
+                "{id} is not known to be as it was at its creation (`as_of`): what was written later makes the model right \
+                 more often than it will be. Import it with its history, or say --accept-leakage"
+            ));
+        }
+        if !seen.insert(id.clone()) {
+            return Err(format!("{id} is in the file twice: the fit would count it twice"));
         }
         if forbidden.contains(id) {
             return Err(format!("{id} stands in a file of --not-in"));
@@ -219,17 +233,47 @@ fn text_of(path: &Path, calibration: &FittedCalibration, tickets: &[LabelledTick
     toml::to_string(&table).map_err(Failure::usage)
 }
 
-/// There whole or not at all.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let new = path.with_extension("toml.new");
-    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, path));
-    written.with_context(|| format!("{}", path.display())).map_err(Failure::usage)
+    write_whole(path, |file| Ok(file.write_all(text.as_bytes())?)).map_err(Failure::usage)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::inference::calibration::Calibration;
+
+    fn read(lines: &[(&str, &str)], accept_leakage: bool) -> Result<usize, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let on = folder.path().join("on.jsonl");
+        let line = |(id, as_of): &(&str, &str)| {
+            let ticket = json!({ "ticket_id": id, "title": "link down", "created_at": "2026-01-05T08:00:00Z" });
+            json!({ "ticket": ticket, "label": { "severity": "low" }, "as_of": as_of }).to_string()
+        };
+        std::fs::write(&on, lines.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
+        let model = ModelArguments {
+            directory: folder.path().to_owned(),
+            root_cause_model: None,
+            device: crate::config::settings::DeviceChoice::Cpu,
+        };
+        let found = tickets(&Arguments { model, on, not_in: Vec::new(), accept_leakage, dry_run: true });
+        found.map(|tickets| tickets.len()).map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn a_ticket_that_may_leak_is_refused_unless_somebody_accepts_it() {
+        let lines = [("T1", "created"), ("T2", "unknown")];
+        assert!(read(&lines, false).is_err_and(|error| error.contains("T2") && error.contains("--accept-leakage")));
+        assert_eq!(read(&lines, true), Ok(2));
+    }
+
+    #[test]
+    fn a_ticket_that_is_there_twice_is_refused() {
+        let lines = [("T1", "created"), ("T2", "created"), ("T1", "created")];
+        assert!(read(&lines, true).is_err_and(|error| error.contains("line 3: T1 is in the file twice")));
+        assert_eq!(read(&lines[..2], false), Ok(2));
+    }
 
     #[test]
     fn the_file_is_read_by_the_daemon_and_keeps_the_root_cause_head() {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde_json::Value;
 
+use crate::cli::whole_file::write_whole;
 use crate::cli::{CommandResult, EXIT_OK, EXIT_USAGE, Failure};
 use crate::domain::severity::Severity;
 use crate::inference::card::{Card, SeverityRows, TOKENS_MAX, Truncation};
@@ -73,7 +74,7 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     }
     let text = card.text(&files).map_err(Failure::usage)?;
     Card::parse(&text).map_err(|mistakes| Failure::usage(anyhow::anyhow!("{}", mistakes.join("; "))))?;
-    write_whole(&files.path(CARD), &text).map_err(Failure::from)?;
+    write_whole(&files.path(CARD), |file| Ok(file.write_all(text.as_bytes())?))?;
     println!("{} written; next: `noctriage model check {}`", files.path(CARD).display(), arguments.directory.display());
     Ok(EXIT_OK)
 }
@@ -310,15 +311,6 @@ impl Draft {
     }
 }
 
-/// Writes beside the target and renames, so that no half card is ever read.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let beside = path.with_extension("toml.new");
-    let mut file =
-        std::fs::File::create(&beside).with_context(|| format!("{}: cannot be written", beside.display()))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| format!("{}", beside.display()))?;
-    std::fs::rename(&beside, path).with_context(|| format!("{}: cannot be replaced", path.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -380,7 +372,8 @@ mod tests {
             arguments.causes = ["a", "b", "c", "d", "unknown"].map(str::to_owned).to_vec();
         });
         assert_eq!(missing, Vec::<String>::new());
-        write_whole(&files.path(CARD), &draft.text(&files).expect("a text")).expect("written");
+        let text = draft.text(&files).expect("a text");
+        write_whole(&files.path(CARD), |file| Ok(file.write_all(text.as_bytes())?)).expect("written");
         let options = LoadOptions { device: DeviceChoice::Cpu, ..LoadOptions::default() };
         let model = LoadedModel::load(directory.path(), options).expect("it runs");
         assert_eq!(model.probes_checked, 4);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -45,8 +46,8 @@ pub fn run(arguments: &Arguments) -> CommandResult {
     let evidence = evidence(settings)?;
     let model = named(&evidence, name)?;
     let told = told(settings, &state, &evidence, &model).ok_or_else(not_begun)?;
-    if !signed.json {
-        println!("{told}");
+    if let Some(text) = shown(&told, signed.json, *dry_run) {
+        println!("{text}");
     }
     if *dry_run {
         return Ok(EXIT_OK);
@@ -57,6 +58,15 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         against: state.revision,
     });
     ask_leader(settings, signed, ask, None)
+}
+
+/// The consequence as it is printed. As JSON it stands alone only on a dry run; else the answer of the leader is the document.
+fn shown(told: &str, is_json: bool, is_dry_run: bool) -> Option<String> {
+    match (is_json, is_dry_run) {
+        (false, _) => Some(told.to_owned()),
+        (true, true) => Some(json!({ "consequence": told }).to_string()),
+        (true, false) => None,
+    }
 }
 
 fn evidence(settings: &Settings) -> Result<Evidence, Failure> {
@@ -110,4 +120,16 @@ fn told(settings: &Settings, state: &RolloutState, evidence: &Evidence, model: &
     let eligible =
         |slice: &str| measured.iter().find(|(name, _)| &**name == slice).map_or([None, None], |found| found.1);
     consequence(state, spec, model, &reports, eligible, now).map(|consequence| consequence.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_says_its_consequence_as_json_too() {
+        assert_eq!(shown("a\nb", true, true).as_deref(), Some(r#"{"consequence":"a\nb"}"#));
+        assert_eq!(shown("a", true, false), None);
+        assert_eq!(shown("a", false, true).as_deref(), Some("a"));
+    }
 }

@@ -8,12 +8,10 @@ use serde_json::json;
 
 use crate::cli::evaluate::ledger;
 use crate::cli::{CommandResult, EXIT_OK, Failure};
+use crate::evaluation::data::uses::{Spent, spent};
 use crate::evaluation::document::words::rate;
 use crate::evaluation::document::{Document, terminal};
-use crate::evaluation::ledger::{Change, Entry, Group, changes, groups, latest, versions_judged_on};
-
-/// A test set that more versions than this were chosen on is spent: the best of so many is lucky.
-const VERSIONS_PER_TEST_SET_MAX: usize = 10;
+use crate::evaluation::ledger::{Change, Entry, Group, changes, groups, latest};
 
 /// Arguments of `model list`.
 #[derive(Debug, clap::Args)]
@@ -90,8 +88,9 @@ fn listed(entries: &[Entry]) -> Document {
     document.table(&["version", "training tickets", "test set", "right (95 %)", "macro-F1", "gain over"], rows);
     let test_sets: BTreeSet<&str> = entries.iter().map(|entry| entry.test_set.as_str()).collect();
     for test_set in test_sets {
-        let versions = versions_judged_on(entries, test_set);
-        if versions > VERSIONS_PER_TEST_SET_MAX {
+        let found = spent(entries, test_set);
+        if found.is_spent() {
+            let Spent { versions, .. } = found;
             document.warning(format!(
                 "Test set {test_set} is spent: {versions} versions were judged on it, and the best of so many is lucky. Take \
                  new test tickets."
@@ -157,6 +156,7 @@ fn compared(before: &Entry, after: &Entry, changes: &[Change]) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::data::uses::VERSIONS_MAX;
     use crate::wire::version;
 
     fn entry(name: &str, tickets: u64, rate: &str) -> Entry {
@@ -180,9 +180,8 @@ mod tests {
 
     #[test]
     fn a_test_set_on_which_many_versions_were_judged_is_spent() {
-        let entries: Vec<Entry> =
-            (0..=VERSIONS_PER_TEST_SET_MAX).map(|at| entry(&format!("v{at}"), 500, "a")).collect();
-        assert!(terminal::rendered(&listed(&entries)).contains("is spent: 11 versions"));
+        let entries: Vec<Entry> = (0..VERSIONS_MAX).map(|at| entry(&format!("v{at}"), 500, "a")).collect();
+        assert!(terminal::rendered(&listed(&entries)).contains("is spent: 8 versions"));
         assert!(!terminal::rendered(&listed(&entries[1..])).contains("is spent"));
         assert!(terminal::rendered(&listed(&[])).contains("No version"));
     }

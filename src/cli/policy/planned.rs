@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde_json::{Value, json};
 
-use crate::cli::evaluate::answerer::{Answerer, Named};
+use crate::cli::evaluate::answerer::{Answerer, Judging, Named};
 use crate::cli::evaluate::by_word;
 use crate::cli::evaluate::tickets::LabelledFile;
 use crate::cli::progress::Progress;
@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Minutes that triage by hand takes, for hours a month.
     #[arg(long, value_name = "MINUTES", requires = "tickets_per_month")]
     minutes_manual: Option<f64>,
-    /// Take tickets that may hold what was written after triage.
+    /// Take tickets that may hold what was written after triage, and those that were trained on.
     #[arg(long)]
     accept_leakage: bool,
     /// Print JSON.
@@ -73,9 +73,13 @@ pub(super) fn run(arguments: &Arguments) -> CommandResult {
     let leakage = if arguments.accept_leakage { Leakage::Accepted } else { Leakage::Refused };
     let file = LabelledFile::read(&arguments.on, leakage, arguments.model.what.needs())?;
     let mut progress = Progress::new("predicting");
-    let mut answerer = Answerer::open(&arguments.model, arguments.device, None)?;
+    let mut answerer = Answerer::open(&arguments.model, arguments.device, None, Judging { file: &file, leakage })?;
     let column = answerer.column(&arguments.model, &file, &mut progress)?;
     drop(progress);
+    let known = answerer.known().count();
+    if known > 0 {
+        eprintln!("note: {known} tickets of --on have the words of a training ticket: each threshold may be too low");
+    }
     if column.answers.iter().flatten().all(|answer| answer.distribution.is_none()) {
         eprintln!("noctriage: {} states no probabilities: no threshold can be chosen", column.name);
         return Ok(EXIT_TOO_LITTLE_DATA);
@@ -101,7 +105,8 @@ fn as_json(row: &PlanRow) -> Value {
         "called_low": row.called_low,
         "error_limit": row.limit,
         "threshold": row.threshold.map(|threshold| threshold.confidence),
-        "reached": row.threshold.map(|threshold| threshold.eligible),
+        "evidence": row.threshold.map(|threshold| threshold.eligible),
+        "reached": row.reached,
         "wrong": row.threshold.map(|threshold| threshold.wrong),
         "taken_per_month": row.month.map(|month| month.taken),
         "wrong_per_month_at_most": row.month.map(|month| month.wrong_at_most),
@@ -113,7 +118,8 @@ fn document(model: &str, rows: &[PlanRow]) -> Document {
     let mut document = Document::default();
     document.text(format!(
         "Thresholds of {model}, for tickets called low. Wrong is what people call high or critical. Each line holds with 90 % \
-         for the error that was chosen before looking, while live traffic is like these tickets."
+         for the error that was chosen before looking, while live traffic is like these tickets; of near-duplicates the first \
+         counts."
     ));
     let cells = rows.iter().map(|row| {
         let start = vec![format!("{}, error at most {}", row.slice, percent(row.limit)), row.share.hits.to_string()];
@@ -125,7 +131,7 @@ fn document(model: &str, rows: &[PlanRow]) -> Document {
                 "–".to_owned(),
             ],
             Some(threshold) => {
-                let reach = crate::statistics::wilson::Share { hits: threshold.eligible, of: row.share.hits };
+                let reach = crate::statistics::wilson::Share { hits: row.reached.unwrap_or(0), of: row.share.hits };
                 let month = row.month.map_or_else(
                     || "not configured".to_owned(),
                     |month| {

@@ -92,13 +92,13 @@ struct Tried {
 }
 
 impl Tried {
-    /// 1: people judged one of the tickets otherwise; 3: nobody judged any of them, or there is nothing to read.
+    /// 1: people judged one of the tickets otherwise; 3: a slice and action gains tickets of which nobody judged any, or there
+    /// is nothing to read. A verdict on one slice says nothing of another.
     fn exit_code(&self) -> u8 {
-        let gained = self.changes.values().any(|change| change.gained > 0);
-        let judged = self.changes.values().any(|change| change.judged > 0);
+        let is_unjudged = self.changes.values().any(|change| change.gained > 0 && change.judged == 0);
         if self.changes.values().any(|change| change.wrong > 0) {
             EXIT_DOES_NOT_HOLD
-        } else if self.told == 0 || (gained && !judged) {
+        } else if self.told == 0 || is_unjudged {
             EXIT_TOO_LITTLE_DATA
         } else {
             EXIT_OK

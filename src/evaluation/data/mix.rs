@@ -99,7 +99,8 @@ impl Standing {
         }
     }
 
-    fn of(training: u64, live: u64, ratio: Option<RateRatio>) -> Self {
+    /// What so many tickets of a value in training and live, and the ratio of their shares, show.
+    pub fn of(training: u64, live: u64, ratio: Option<RateRatio>) -> Self {
         match ratio {
             Some(_) if training + live < TICKETS_MIN => Self::Unknown,
             Some(RateRatio { ratio, interval }) if ratio < UNDER && interval.high < 1.0 => Self::Under,

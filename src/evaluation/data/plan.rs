@@ -113,14 +113,41 @@ pub struct Oversampling {
     pub missing: u64,
 }
 
+/// How often the tickets of a slice stand in the training set when copies are spread over them evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Tickets of the slice.
+    pub tickets: u64,
+    /// Copies that each of them gets beside itself.
+    pub each: u64,
+    /// Tickets that get one more.
+    pub odd: u64,
+    /// Copies that the limit does not allow: as many tickets must be new.
+    pub missing: u64,
+}
+
+impl Spread {
+    /// Spreads `add` copies over so many tickets, none of which may stand there more than `copies_max` times.
+    pub fn of(tickets: u64, add: u64, copies_max: u64) -> Self {
+        let given = add.min(tickets.saturating_mul(copies_max.saturating_sub(1)));
+        let each = given.checked_div(tickets).unwrap_or(0);
+        Self { tickets, each, odd: given - each * tickets, missing: add - given }
+    }
+
+    /// How often the tickets stand there at least and at most, the first time included; 0 where there is none.
+    pub const fn least_and_most(&self) -> (u64, u64) {
+        match (self.tickets, self.odd) {
+            (0, _) => (0, 0),
+            (_, 0) => (1 + self.each, 1 + self.each),
+            (_, _) => (1 + self.each, 2 + self.each),
+        }
+    }
+}
+
 /// Spreads `add` copies evenly over tickets, none of which may stand there more than `copies_max` times; which of them get
 /// the odd ones, the seed decides.
 pub fn oversampling(ticket_ids: &[&str], add: u64, copies_max: u64, seed: u64) -> Oversampling {
-    let tickets = ticket_ids.len() as u64;
-    let room = tickets * copies_max.saturating_sub(1);
-    let given = add.min(room);
-    let each = given.checked_div(tickets).unwrap_or(0);
-    let odd = given - each * tickets;
+    let Spread { tickets: _, each, odd, missing } = Spread::of(ticket_ids.len() as u64, add, copies_max);
     let mut order: BTreeMap<(u64, usize), usize> = BTreeMap::new();
     for (at, id) in ticket_ids.iter().enumerate() {
         let mut hasher = SipHasher24::new_with_keys(seed, 1);
@@ -131,5 +158,5 @@ pub fn oversampling(ticket_ids: &[&str], add: u64, copies_max: u64, seed: u64) -
     for at in order.into_values().take(odd as usize) {
         copies[at] += 1;
     }
-    Oversampling { copies, missing: add - given }
+    Oversampling { copies, missing }
 }

@@ -118,6 +118,19 @@ pub enum NoSplit {
         /// Tickets there are.
         tickets: usize,
     },
+    /// All that is left is in the other sets, or may not train.
+    #[error(
+        "nothing is left to train with: of {tickets} tickets {newer} are newer than the oldest test ticket, and {twins} are \
+         twins of test tickets; take smaller sets or add older tickets"
+    )]
+    NothingTrains {
+        /// Tickets there are.
+        tickets: usize,
+        /// Newer than the oldest test ticket.
+        newer: usize,
+        /// Twins of test tickets.
+        twins: usize,
+    },
     /// The wished mix cannot be had.
     #[error(
         "the tickets hold no such test set: {}; take a smaller one, another mix, or add tickets",
@@ -182,6 +195,11 @@ pub fn split(tickets: &[LabelledTicket], groups: &[usize], wish: &SplitWish) -> 
         if *place == Place::In(Split::Train) && cut.is_some_and(|cut| ticket.ticket.created_at >= cut) {
             *place = Place::NewerThanTest;
         }
+    }
+    let count = |place| places.iter().filter(|found| **found == place).count();
+    if count(Place::In(Split::Train)) == 0 {
+        let (newer, twins) = (count(Place::NewerThanTest), count(Place::TwinOfTest));
+        return Err(NoSplit::NothingTrains { tickets: tickets.len(), newer, twins });
     }
     Ok(Splitting { places, cut })
 }

@@ -3,16 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::evaluation::ledger::Entry;
 use crate::statistics::normal;
-
-/// One use of a test set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TestUse {
-    /// The test set, by the beginning of its digest.
-    pub test_set: String,
-    /// Name and version of what was scored.
-    pub model: String,
-}
 
 /// From how many versions on a test set counts as spent. The best of eight equally good versions lies 1.42 standard
 /// deviations above them: on 50 tickets and 80 % right, eight points of nothing. At four it is six points; at sixteen, ten.
@@ -40,10 +32,10 @@ impl Spent {
     }
 }
 
-/// Reads the uses of one test set.
-pub fn spent(uses: &[TestUse], test_set: &str) -> Spent {
-    let versions: BTreeSet<&str> =
-        uses.iter().filter(|used| used.test_set == test_set).map(|used| used.model.as_str()).collect();
+/// Reads the uses of one test set, which is named by the beginning of its digest.
+pub fn spent(entries: &[Entry], test_set: &str) -> Spent {
+    let versions: BTreeSet<(&str, Option<&str>)> =
+        entries.iter().filter(|entry| entry.test_set == test_set).map(Entry::version).collect();
     Spent { versions: versions.len(), optimism_deviations: expected_maximum(versions.len()) }
 }
 
@@ -63,6 +55,7 @@ fn expected_maximum(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::wilson::Share;
 
     #[test]
     fn reproduces_the_expected_maxima_of_tippett() {
@@ -76,13 +69,20 @@ mod tests {
 
     #[test]
     fn the_eighth_version_spends_a_test_set_and_a_repeated_or_foreign_use_does_not() {
-        let use_of = |number: usize| TestUse { test_set: "t".into(), model: format!("v{number}") };
-        let mut uses: Vec<TestUse> = (1..VERSIONS_MAX).map(use_of).collect();
-        uses.push(use_of(1));
-        uses.push(TestUse { test_set: "another".into(), model: "v9".into() });
-        assert!(!spent(&uses, "t").is_spent());
-        uses.push(use_of(VERSIONS_MAX));
-        let found = spent(&uses, "t");
-        assert!(found.is_spent() && (found.optimism(50, 0.8) - 0.0805).abs() < 1e-4, "{found:?}");
+        let entry = |number: usize, test_set: &str, model: &str| {
+            let right = Share { hits: 40, of: 50 };
+            Entry { model: Some(model.to_owned()), ..Entry::bare(&format!("v{number}"), test_set, right) }
+        };
+        let mut entries: Vec<Entry> = (1..VERSIONS_MAX).map(|number| entry(number, "t", "m")).collect();
+        entries.push(entry(1, "t", "m"));
+        entries.push(entry(9, "another", "m"));
+        assert!(!spent(&entries, "t").is_spent());
+        let mut trained_anew = entries.clone();
+        trained_anew.push(entry(1, "t", "trained anew under its old name"));
+        entries.push(entry(VERSIONS_MAX, "t", "m"));
+        for entries in [entries, trained_anew] {
+            let found = spent(&entries, "t");
+            assert!(found.is_spent() && (found.optimism(50, 0.8) - 0.0805).abs() < 1e-4, "{found:?}");
+        }
     }
 }

@@ -13,7 +13,10 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
     document.title(format!("Evaluation{subject} on {}", tickets(report.tickets)));
     if report.groups < report.tickets {
         document.text(format!(
-            "{} tickets in {} groups of near-duplicates; intervals and comparisons of measures count groups. Test set {}.",
+            "{} tickets in {} groups of near-duplicates, each one piece of evidence. Comparisons, intervals of gains and of \
+             macro-F1, calibration, reach, and the tests of slices and pairs count a group once. Shares of tickets (right, per \
+             severity, missed, of live traffic) and what engineers say count every ticket: their intervals and bounds are too \
+             narrow where groups are large. Test set {}.",
             thousands(report.tickets),
             thousands(report.groups),
             report.digest.short()
@@ -27,6 +30,12 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
             tickets(report.may_leak)
         ));
     }
+    if report.in_training > 0 {
+        document.warning(format!(
+            "{} were trained on, or have the words of a training ticket: right answers to them say nothing of new tickets.",
+            tickets(report.in_training)
+        ));
+    }
     if !report.has_baseline() {
         document.warning(
             "No baseline: neither another model, nor TF-IDF (--train), nor a source that speaks of half of the tickets. A \
@@ -34,7 +43,7 @@ pub fn composed(report: &Report, redaction: Redaction) -> Document {
                 .to_owned(),
         );
     }
-    standing::say(&mut document, report);
+    standing::say(&mut document, report, redaction);
     if report.subject().is_some() {
         failures::say(&mut document, report, redaction);
         next::say(&mut document, report, redaction);

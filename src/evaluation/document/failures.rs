@@ -77,7 +77,7 @@ fn slices(document: &mut Document, report: &Report, redaction: Redaction) {
         .iter()
         .filter(|slice| slice.failures.standing == Standing::Unknown && !slice.facet.dimension.is_ticket_text())
         .take(SLICES_MAX)
-        .map(|slice| format!("{}: unknown: {}", shown_facet(&slice.facet), tickets(slice.failures.wrong.of)))
+        .map(|slice| format!("{}: unknown: {}", shown_facet(&slice.facet), tickets(slice.failures.tested.of)))
         .collect();
     document.list(thin);
     document.text(if report.weak_slices().next().is_some() {
@@ -189,8 +189,8 @@ fn trust(document: &mut Document, report: &Report) {
 fn low(name: &str, low: &LowReach) -> String {
     match low.threshold {
         Some(threshold) => format!(
-            "{name}: an error of at most {} among tickets called low holds (with 90 %) from confidence {:.3} on: {} of {} \
-             are reached, {} of them wrong",
+            "{name}: at most {} high or critical among tickets called low hold (with 90 %) from confidence {:.3} on: {} of {} \
+             are reached, {} of them high or critical",
             percent(low.limit),
             threshold.confidence,
             threshold.eligible,
@@ -198,7 +198,7 @@ fn low(name: &str, low: &LowReach) -> String {
             threshold.wrong
         ),
         None => format!(
-            "{name}: an error of at most {} among tickets called low is not reachable with {} called low",
+            "{name}: at most {} high or critical among tickets called low is not reachable with {} called low",
             percent(low.limit),
             tickets(low.called_low)
         ),

@@ -2,7 +2,7 @@
 
 use crate::evaluation::composition::Composition;
 use crate::evaluation::diagnosis::{Conclusion, Diagnosis, ITERATIONS_MIN, Scores};
-use crate::evaluation::report::Report;
+use crate::evaluation::report::{NamedFacet, Report};
 use crate::statistics::wilson::Share;
 
 use super::failures::shown_facet;
@@ -24,8 +24,9 @@ fn data(document: &mut Document, report: &Report, diagnosis: Diagnosis, redactio
     if report.composition.is_empty() {
         document.text("Training tickets are not given (--train): what they hold is unknown.".to_owned());
     }
+    let may_show = |facet: &NamedFacet| redaction == Redaction::None || !facet.dimension.is_ticket_text();
     let has_live = report.composition.iter().any(|composition| composition.live.is_some());
-    let rows = report.composition.iter().map(|composition| {
+    let rows = report.composition.iter().filter(|composition| may_show(&composition.facet)).map(|composition| {
         let live = composition.live.map_or_else(|| "–".to_owned(), rate);
         vec![
             shown_facet(&composition.facet),
@@ -43,11 +44,11 @@ fn data(document: &mut Document, report: &Report, diagnosis: Diagnosis, redactio
         );
     }
     let few: Vec<&Composition> =
-        report.composition.iter().filter(|composition| composition.is_under_represented()).collect();
+        report.composition.iter().filter(|one| one.is_under_represented() && may_show(&one.facet)).collect();
     if diagnosis.conclusion == Conclusion::DataGap {
         let weak: Vec<String> = report
             .weak_slices()
-            .filter(|slice| redaction == Redaction::None || !slice.facet.dimension.is_ticket_text())
+            .filter(|slice| may_show(&slice.facet))
             .map(|slice| shown_facet(&slice.facet))
             .collect();
         let more: Vec<String> = few.iter().map(|composition| shown_facet(&composition.facet)).collect();

@@ -5,16 +5,18 @@ use crate::evaluation::answer::ColumnKind;
 use crate::evaluation::compare::{Comparison, Finding};
 use crate::evaluation::humans::{AmongPeople, HumanRange, Measured, People, READ_TWICE_MIN};
 use crate::evaluation::report::{ColumnReport, Report, shown_ids};
+use crate::evaluation::score::Latency;
+use crate::statistics::sign_test::Discordant;
 
-use super::Document;
 use super::figure::{Figure, FigureKind};
 use super::words::{count, gain, measure, p_value, percent, range, rate, short_rate, thousands, tickets};
+use super::{Document, Redaction};
 
 /// Says it.
-pub(super) fn say(document: &mut Document, report: &Report) {
+pub(super) fn say(document: &mut Document, report: &Report, redaction: Redaction) {
     document.section("1. Baseline: is it better than what we had?");
     scores(document, report);
-    live(document, report);
+    live(document, report, redaction);
     comparisons(document, report);
     people(document, report);
 }
@@ -81,16 +83,17 @@ fn shown_name(column: &ColumnReport) -> String {
 fn extras(document: &mut Document, report: &Report) {
     let is_known = |column: &&ColumnReport| column.score.root_cause.is_some() || column.score.latency.is_some();
     let rows = report.columns.iter().filter(is_known).map(|column| {
-        let latency = column.score.latency;
-        let ms = |ms: Option<f64>| ms.map_or_else(|| "–".to_owned(), |ms| format!("{ms:.1} ms"));
-        vec![
-            column.name.clone(),
-            column.score.root_cause.map_or_else(|| "–".to_owned(), rate),
-            ms(latency.map(|latency| latency.p50_ms)),
-            ms(latency.map(|latency| latency.p95_ms)),
-        ]
+        let (median, slow) = match column.score.latency {
+            None => ("–".to_owned(), "–".to_owned()),
+            Some(Latency::Stated { p50_ms, p95_ms }) => (format!("{p50_ms:.1} ms"), format!("{p95_ms:.1} ms")),
+            Some(Latency::InBatches { ticket_ms }) => {
+                (format!("{ticket_ms:.1} ms a ticket, in batches"), "–".to_owned())
+            }
+        };
+        vec![column.name.clone(), column.score.root_cause.map_or_else(|| "–".to_owned(), rate), median, slow]
     });
-    document.table(&["answerer", "root cause right (95 %)", "answers in (median)", "(95 %)"], rows.collect());
+    document
+        .table(&["answerer", "root cause right (95 %)", "answers in (median, as stated)", "(95 %)"], rows.collect());
     let worth: Vec<String> = report
         .columns
         .iter()
@@ -111,7 +114,7 @@ fn extras(document: &mut Document, report: &Report) {
     document.list(worth);
 }
 
-fn live(document: &mut Document, report: &Report) {
+fn live(document: &mut Document, report: &Report, redaction: Redaction) {
     let rows: Vec<Vec<String>> = report
         .columns
         .iter()
@@ -126,12 +129,16 @@ fn live(document: &mut Document, report: &Report) {
     document.table(&["on the mix of the live desk", "test mix", "live mix", "95 %"], rows);
     let unseen = report.columns.first().and_then(|column| column.live.as_ref()).filter(|live| live.unseen.hits > 0);
     if let Some(live) = unseen {
+        let values = if redaction == Redaction::None || !live.dimension.is_ticket_text() {
+            format!(" ({})", live.unseen_values.join(", "))
+        } else {
+            String::new()
+        };
         document.warning(format!(
-            "{} of live traffic ({}/{} tickets) has values without a single test ticket: nothing is known there ({}).",
+            "{} of live traffic ({}/{} tickets) has values without a single test ticket: nothing is known there{values}.",
             percent(live.unseen.proportion().unwrap_or(0.0)),
             thousands(live.unseen.hits),
-            thousands(live.unseen.of),
-            live.unseen_values.join(", ")
+            thousands(live.unseen.of)
         ));
     }
 }
@@ -146,7 +153,7 @@ fn comparisons(document: &mut Document, report: &Report) {
 
 /// `v2 against v1: 8 repaired, 3 broken; +10.0 points (…), p = 0.115: the test set is too small to tell: 104 tickets would.`
 pub(super) fn sentence(comparison: &Comparison) -> String {
-    let Comparison { first, second, discordant, tickets: all, p, gain_interval, macro_f1, .. } = comparison;
+    let Comparison { first, second, discordant, tickets: all, groups, p, gain_interval, macro_f1, .. } = comparison;
     let found = match comparison.finding {
         Finding::SecondIsBetter => format!("{second} is better"),
         Finding::FirstIsBetter => format!("{second} is WORSE"),
@@ -159,8 +166,14 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
     let f1 = macro_f1.map_or_else(String::new, |test| {
         format!(" Macro-F1 {:.3} → {:.3}, {}.", test.first, test.second, p_value(test.p))
     });
+    let in_groups = if groups == all {
+        String::new()
+    } else {
+        let Discordant { first, second } = comparison.discordant_groups;
+        format!(" (in groups: {second} and {first} of {})", thousands(*groups))
+    };
     format!(
-        "{second} against {first}: {} repaired, {} broken of {}; {points}, {}: {found}.{f1}",
+        "{second} against {first}: {} repaired, {} broken of {}{in_groups}; {points}, {}: {found}.{f1}",
         discordant.second,
         discordant.first,
         thousands(*all),
@@ -171,7 +184,7 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
 fn people(document: &mut Document, report: &Report) {
     let Some(people) = &report.people else { return };
     document.heading("Engineers".to_owned());
-    let People { against_label, read_twice, agreed, kappa, quadratic_kappa, alpha, disagreed } = people;
+    let People { against_label, elsewhere, read_twice, agreed, kappa, quadratic_kappa, alpha, disagreed } = people;
     let measured = |measured: &Option<Measured>| {
         measured.map_or_else(|| "undefined".to_owned(), |found| measure(Some(found.value), found.interval))
     };
@@ -185,6 +198,11 @@ fn people(document: &mut Document, report: &Report) {
             measured(alpha)
         ),
     ]);
+    if *elsewhere > 0 {
+        let readings = if *elsewhere == 1 { "reading is" } else { "readings are" };
+        let counted = thousands(*elsewhere);
+        document.warning(format!("{counted} {readings} of tickets that are not in the test set, and left out."));
+    }
     match (&report.among_people, report.subject()) {
         (Some(Ok(found)), Some(subject)) => among(document, found, &subject.name),
         (Some(Err(few)), Some(subject)) => document.text(format!(

@@ -1,14 +1,17 @@
 //! The owner's iteration as the report shows it: 50 test tickets, 11 of them wireless, after 500 training tickets with 20.
 //! The snapshots are what people read; a changed one is looked at, then taken over by hand.
 
+use std::collections::BTreeSet;
+
 use crate::domain::labelled::LabelledTicket;
 use crate::domain::severity::{SetBy, Severity, SourceSeverity};
 use crate::evaluation::answer::{Column, ColumnKind};
+use crate::evaluation::composition::Composition;
 use crate::evaluation::diagnosis::Scores;
 use crate::evaluation::facet::Dimension;
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::mix::Mix;
-use crate::evaluation::report::{Inputs, Report};
+use crate::evaluation::report::{Inputs, NamedFacet, Report};
 use crate::evaluation::test_set::TestSet;
 use crate::evaluation::tests::{beside, category, confident, set_from, settings};
 use crate::statistics::wilson::Share;
@@ -93,6 +96,7 @@ fn report() -> Report {
         columns: &columns,
         readings: Some(&readings),
         training: Some(&training),
+        in_training: &BTreeSet::new(),
         live: Some(&live),
         elsewhere: Scores { train: Some(Share { hits: 470, of: 500 }), ..Scores::default() },
         pairs: &[],
@@ -139,6 +143,28 @@ fn what_is_shared_with_others_names_no_ticket_and_quotes_none() {
 }
 
 #[test]
+fn what_is_shared_holds_no_words_of_a_ticket_among_what_training_lacks_or_live_has_more() {
+    let mut shared = report();
+    let facet = NamedFacet { dimension: Dimension::Message, value: "secret fault *".into() };
+    let none = Share { hits: 0, of: 500 };
+    shared.composition.push(Composition { facet, training: none, test: Share { hits: 20, of: 50 }, live: None });
+    for column in &mut shared.columns {
+        let live = column.live.as_mut().expect("a live mix");
+        (live.dimension, live.unseen_values) = (Dimension::Message, vec!["secret outage *".into()]);
+    }
+    let said = |redaction| terminal::rendered(&composed(&shared, redaction));
+    for word in ["secret fault", "secret outage"] {
+        assert_eq!((said(Redaction::None).contains(word), said(Redaction::Tickets).contains(word)), (true, false));
+    }
+}
+
+#[test]
+fn tickets_that_were_trained_on_are_warned_of() {
+    let of = |trains: u64| terminal::rendered(&composed(&Report { in_training: trains, ..report() }, Redaction::None));
+    assert!(of(3).contains("3 tickets were trained on") && !of(0).contains("trained on"));
+}
+
+#[test]
 fn a_page_draws_confusion_reliability_reach_and_slices() {
     let page = html::rendered(&composed(&report(), Redaction::None));
     assert_eq!(page.matches("<svg ").count(), 5);
@@ -153,6 +179,7 @@ fn a_report_on_nothing_is_short_and_says_so() {
         columns: &[Column::source(&set), model("v1", &set, &[])],
         readings: None,
         training: None,
+        in_training: &BTreeSet::new(),
         live: None,
         elsewhere: Scores::default(),
         pairs: &[],

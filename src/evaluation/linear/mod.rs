@@ -51,11 +51,6 @@ impl Linear {
         let scores = self.weights.scores(&self.vocabulary.features(text));
         SeverityDistribution::from_logits(scores).expect("weights of a converged fit are finite")
     }
-
-    /// Terms it knows.
-    pub fn terms(&self) -> usize {
-        self.vocabulary.len()
-    }
 }
 
 #[cfg(test)]

@@ -51,8 +51,14 @@ impl Audit {
             }
             times::TimeProblem::Unreadable => "`sys_created_on` is no time".to_owned(),
         })?;
-        let value = |name: &str| text_at(row, &format!("/{name}")).unwrap_or_default();
-        let change = Change { at, old: value("oldvalue"), new: value("newvalue") };
+        // Empty is a value, and turns a field back to nothing; a column that is not there says nothing at all.
+        let value = |name: &str| match row.get(name) {
+            Some(_) => Ok(text_at(row, &format!("/{name}")).unwrap_or_default()),
+            None => {
+                Err(format!("has no `{name}`: export documentkey, fieldname, oldvalue, newvalue and sys_created_on"))
+            }
+        };
+        let change = Change { at, old: value("oldvalue")?, new: value("newvalue")? };
         self.changes.entry(ticket).or_default().entry(field).or_default().push(change);
         Ok(())
     }

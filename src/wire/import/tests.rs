@@ -67,6 +67,20 @@ fn the_audit_turns_fields_back_to_what_they_were_at_the_creation() {
 }
 
 #[test]
+fn an_audit_without_a_column_of_values_is_refused_and_an_empty_value_is_one() {
+    let whole = json!({ "documentkey": "a1", "fieldname": "description", "oldvalue": "", "newvalue": "x",
+        "sys_created_on": "2026-01-05 08:40:00" });
+    for name in ["oldvalue", "newvalue"] {
+        let mut row = whole.clone();
+        row.as_object_mut().expect("an object").remove(name);
+        let refused = Audit::default().add(&row, Some(&TimeZone::UTC)).expect_err("a column is missing");
+        assert!(refused.contains(name) && refused.contains("export documentkey"), "{refused}");
+    }
+    let Imported { record, .. } = servicenow().import(&incident(), Some(&audit(&[whole]))).expect("a labelled ticket");
+    assert!(!Value::Object(record.ticket).to_string().contains("No beacon"), "it had no description at first");
+}
+
+#[test]
 fn a_ticket_that_the_audit_does_not_know_is_of_an_unknown_moment() {
     let other = json!({ "documentkey": "b2", "fieldname": "priority", "oldvalue": "4", "newvalue": "2",
         "sys_created_on": "2026-01-05 08:40:00" });

@@ -115,6 +115,21 @@ fn more_tickets_without_a_verdict_are_too_little_to_tell() {
 }
 
 #[test]
+fn a_verdict_on_one_slice_does_not_speak_for_another() {
+    let change = |gained, judged| Change { gained, judged, ..Change::default() };
+    let tried = |other: Change| Tried {
+        changes: [(("rest".to_owned(), "auto_triage"), change(3, 2)), (("access".to_owned(), "auto_triage"), other)]
+            .into(),
+        loosened: Vec::new(),
+        told: 5,
+        untold: 0,
+    };
+    assert_eq!(tried(change(2, 0)).exit_code(), EXIT_TOO_LITTLE_DATA);
+    assert_eq!(tried(change(2, 1)).exit_code(), EXIT_OK);
+    assert_eq!(tried(change(0, 0)).exit_code(), EXIT_OK);
+}
+
+#[test]
 fn a_record_is_read_as_it_was_decided() {
     let policy = settings("0.90").policy;
     for (low, is_confident) in [(0.5, false), (0.9, false), (0.900_005, false), (0.900_02, true), (0.99, true)] {

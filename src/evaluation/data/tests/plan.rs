@@ -1,4 +1,4 @@
-use super::super::plan::{Need, NoPlan, Target, needs, oversampling, share_after};
+use super::super::plan::{Need, NoPlan, Spread, Target, needs, oversampling, share_after};
 use super::super::share::Share;
 
 fn target(slice: &str, have: u64, share: &str) -> Target {
@@ -68,6 +68,19 @@ fn copies_are_spread_evenly_and_the_limit_leaves_the_rest_to_new_tickets() {
     let limited = oversampling(&ids, 120, 5, 1);
     assert_eq!((limited.copies, limited.missing), (vec![5; 20], 40));
     assert_eq!(oversampling(&[], 3, 5, 1).missing, 3);
+}
+
+#[test]
+fn how_often_tickets_are_repeated_is_known_from_their_number_alone() {
+    for (tickets, add, most) in [(20, 120, 7), (20, 30, 7), (20, 120, 5), (0, 3, 5), (3, 0, 5)] {
+        let ids = vec!["T"; tickets];
+        let copies = oversampling(&ids, add, most, 1);
+        let spread = Spread::of(tickets as u64, add, most);
+        let ends = (copies.copies.iter().min().copied(), copies.copies.iter().max().copied());
+        assert_eq!(spread.least_and_most(), (ends.0.unwrap_or(0), ends.1.unwrap_or(0)), "{tickets} {add} {most}");
+        assert_eq!(spread.missing, copies.missing);
+    }
+    assert_eq!(Spread::of(u64::MAX, u64::MAX, 100).missing, 0);
 }
 
 proptest::proptest! {

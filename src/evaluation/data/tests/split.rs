@@ -70,6 +70,20 @@ fn newer_tickets_that_are_not_in_the_test_do_not_train() {
 }
 
 #[test]
+fn a_split_that_leaves_nothing_to_train_with_is_refused() {
+    let mut tickets = tickets(40, 4);
+    for ticket in &mut tickets[..20] {
+        ticket.ticket.created_at = UtcMillis(0);
+    }
+    let with_test =
+        |test| split(&tickets, &alone(&tickets), &SplitWish { test, validation: 10, ..wish(Order::Newest) });
+    // The test begins at the oldest moment of all.
+    let refused = with_test(21).expect_err("no training ticket");
+    assert_eq!(refused, NoSplit::NothingTrains { tickets: 40, newer: 9, twins: 0 });
+    assert_eq!(of(&with_test(20).expect("older tickets"), Place::In(Split::Train)).len(), 10);
+}
+
+#[test]
 fn a_mix_that_the_tickets_do_not_hold_is_refused_with_what_is_missing() {
     let tickets = tickets(100, 50);
     let stratum = Stratum { slice: "wireless".into(), severity: None };
