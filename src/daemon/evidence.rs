@@ -239,6 +239,8 @@ impl EvidenceFold {
         for LogStart { topic, partition, offset } in self.tail.take_begun() {
             self.gathered.evidence.begin_log(topic, partition, offset);
         }
+        // An account that is opened now needs what comes, of partitions too in which nothing lies yet.
+        self.gathered.cut.name_all_of(self.tail.first());
         looked
     }
 

@@ -42,8 +42,8 @@ pub fn evaluate(
     Evaluation { at: now, cut, slices: slices.collect(), holes: holes(evidence, questions) }
 }
 
-/// What every account needs and the log no longer has, each sentence once.
-fn holes(evidence: &Evidence, questions: &[SliceQuestion]) -> Vec<String> {
+/// What every account needs and the log no longer has, each sentence once; no record needs to have been read for it.
+pub fn holes(evidence: &Evidence, questions: &[SliceQuestion]) -> Vec<String> {
     let accounts =
         questions.iter().flat_map(|question| question.next.iter().map(|step| &step.account).chain(&question.in_force));
     let mut holes: Vec<String> = accounts.flat_map(|account| evidence.holes_behind(&account.after)).collect();

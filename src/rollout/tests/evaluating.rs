@@ -184,6 +184,24 @@ fn a_log_that_begins_behind_the_cut_of_an_account_is_a_hole() {
 }
 
 #[test]
+fn what_is_deleted_is_gone_from_the_fold_too_and_more_of_it_is_another_hole() {
+    let mut log = hourly(9, |_| Some(Low));
+    let mut question = asked(TRIAGE);
+    question.after.set_next(EvidenceTopic::Decisions, 0, 0);
+    let question = SliceQuestion { slice: Arc::from("rest"), next: None, in_force: vec![question] };
+    let mut find = |begins_at| {
+        log.evidence.begin_log(EvidenceTopic::Decisions, 0, begins_at);
+        let holes = evaluate(&log.evidence, &[question.clone()], &spec(), Cut::start(), hour(90)).holes;
+        (log.evidence.tickets().filter(|(_, ticket)| ticket.first().is_some()).count(), holes.len())
+    };
+    assert_eq!(find(0), (9, 0));
+    let offset_of_third = 4;
+    assert_eq!(find(offset_of_third), (7, 1));
+    assert_eq!(find(offset_of_third), (7, 1));
+    assert_eq!(find(offset_of_third + 2), (6, 1), "a new sentence, which nobody has acknowledged");
+}
+
+#[test]
 fn no_sentence_holds_a_word_of_the_method() {
     let log = hourly(700, |number| (number % 60 != 0).then_some(if number % 90 == 1 { High } else { Low }));
     for permission in Permission::ALL {
