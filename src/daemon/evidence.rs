@@ -24,6 +24,7 @@ use crate::metrics::Metrics;
 use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
+use crate::wire::values::Instant as Stamp;
 
 use super::evaluation::{UNREADABLE_MS, evaluate, metrics_of};
 use super::inquiry::Inquiry;
@@ -165,7 +166,7 @@ fn life(
     waiting: &Waiting,
     inquiries: &Receiver<Inquiry>,
 ) -> Result<(), TailError> {
-    let mut fold = EvidenceFold::open(options, wake)?;
+    let mut fold = EvidenceFold::open(options, wake, window_start(&options.settings, options.clock.operating_now()))?;
     let mut shown = Shown::default();
     while !waiting.is_stopped() {
         match fold.look() {
@@ -177,8 +178,15 @@ fn life(
         shown.round(options, &mut fold, read);
         // At most one waits.
         if let Ok(inquiry) = inquiries.try_recv() {
+            let needed = inquiry.needed_since();
+            if needed < fold.since {
+                // Days that nobody has closed for long: whoever led last did not come to it.
+                tracing::warn!(since = %Stamp(needed), "evidence is read anew, from where it was last closed");
+                fold = EvidenceFold::open(options, wake, needed)?;
+                continue;
+            }
             // As a leader that begins now would find it, and as `rollout history --verify` reads it.
-            fold.gathered.forget_before(window_start(&fold.settings, inquiry.now()));
+            fold.forget_before(needed);
             fold.answer(inquiry);
         }
         if read == 0 {
@@ -202,20 +210,21 @@ pub struct EvidenceFold {
     gathered: Gathered,
     settings: Arc<Settings>,
     clock: Clock,
+    /// It holds what was appended since then (operating time).
+    since: UtcMillis,
 }
 
 impl EvidenceFold {
-    /// Opens the tail at the start of the window.
+    /// Opens the tail at an instant of operating time.
     ///
     /// # Errors
     /// A client that cannot be made.
-    pub fn open(options: &EvidenceOptions, wake: &SyncSender<()>) -> Result<Self, TailError> {
+    pub fn open(options: &EvidenceOptions, wake: &SyncSender<()>, since: UtcMillis) -> Result<Self, TailError> {
         let settings = Arc::clone(&options.settings);
         let waker = wake.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ring(&waker));
-        let since = window_start(&settings, options.clock.operating_now());
         let tail = EvidenceTail::open(&settings.kafka, topics_of(&settings), since, &wake)?;
-        Ok(Self { tail, gathered: Gathered::default(), settings, clock: options.clock.clone() })
+        Ok(Self { tail, gathered: Gathered::default(), settings, clock: options.clock.clone(), since })
     }
 
     /// Folds what has arrived, a bounded number of records; how many there were.
@@ -265,7 +274,15 @@ impl EvidenceFold {
     }
 
     fn forget(&mut self) {
-        self.gathered.forget_before(window_start(&self.settings, self.clock.operating_now()));
+        self.forget_before(window_start(&self.settings, self.clock.operating_now()));
+    }
+
+    /// The window moves by whole days: most of the time there is nothing to forget.
+    fn forget_before(&mut self, since: UtcMillis) {
+        if self.since < since {
+            self.gathered.forget_before(since);
+            self.since = since;
+        }
     }
 
     fn status(&self) -> ReadingStatus {

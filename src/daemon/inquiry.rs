@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::domain::digest::Digest;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::rollout::closing::{close, needed_since};
 use crate::rollout::decision::ModelKey;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
@@ -126,6 +127,13 @@ impl Inquiry {
         self.question.now
     }
 
+    /// The first record that the answer rests on (append time): the window, and what is not closed yet.
+    pub fn needed_since(&self) -> UtcMillis {
+        let window = self.question.spec.evidence_since(self.question.now);
+        let open = self.question.state.closed.as_ref().map(|closed| needed_since(closed));
+        open.map_or(window, |open| open.min(window))
+    }
+
     /// Answers on what is known; `behind_ms` is how far that is behind the ends of the logs (operating time), `None`: they
     /// have never been reached.
     pub fn answer(self, evidence: &Evidence, cut: &Cut, behind_ms: Option<i64>) {
@@ -167,6 +175,7 @@ impl Question {
             eligible_per_day: self.eligible_per_day(evidence),
             cut: cut.clone(),
             evidence_behind_ms: behind_ms.unwrap_or(i64::MAX),
+            closed: evaluation.and_then(|_| close(evidence, &self.state, &self.spec, cut, self.now)).map(Arc::new),
         }
     }
 }

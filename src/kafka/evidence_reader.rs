@@ -163,6 +163,7 @@ impl Gathered {
         self.cut.pass(position);
         *self.records.entry(topic).or_default() += 1;
         let appended = Appended { at: scanned.record.timestamp.unwrap_or_default(), position };
+        self.evidence.note(appended);
         match topic {
             EvidenceTopic::Decisions => self.add_decision(appended, scanned),
             EvidenceTopic::Verdicts => self.add_verdict(appended, scanned, VerdictSource::Verdicts, settings),

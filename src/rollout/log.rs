@@ -87,6 +87,14 @@ impl Cut {
         }
     }
 
+    /// Of each partition that this cut names, the later of two offsets.
+    #[must_use]
+    pub fn later(&self, other: &Self) -> Self {
+        let later =
+            |(place, next): (&(EvidenceTopic, i32), &i64)| (*place, *other.0.get(place).unwrap_or(next).max(next));
+        Self(self.0.iter().map(later).collect())
+    }
+
     /// Whether a record lies before the cut.
     pub fn has(&self, position: Position) -> bool {
         self.0.get(&(position.topic, position.partition)).is_some_and(|next| position.offset < *next)

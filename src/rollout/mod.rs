@@ -6,6 +6,8 @@
 
 pub mod accuracy;
 pub mod calculator;
+pub mod closed;
+pub mod closing;
 pub mod consequence;
 pub mod control;
 pub mod counting;

@@ -69,11 +69,14 @@ pub fn acknowledge(arguments: &AcknowledgeArguments) -> CommandResult {
     let found = holes(&starts, &state.questions(spec));
     let holes: Vec<String> = found.into_iter().filter(|hole| !state.acknowledged_holes.contains(hole)).collect();
     if holes.is_empty() {
-        println!("nothing is missing that nobody has acknowledged");
+        let sentence = "nothing is missing that nobody has acknowledged";
+        println!("{}", if signed.json { json!({ "sentence": sentence }).to_string() } else { sentence.to_owned() });
         return Ok(EXIT_OK);
     }
     if !signed.json {
-        holes.iter().for_each(|hole| println!("{hole}"));
+        for hole in &holes {
+            println!("{hole}");
+        }
     }
     ask_leader(settings, signed, Ask::AcknowledgeHoles { holes }, None)
 }

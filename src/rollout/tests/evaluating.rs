@@ -191,7 +191,7 @@ fn what_is_deleted_is_gone_from_the_fold_too_and_more_of_it_is_another_hole() {
     let question = SliceQuestion { slice: Arc::from("rest"), next: None, in_force: vec![question] };
     let mut find = |begins_at| {
         log.evidence.begin_log(EvidenceTopic::Decisions, 0, begins_at);
-        let holes = evaluate(&log.evidence, &[question.clone()], &spec(), Cut::start(), hour(90)).holes;
+        let holes = evaluate(&log.evidence, std::slice::from_ref(&question), &spec(), Cut::start(), hour(90)).holes;
         (log.evidence.tickets().filter(|(_, ticket)| ticket.first().is_some()).count(), holes.len())
     };
     assert_eq!(find(0), (9, 0));
