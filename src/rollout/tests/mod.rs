@@ -34,6 +34,7 @@ mod plan;
 mod reach;
 mod second_reading;
 mod settling;
+mod simulation;
 mod snapshot;
 mod watching;
 
