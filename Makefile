@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help test needs lint format doc rules unit tables demo fuzz test-faults
+.PHONY: help test needs lint format doc rules unit tables demo fuzz test-training test-faults
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -33,11 +33,16 @@ unit: ## the unit as systemd reads it, and the proofs' own proof
 	tests/systemd/check-unit.sh
 	tests/systemd/run.sh --stand-in
 
-tables: ## write the tables of README.md that are generated
-	NOCTRIAGE_WRITE_TABLES=1 cargo test --release --locked --test it readme
+tables: ## write the tables of README.md that are generated, and what it quotes
+	NOCTRIAGE_WRITE_TABLES=1 cargo test --release --locked --test it -- --test-threads=1 readme iterate
 
 fuzz: ## every fuzz target for ten minutes (by hand: needs nightly Rust and cargo-fuzz)
 	fuzz/run.sh
+
+PYTHON ?= .venv-training/bin/python
+test-training: ## fine-tune toy encoders, check, calibrate, evaluate them (by hand: the Python wheels are gigabytes)
+	cargo build --release --locked
+	$(PYTHON) training/check_finetune.py target/release/noctriage
 
 demo: ## the whole thing on simulated tickets
 	cargo run --release --locked -- demo

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::time::UtcMillis;
+use crate::failpoints;
 
 /// Reads the time. Cheap to clone; all clones of a manual clock move together.
 #[derive(Clone, Debug)]
@@ -36,10 +37,13 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is told to use")]
     pub fn operating_now(&self) -> UtcMillis {
         match self {
-            Self::Real => match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
-                Ok(since) => UtcMillis(since.as_millis() as i64),
-                Err(before) => UtcMillis(-(before.duration().as_millis() as i64)),
-            },
+            Self::Real => {
+                let now = match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
+                    Ok(since) => UtcMillis(since.as_millis() as i64),
+                    Err(before) => UtcMillis(-(before.duration().as_millis() as i64)),
+                };
+                now.plus_ms(failpoints::amount("operating_clock_ahead"))
+            }
             Self::Manual(time) => UtcMillis(time.operating_ms.load(Ordering::Acquire)),
         }
     }

@@ -1,7 +1,7 @@
 //! Failpoints: places at which a test build is killed, fails, waits, or leaves a protection out.
 //!
-//! Places stand in the code as `fail_point!("name")`, where something may happen, or as [`fires`], where the code must do
-//! something else; [`POINTS`] lists them all. The environment variable `FAILPOINTS` says what happens where:
+//! Places stand in the code as `fail_point!("name")`, where something may happen, as [`fires`], where the code must do
+//! something else, or as [`amount`], where it must reckon with another number; [`POINTS`] lists them all. The environment variable `FAILPOINTS` says what happens where:
 //! `name=action;name=action`, with the actions of the crate `fail` (`3*off->1*return` for [`fires`]: not three times, then
 //! once) and these three of ours, at the N-th pass of the place:
 //! - `kill@N`: the process is killed as by `kill -9`;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every place, and what it is for. The first ten are those at which the fault runs kill.
-pub const POINTS: [(&str, &str); 22] = [
+pub const POINTS: [(&str, &str); 24] = [
     ("after_poll", "a record has been taken out of the log into the buffer"),
     ("after_classify", "the engine's answers to a batch have arrived"),
     ("after_begin", "a transaction is begun and holds nothing"),
@@ -39,6 +39,8 @@ pub const POINTS: [(&str, &str); 22] = [
     ("epoch_not_raised", "control: what was read before a seek is still taken for current after it"),
     ("lease_not_renewed", "fires: the leader leads and writes no renewal"),
     ("lease_ignored", "control: automatic actions go on although the lease has lapsed"),
+    ("permit_taken_at_cut", "control: automatic actions are permitted when a batch is cut, not before its transaction"),
+    ("operating_clock_ahead", "amount: so many milliseconds is the wall clock ahead, the boot clock not"),
     ("view_kept_over_abort", "control: the view remembers what an aborted transaction would have written"),
 ];
 
@@ -54,6 +56,17 @@ pub struct InvalidFailpoints(String);
 #[inline]
 pub fn fires(name: &str) -> bool {
     fail::has_failpoints() && fail::eval(name, |_| ()).is_some()
+}
+
+/// The number that a place was given, as `name=return(600000)`; 0 where it was given none, and in the shipped binary.
+#[inline]
+pub fn amount(name: &str) -> i64 {
+    if fail::has_failpoints() { fail::eval(name, given).unwrap_or_default() } else { 0 }
+}
+
+/// What is no number is none: [`arm`] has refused it before.
+fn given(argument: Option<String>) -> i64 {
+    argument.and_then(|argument| argument.parse().ok()).unwrap_or_default()
 }
 
 /// Sets what `FAILPOINTS` asks for. Nothing at all in the shipped binary.
@@ -81,7 +94,14 @@ pub fn arm() -> Result<(), InvalidFailpoints> {
 fn set(one: &str, release: Option<&PathBuf>) -> Option<()> {
     let (name, action) = one.split_once('=')?;
     let (name, _) = POINTS.iter().find(|(known, _)| *known == name)?;
-    let Some((word, pass)) = action.split_once('@') else { return fail::cfg(*name, action).ok() };
+    let Some((word, pass)) = action.split_once('@') else {
+        let number = action.strip_prefix("return(").and_then(|rest| rest.strip_suffix(')'));
+        // Reckoned as 0, it would make a run that shows nothing.
+        if number.is_some_and(|number| number.parse::<i64>().is_err()) {
+            return None;
+        }
+        return fail::cfg(*name, action).ok();
+    };
     let pass: u64 = pass.parse().ok().filter(|pass| *pass > 0)?;
     let passes = AtomicU64::new(0);
     let count = move || passes.fetch_add(1, Ordering::Relaxed) + 1;
@@ -140,7 +160,7 @@ mod tests {
 
     use super::*;
 
-    /// Names in `fail_point!("…")` and `fires("…")` below a folder.
+    /// Names in `fail_point!("…")`, `fires("…")` and `amount("…")` below a folder.
     fn names_in(folder: &Path, names: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -152,7 +172,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            for begin in ["fail_point!(\"", "fires(\""] {
+            for begin in ["fail_point!(\"", "fires(\"", "amount(\""] {
                 names.extend(text.split(begin).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
             }
         }
@@ -168,9 +188,22 @@ mod tests {
 
     #[test]
     fn a_misspelt_place_or_action_is_refused() {
-        for wrong in ["after_pol=kill@1", "after_poll", "after_poll=kill@0", "after_poll=kil@1", "after_poll=hold@1"] {
+        for wrong in [
+            "after_pol=kill@1",
+            "after_poll",
+            "after_poll=kill@0",
+            "after_poll=kil@1",
+            "after_poll=hold@1",
+            "operating_clock_ahead=return(soon)",
+        ] {
             assert_eq!(set(wrong, None), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_amount_is_what_was_given_and_nothing_otherwise() {
+        assert_eq!(amount("operating_clock_ahead"), 0);
+        assert_eq!([Some("-600000"), Some("soon"), None].map(|text| given(text.map(str::to_owned))), [-600_000, 0, 0]);
     }
 
     #[test]

@@ -13,9 +13,9 @@ pub mod rollout;
 
 pub mod evaluation;
 
-pub mod clock;
-
 pub mod failpoints;
+
+pub mod clock;
 
 pub mod wire;
 

@@ -2,7 +2,6 @@
 
 import argparse
 import collections
-import hashlib
 import json
 import math
 import os
@@ -13,6 +12,7 @@ import numpy
 import torch
 
 import calibration
+import card
 import encoder
 import rows as data
 import train_tfidf
@@ -126,56 +126,23 @@ def causes(rows, scores):
     return {"right": right, "of": len(rows), "share_low": low, "share_high": high}
 
 
-def toml_value(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:.6g}" if "." in f"{value:.6g}" or "e" in f"{value:.6g}" else f"{value:.6g}.0"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml_value(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(toml_value(inner) for inner in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def table(name, values):
-    return f"\n[{name}]\n" + "".join(f"{key} = {toml_value(value)}\n" for key, value in values.items())
-
-
 def write_calibration(directory, temperature, bias, cause_temperature, count):
     by_severity = dict(zip(data.SEVERITIES, bias))
     with open(os.path.join(directory, "calibration.toml"), "w", encoding="utf-8") as file:
         file.write("# p = softmax(score / temperature + bias). Fitted by training/evaluate.py; see [fitted].\n")
-        file.write(table("severity", {"temperature": temperature, "bias": by_severity})[1:])
-        file.write(table("cause", {"temperature": cause_temperature}))
-        file.write(table("fitted", {"tickets": count, "method": "bias-corrected temperature scaling, ridge 4",
+        file.write(card.table("severity", {"temperature": temperature, "bias": by_severity})[1:])
+        file.write(card.table("cause", {"temperature": cause_temperature}))
+        file.write(card.table("fitted", {"tickets": count, "method": "bias-corrected temperature scaling, ridge 4",
                                     "data": "labelled desk tickets, seed 42, in no training set"}))
 
 
-def write_probes(kind, directory, rows):
+def probes_of(kind, directory, rows):
     texts = [row["text"] for row in rows]
     severity, cause = [scores.tolist() for scores in scores_of(kind, directory, texts)]
     ids = None if kind == "tfidf" else encoder.encode(encoder.load(directory)[1], texts)
-    with open(os.path.join(directory, "probes.jsonl"), "w", encoding="utf-8") as file:
-        for at, row in enumerate(rows):
-            probe = {"ticket": row["ticket"]} | ({} if ids is None else {"ids": ids[at]})
-            file.write(json.dumps(probe | {"severity": severity[at], "cause": cause[at]}, ensure_ascii=False) + "\n")
-
-
-def write_card(kind, directory, head, tables):
-    parts = ["config.json", "model.safetensors"] + (["vocabulary.json"] if kind == "tfidf" else ["tokenizer.json"])
-    files = {}
-    for part in parts:
-        with open(os.path.join(directory, part), "rb") as file:
-            files[f'"{part}"'] = hashlib.sha256(file.read()).hexdigest()
-    with open(os.path.join(directory, "model.toml"), "w", encoding="utf-8") as file:
-        file.write("# Written by training/evaluate.py: change the recipe, not this file.\n")
-        file.writelines(f"{key} = {toml_value(value)}\n" for key, value in head.items())
-        file.write(table("severity", {"labels": data.SEVERITIES}))
-        file.write(table("cause", {"labels": data.CAUSES}))
-        for name, values in tables.items():
-            file.write(table(name, values))
-        file.write(table("files", files))
+    for at, row in enumerate(rows):
+        probe = {"ticket": row["ticket"]} | ({} if ids is None else {"ids": ids[at]})
+        yield probe | {"severity": severity[at], "cause": cause[at]}
 
 
 def main():
@@ -243,15 +210,16 @@ def main():
         head |= {"purpose": "demo", "text": text}
         if kind == "bert":
             head |= {"max_tokens": encoder.TOKENS_MAX, "truncation": "head_tail"}
-        tables = {"training": {key: composition[key] for key in kept.get(name, composition)},
+        tables = {"severity": {"labels": data.SEVERITIES}, "cause": {"labels": data.CAUSES},
+                  "training": {key: composition[key] for key in kept.get(name, composition)},
                   "hyperparameters": hyperparameters[name],
                   "scores.desk": result["desk"], "scores.cause": result["cause"], "scores.categories": result["categories"],
                   "scores.comparison": result["comparison"],
                   "scores.eligible": {"v1": result["eligible_v1"], "tfidf": result["eligible_tfidf"]}}
         if "public" in result:
             tables["scores.public"] = {"note": PUBLIC_NOTE, "split": result["public_split"], **result["public"]}
-        write_probes(kind, paths[name], fitted_on[:6])
-        write_card(kind, paths[name], head, tables)
+        card.write_probes(paths[name], probes_of(kind, paths[name], fitted_on[:6]))
+        card.write_card(paths[name], "Written by training/evaluate.py: change the recipe, not this file.", head, tables)
     show(result)
 
 

@@ -12,6 +12,25 @@ import encoder
 import rows as data
 
 
+def batches_of_like_length(ids, shuffle, size=32):
+    """Rows of each batch: of like lengths, so that there is little padding. The order of batches is random."""
+    order = list(range(len(ids)))
+    shuffle.shuffle(order)
+    batches = []
+    for start in range(0, len(order), size * 50):
+        part = sorted(order[start:start + size * 50], key=lambda at: len(ids[at]))
+        batches += [part[at:at + size] for at in range(0, len(part), size)]
+    shuffle.shuffle(batches)
+    return batches
+
+
+def warm_up_and_decay(optimiser, steps):
+    """The rate rises over 8 % of the steps and falls to nothing over the others."""
+    warm = max(1, int(0.08 * steps))
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda at: min((at + 1) / warm, max(0.0, (steps - at) / max(1, steps - warm))))
+
+
 def train(model, tokenizer, draw_epoch, epochs, rate, seed, decay=0.01):
     """`draw_epoch(n)` gives the rows and texts of one epoch. AdamW, 8 % warm-up, linear decay, batches of 32."""
     torch.manual_seed(seed)
@@ -21,19 +40,10 @@ def train(model, tokenizer, draw_epoch, epochs, rate, seed, decay=0.01):
         rows, texts = draw_epoch(epoch)
         ids = encoder.encode(tokenizer, texts)
         severity, cause = data.severity_rows(rows), data.cause_rows(rows)
-        # Batches of like lengths: little padding. The order of batches is random.
-        order = list(range(len(rows)))
-        shuffle.shuffle(order)
-        batches = []
-        for start in range(0, len(order), 32 * 50):
-            part = sorted(order[start:start + 32 * 50], key=lambda at: len(ids[at]))
-            batches += [part[at:at + 32] for at in range(0, len(part), 32)]
-        shuffle.shuffle(batches)
+        batches = batches_of_like_length(ids, shuffle)
         if schedule is None:
             steps = len(batches) * epochs
-            warm = max(1, int(0.08 * steps))
-            schedule = torch.optim.lr_scheduler.LambdaLR(
-                optimiser, lambda at: min((at + 1) / warm, max(0.0, (steps - at) / (steps - warm))))
+            schedule = warm_up_and_decay(optimiser, steps)
         model.train()
         total, began = 0.0, time.monotonic()
         for part in batches:

@@ -196,13 +196,13 @@ impl Desk {
 
     fn told(&mut self, told: Told) {
         let at = time(self.now);
-        let ticket_id = TicketId::try_new(name(told.ticket)).expect("a good id");
+        let ticket_id = TicketId::try_new(&name(told.ticket)).expect("a good id");
         let reviewer = Reviewer {
             id: ReviewerId::try_new("anna").expect("a good name"),
             role: ReviewerRole::Engineer,
             group: None,
         };
-        let id = VerdictId::try_new(format!("v-{}", told.ticket)).expect("a good id");
+        let id = VerdictId::try_new(&format!("v-{}", told.ticket)).expect("a good id");
         // Nobody states a verdict in the instant of the decision.
         let bare = Verdict::bare(id, ticket_id, reviewer, at.plus_ms(1));
         let severity = Some(if told.judged == Judged::Wrong { Severity::High } else { Severity::Low });

@@ -1,18 +1,22 @@
 //! The board: what the evidence thread and the Kafka thread know, for whoever asks over HTTP. Each field has one writer;
 //! readers take a copy of a pointer, and nobody waits for anybody.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
 use crate::policy::ruling::{SlicePermission, StageMap};
+use crate::rollout::state::RolloutState;
 use crate::wire::values::Instant;
 use crate::wire::words::Word;
 
 use super::accuracy::AccuracyRecord;
+use super::gates::{GatesRead, gates};
 use super::health::Health;
+use super::rollout::RolloutStatus;
 use super::status::{
     NextStatus, PermissionStatus, Problem, ReadingStatus, STATUS_SCHEMA, SliceStatus, Status, TriageStatus,
     VerdictsStatus,
@@ -45,10 +49,31 @@ pub struct EvaluatedSlice {
     pub next: Option<NextStatus>,
 }
 
+/// How the rollout stands at one moment.
+#[derive(Clone, Debug)]
+pub struct Stands {
+    /// Lease, halts, leader.
+    pub rollout: RolloutStatus,
+    /// The state that the leader has written; `None`: none has been read.
+    pub state: Option<Arc<RolloutState>>,
+}
+
+/// Says how the rollout stands where the stage map of a revision is in force, when it is asked: a lease that was written
+/// down would not run out.
+struct Standing(Box<dyn Fn(u64) -> Stands + Send + Sync>);
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Standing")
+    }
+}
+
 /// Shared state, behind an `Arc`.
 #[derive(Debug, Default)]
 pub struct Board {
     instance: ArcSwap<String>,
+    standing: OnceLock<Standing>,
+    gates: ArcSwapOption<GatesRead>,
     stage_map: ArcSwapOption<StageMap>,
     reading: ArcSwap<ReadingStatus>,
     evaluated: ArcSwapOption<Evaluated>,
@@ -59,6 +84,24 @@ impl Board {
     /// The name of this instance.
     pub fn instance(&self, instance: &str) {
         self.instance.store(Arc::new(instance.to_owned()));
+    }
+
+    /// Where lease, halts and leader are asked for, from now on. Said once: what is asked goes on for the life of the process.
+    pub fn standing(&self, ask: impl Fn(u64) -> Stands + Send + Sync + 'static) {
+        if self.standing.set(Standing(Box::new(ask))).is_err() {
+            tracing::debug!("lease and halts are asked for where they were before");
+        }
+    }
+
+    /// How the rollout stands at this moment; `None`: nobody follows it yet.
+    pub fn stands(&self) -> Option<Stands> {
+        let revision = self.stage_map.load().as_ref().map_or(0, |map| map.rollout_revision);
+        self.standing.get().map(|Standing(ask)| ask(revision))
+    }
+
+    /// What the gates say.
+    pub fn gates(&self, read: GatesRead) {
+        self.gates.store(Some(Arc::new(read)));
     }
 
     /// The stage map in force.
@@ -93,6 +136,20 @@ impl Board {
     pub fn status(&self, health: &Health, now: UtcMillis) -> Status {
         let evaluated = self.evaluated.load_full();
         let map = self.stage_map.load_full();
+        let (rollout, state) = self.stands().map(|Stands { rollout, state }| (rollout, state)).unzip();
+        let reading = self.reading.load_full();
+        let read = self.gates.load_full();
+        let begun = state.flatten().unwrap_or_default();
+        let (gates, steps) = rollout
+            .as_ref()
+            .and_then(|rollout| gates(read.as_deref(), &begun, rollout, &reading, now))
+            .map_or((None, Vec::new()), |(gates, steps)| (Some(gates), steps));
+        let mut slices = slices(map.as_deref(), rollout.as_ref(), evaluated.as_deref());
+        for (name, step) in steps {
+            if let Some(slice) = slices.iter_mut().find(|slice| slice.slice == *name) {
+                slice.step = Some(step);
+            }
+        }
         let ready = health.ready();
         let reasons = ready.as_ref().err().into_iter().flatten().map(ToString::to_string).collect();
         let problem = self.problem.load_full().map(|problem| problem.as_ref().clone());
@@ -103,9 +160,11 @@ impl Board {
             instance: self.instance.load().as_ref().clone(),
             answered_at: Instant(now),
             triage: TriageStatus { ready: ready.is_ok(), partitions: health.partitions(), reasons },
-            reading: self.reading.load().as_ref().clone(),
+            reading: reading.as_ref().clone(),
             verdicts: evaluated.as_ref().map(|evaluated| evaluated.verdicts.clone()),
-            slices: slices(map.as_deref(), evaluated.as_deref()),
+            slices,
+            rollout,
+            gates,
             all_slices: evaluated.as_ref().map(|evaluated| evaluated.all_slices.clone()),
             problems: problem.into_iter().chain(of_evidence).collect(),
         }
@@ -113,9 +172,9 @@ impl Board {
 }
 
 /// Slices of the configuration first, then those that only older decisions name.
-fn slices(map: Option<&StageMap>, evaluated: Option<&Evaluated>) -> Vec<SliceStatus> {
+fn slices(map: Option<&StageMap>, rollout: Option<&RolloutStatus>, evaluated: Option<&Evaluated>) -> Vec<SliceStatus> {
     let permissions = map.map_or(&[][..], |map| map.slices.as_slice());
-    let is_fixed = map.is_some_and(|map| map.rollout_revision == 0);
+    let is_fixed = rollout.is_some_and(RolloutStatus::is_fixed);
     let known = evaluated.map_or(&[][..], |evaluated| evaluated.slices.as_slice());
     let find = |name: &str| known.iter().find(|slice| slice.slice == name);
     let configured = permissions.iter().map(|entry| {
@@ -125,6 +184,7 @@ fn slices(map: Option<&StageMap>, evaluated: Option<&Evaluated>) -> Vec<SliceSta
             permission: Some(permission(entry, is_fixed)),
             accuracy: evaluated.map(|_| found.map(|slice| slice.accuracy.clone()).unwrap_or_default()),
             next: found.and_then(|slice| slice.next.clone()),
+            step: None,
         }
     });
     let is_gone = |slice: &&EvaluatedSlice| !permissions.iter().any(|entry| entry.slice == slice.slice);
@@ -133,6 +193,7 @@ fn slices(map: Option<&StageMap>, evaluated: Option<&Evaluated>) -> Vec<SliceSta
         permission: None,
         accuracy: Some(slice.accuracy.clone()),
         next: None,
+        step: None,
     });
     configured.chain(gone).take(SLICES_MAX).collect()
 }
@@ -152,13 +213,28 @@ fn permission(entry: &SlicePermission, is_fixed: bool) -> PermissionStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::rollout::HaltsStatus;
     use crate::clock::Clock;
+    use crate::config::settings::RolloutMode;
     use crate::domain::probability::Probability;
     use crate::domain::stage::{Share, Stage};
     use crate::policy::slices::SliceRule;
 
     fn rule(name: &str) -> SliceRule {
         SliceRule { name: name.to_owned(), conditions: Vec::new(), threshold: Probability::try_new(0.95).unwrap() }
+    }
+
+    fn stands(mode: RolloutMode, revision: u64) -> Stands {
+        let rollout = RolloutStatus {
+            mode: mode.as_str().to_owned(),
+            revision,
+            lease_left_s: None,
+            leader: None,
+            is_leading: false,
+            not_renewed: None,
+            halts: HaltsStatus::default(),
+        };
+        Stands { rollout, state: None }
     }
 
     fn health() -> Health {
@@ -170,6 +246,17 @@ mod tests {
         let status = Board::default().status(&health(), UtcMillis(0));
         assert!(!status.triage.ready && !status.triage.reasons.is_empty());
         assert_eq!((status.verdicts, status.slices.len(), status.reading.is_read), (None, 0, false));
+    }
+
+    #[test]
+    fn a_stage_is_fixed_where_the_configuration_fixes_it_and_not_before_the_first_map() {
+        let is_fixed = |mode| {
+            let board = Board::default();
+            board.standing(move |revision| stands(mode, revision));
+            board.stage_map(Arc::new(StageMap::fixed(&[rule("rest")], Stage::Shadow, [Share::ZERO; 2])));
+            board.status(&health(), UtcMillis(0)).slices[0].permission.as_ref().unwrap().is_fixed
+        };
+        assert_eq!(RolloutMode::ALL.map(is_fixed), [true, false]);
     }
 
     #[test]

@@ -135,6 +135,9 @@ impl Server {
 
 async fn metrics_text(State(shared): State<Shared>) -> impl IntoResponse {
     shared.metrics.ready(shared.health.ready().is_ok());
+    if let Some(stands) = shared.board.stands() {
+        shared.metrics.rollout(&stands.rollout.shown());
+    }
     (PROMETHEUS_TEXT, shared.metrics.render())
 }
 

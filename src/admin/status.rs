@@ -1,5 +1,5 @@
 //! What `/api/v1/status` says and `noctriage status` shows: where each slice stands, who is right how often, what is
-//! missing. Small and bounded: no ticket, no text, no name of a person.
+//! missing. Small and bounded: no ticket text; names of people and ids of tickets only where `rollout` says.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,8 @@ use crate::wire::values::Instant;
 use crate::wire::words::Word;
 
 use super::accuracy::AccuracyRecord;
+use super::gates::{GatesStatus, StepStatus};
+use super::rollout::RolloutStatus;
 
 /// Value of `schema` in the answer.
 pub const STATUS_SCHEMA: &str = "noctriage.status/v1";
@@ -27,6 +29,12 @@ pub struct Status {
     pub answered_at: Instant,
     /// Whether tickets are taken.
     pub triage: TriageStatus,
+    /// The gates of the rollout; absent while stages are fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates: Option<GatesStatus>,
+    /// Lease, halts and leader; absent until the instance has started to follow them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// How far evidence is read.
     pub reading: ReadingStatus,
     /// Verdicts; absent until everything has been read once.
@@ -129,9 +137,12 @@ pub struct SliceStatus {
     /// Live accuracy; absent until everything has been read once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<AccuracyRecord>,
-    /// The next stage, as far as it is counted.
+    /// The next stage, as far as it is counted; absent where stages are earned: `step` says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextStatus>,
+    /// The next step where stages are earned; absent until the gates have been read once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepStatus>,
 }
 
 /// Stage and shares in force.

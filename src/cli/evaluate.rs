@@ -25,6 +25,7 @@ use crate::evaluation::report::{Inputs, Report, Settings};
 use crate::evaluation::requirement::{Holds, Requirement, critical_missed_at_most};
 use crate::evaluation::test_set::Leakage;
 use crate::evaluation::value::Minutes;
+use crate::evaluation::words::Words;
 use crate::statistics::tally::ErrorLimit;
 use crate::statistics::wilson::Share;
 use crate::wire::evaluation::{holds_word, record};
@@ -153,6 +154,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
     let inputs = Inputs {
         set: &files.test.set,
         columns: &columns,
+        words: Some(&files.words),
         readings: readings.as_ref(),
         training: files.train.as_ref().map(|file| &file.set),
         in_training: &in_training,
@@ -236,6 +238,7 @@ fn check_asked(columns: &[Column], requirements: &[Requirement]) -> Result<(), F
 /// The labelled files.
 struct Files {
     test: LabelledFile,
+    words: Words,
     train: Option<LabelledFile>,
     validation: Option<LabelledFile>,
     live: Option<LabelledFile>,
@@ -257,12 +260,13 @@ impl Files {
         let read = |path: &Option<PathBuf>, leakage, keep| {
             path.as_ref().map(|path| LabelledFile::read(path, leakage, keep)).transpose()
         };
-        let test = LabelledFile::read(&arguments.test, leakage, for_linear)?;
+        let (test, words) = LabelledFile::read_with_words(&arguments.test, leakage, for_linear)?;
         let train = read(&arguments.train, Leakage::Accepted, Keep::Tickets)?;
         let in_training = train.as_ref().map(|train| test.known_from(train, leakage)).transpose()?.unwrap_or_default();
         Ok(Self {
             in_training,
             test,
+            words,
             train,
             validation: read(&arguments.validation, Leakage::Accepted, keep)?,
             live: read(&arguments.live, leakage, keep)?,

@@ -1,8 +1,14 @@
 //! `noctriage explain`: everything that was decided about one ticket, by which rules, and what stands in the way of more.
-//! Read from `decisions` alone: it says what was recorded at the time, not what today's configuration would do.
+//! Read from `decisions`: it says what was recorded at the time, not what today's configuration would do. Where stages are
+//! earned, the audit trail says why the slice had its stage, and a daemon, where one answers, what the next step waits for.
+
+mod stages;
+
+use std::collections::BTreeSet;
 
 use anyhow::Context as _;
 
+use crate::config::Settings;
 use crate::domain::severity::Severity;
 use crate::domain::stage::AutoAction;
 use crate::kafka::scan::{ScanFrom, scan};
@@ -10,6 +16,7 @@ use crate::policy::decided::Rule;
 use crate::wire::decision::{AnswerRecord, Basis, DecisionRecord, EligibilityRecord};
 
 use super::progress::Progress;
+use super::rollout::trail;
 use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
@@ -65,7 +72,46 @@ pub fn run(arguments: Arguments) -> CommandResult {
             print(record);
         }
     }
+    if !json {
+        print_stages(&loaded.settings, &found);
+    }
     Ok(EXIT_OK)
+}
+
+/// Why each slice had its stage when it decided, each revision once.
+fn print_stages(settings: &Settings, found: &[DecisionRecord]) {
+    let bases = found.iter().filter_map(|record| record.basis.as_ref());
+    let places: BTreeSet<(&str, u64)> = bases
+        .map(|basis| (basis.slice.as_str(), basis.rollout_revision))
+        .filter(|(_, revision)| *revision > 0)
+        .collect();
+    if places.is_empty() {
+        return;
+    }
+    let trail = match trail(&settings.kafka, ScanFrom::Start) {
+        Ok((records, _)) => records,
+        Err(failure) => {
+            println!("the audit trail cannot be read: {:#}", failure.error);
+            Vec::new()
+        }
+    };
+    for (slice, revision) in &places {
+        println!("slice {slice} at revision {revision}:");
+        for line in stages::story(slice, *revision, &trail) {
+            println!("  {line}");
+        }
+    }
+    let Ok(status) = super::status::of_daemon(settings) else {
+        println!("no daemon answers here: `noctriage status --slice S` on its host says what the next step waits for");
+        return;
+    };
+    let slices: BTreeSet<&str> = places.iter().map(|(slice, _)| *slice).collect();
+    for slice in slices {
+        println!("slice {slice} now:");
+        for line in stages::present(slice, &status) {
+            println!("  {line}");
+        }
+    }
 }
 
 fn print(record: &DecisionRecord) {

@@ -1,9 +1,12 @@
 //! `noctriage halt` and `resume`: no automatic action until a person says otherwise.
 
-use crate::rollout::control::{Ask, HaltScope};
+use std::path::{Path, PathBuf};
+
+use crate::admin::socket::{self, LocalAsk, SocketError};
+use crate::rollout::control::{Ask, HaltScope, Signature};
 
 use super::control::{Signed, send_to_all};
-use super::{CommandResult, Failure};
+use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// Arguments of `halt` and `resume`.
 #[derive(Debug, clap::Args)]
@@ -13,10 +16,16 @@ pub struct Arguments {
     /// Only this slice.
     #[arg(long, value_name = "SLICE")]
     slice: Option<String>,
+    /// Only the instance that listens on this socket (its admin.socket); needs neither Kafka nor a configuration.
+    #[arg(long, value_name = "PATH", conflicts_with = "slice")]
+    socket: Option<PathBuf>,
 }
 
 /// Runs `halt`.
 pub fn halt(arguments: &Arguments) -> CommandResult {
+    if let Some(path) = &arguments.socket {
+        return through(path, arguments, Ask::Halt(HaltScope::All), LocalAsk::Halt);
+    }
     let scope = scope_of(arguments);
     let done = format!("halted {}", shown(&scope));
     run(arguments, Ask::Halt(scope), &done)
@@ -24,9 +33,29 @@ pub fn halt(arguments: &Arguments) -> CommandResult {
 
 /// Runs `resume`.
 pub fn resume(arguments: &Arguments) -> CommandResult {
+    if let Some(path) = &arguments.socket {
+        return through(path, arguments, Ask::Resume(HaltScope::All), LocalAsk::Resume);
+    }
     let scope = scope_of(arguments);
     let done = format!("resumed {}", shown(&scope));
     run(arguments, Ask::Resume(scope), &done)
+}
+
+/// Asks one instance through its socket. Nothing is written to Kafka: other instances go on.
+fn through(path: &Path, arguments: &Arguments, ask: Ask, local: fn(Signature) -> LocalAsk) -> CommandResult {
+    let request = arguments.signed.request(ask, None)?;
+    let done = socket::ask(path, &local(request.signed)).map_err(|error| match error {
+        SocketError::Refused(_) => Failure::new(EXIT_DOES_NOT_HOLD, error),
+        SocketError::Ask { .. } | SocketError::Listen { .. } | SocketError::Taken(_) => {
+            Failure::new(EXIT_TEMPORARY, error)
+        }
+    })?;
+    if arguments.signed.json {
+        println!("{}", serde_json::json!({ "done": done, "socket": path }));
+    } else {
+        println!("{}: {done}", path.display());
+    }
+    Ok(EXIT_OK)
 }
 
 fn scope_of(arguments: &Arguments) -> HaltScope {

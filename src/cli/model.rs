@@ -1,4 +1,4 @@
-//! `noctriage model`: make a card for a model directory, check it, calibrate it, ask it for predictions, or let another one
+//! `noctriage model`: make a card for a model directory, check it, train a baseline, calibrate it, ask it for predictions, or let another one
 //! act; what the ledger of versions says.
 
 mod calibrate;
@@ -6,6 +6,7 @@ mod check;
 mod init;
 mod predict;
 mod switch;
+mod train;
 mod versions;
 
 use std::path::PathBuf;
@@ -28,6 +29,10 @@ pub enum Command {
     Switch(switch::Arguments),
     /// Fit the calibration of a model on validation tickets, and write it where it helps.
     Calibrate(calibrate::Arguments),
+    /// Train TF-IDF, the baseline, on what `dataset export` wrote, and write it as a model directory.
+    // `--version` is the model's.
+    #[command(disable_version_flag = true)]
+    Train(train::Arguments),
     /// List the versions that were judged: training tickets, test set, score, gain.
     List(versions::ListArguments),
     /// Say what changed from one version to another, and whether more than one thing did.
@@ -64,6 +69,7 @@ pub fn run(command: Command) -> CommandResult {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Switch(arguments) => switch::run(&arguments),
         Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Train(arguments) => train::run(&arguments),
         Command::List(arguments) => versions::list(&arguments),
         Command::Diff(arguments) => versions::diff(&arguments),
     }

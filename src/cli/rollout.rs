@@ -7,6 +7,9 @@ pub(super) mod state;
 
 use super::CommandResult;
 
+pub(super) use change::told;
+pub(super) use state::{current, trail};
+
 /// Commands of `rollout`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::admin::http::Server;
+use crate::admin::socket::AdminSocket;
 use crate::clock::Clock;
 use crate::config::settings::{LogSettings, Settings};
 use crate::config::{self, Loaded, Reload, Sources};
@@ -68,6 +69,9 @@ pub fn run(arguments: Arguments) -> CommandResult {
                 StartError::Thread(_) => Failure::new(EXIT_TEMPORARY, error),
             },
         )?;
+    let socket = loaded.settings.admin.socket.as_deref().map(|path| AdminSocket::open(path, service.obey()));
+    // Kept until the end: it goes with its value.
+    let _socket = socket.transpose().map_err(Failure::configuration)?;
     for (role, model) in &service.models {
         tracing::info!(
             role = role.as_str(),

@@ -2,6 +2,7 @@
 //! is shown is what the daemon acts on.
 
 mod ask;
+mod rollout_lines;
 mod screen;
 
 use std::io::Write as _;
@@ -10,10 +11,12 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 
 use crate::admin::status::Status;
+use crate::config::Settings;
 
 use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_OK, EXIT_TEMPORARY, EXIT_USAGE, Failure};
 use ask::{AskError, Url};
+use rollout_lines::Detail;
 
 /// Between two pictures of `--watch`: as often as the daemon counts.
 const BETWEEN_PICTURES: Duration = Duration::from_secs(2);
@@ -29,6 +32,9 @@ pub struct Arguments {
     /// Only this slice.
     #[arg(long)]
     slice: Option<String>,
+    /// Every gate that blocks the next step, with what it says, and the whole outlook.
+    #[arg(long)]
+    gates: bool,
     /// Show it anew every two seconds, until Ctrl-C.
     #[arg(long)]
     watch: bool,
@@ -51,14 +57,14 @@ pub fn run(arguments: &Arguments) -> CommandResult {
         if arguments.json {
             println!("{text}");
         } else {
-            print!("{}", picture(&status, arguments.slice.as_deref())?);
+            print!("{}", picture(&status, arguments)?);
         }
         return Ok(EXIT_OK);
     }
     loop {
         // A daemon that restarts comes back: the picture says that it is away, and goes on.
         let shown = match ask(&url) {
-            Ok((_, status)) => picture(&status, arguments.slice.as_deref())?,
+            Ok((_, status)) => picture(&status, arguments)?,
             Err(failure) if failure.code == EXIT_TEMPORARY => format!("{:#}\n", failure.error),
             Err(failure) => return Err(failure),
         };
@@ -82,12 +88,19 @@ fn ask(url: &Url) -> Result<(String, Status), Failure> {
     Ok((text, status))
 }
 
-fn picture(status: &Status, slice: Option<&str>) -> Result<String, Failure> {
+/// What the daemon of these settings says now.
+pub(super) fn of_daemon(settings: &Settings) -> Result<Status, Failure> {
+    ask(&Url::of(settings.admin.listen)).map(|(_, status)| status)
+}
+
+fn picture(status: &Status, arguments: &Arguments) -> Result<String, Failure> {
+    let slice = arguments.slice.as_deref();
     if let Some(slice) = slice
         && !status.slices.iter().any(|known| known.slice == slice)
     {
         let known: Vec<&str> = status.slices.iter().map(|known| known.slice.as_str()).collect();
         return Err(Failure::usage(anyhow!("no slice {slice}; slices: {}", known.join(", "))));
     }
-    Ok(screen::draw(status, slice))
+    let detail = if arguments.gates { Detail::Gates } else { Detail::Short };
+    Ok(screen::draw(status, slice, detail))
 }

@@ -320,6 +320,8 @@ pub const KEYS: &[Key] = &[
         "Address of /metrics, /healthz, /readyz and /api/v1."),
     key("admin.behind_proxy", Flag, "false", "", NoClock, Restart,
         "Allows an address beyond loopback: a proxy in front decides who may read it."),
+    key("admin.socket", Path, r#""""#, "", NoClock, Restart,
+        "Unix socket, mode 0600, through which `halt --socket` and `resume --socket` reach this instance when brokers are away. A file beside it, with the ending `halted`, remembers a halt. Empty: none; the systemd unit sets it."),
 
     key("log.filter", Text, r#""info""#, "", NoClock, Live,
         "Filter in tracing's words, for example info,noctriage::kafka=debug."),

@@ -201,6 +201,19 @@ pub enum RolloutMode {
     Earned,
 }
 
+impl RolloutMode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Fixed, Self::Earned];
+
+    /// The word of the configuration, of records and screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Earned => "earned",
+        }
+    }
+}
+
 /// Models and the engine.
 #[derive(Clone, Debug)]
 pub struct InferenceSettings {
@@ -259,6 +272,8 @@ pub struct TriageSettings {
 pub struct AdminSettings {
     /// Loopback unless a reverse proxy is declared. Default 127.0.0.1:9464.
     pub listen: SocketAddr,
+    /// Where this instance can be halted when brokers are away; `None`: nowhere.
+    pub socket: Option<PathBuf>,
 }
 
 /// Log.

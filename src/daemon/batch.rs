@@ -13,6 +13,8 @@ use crate::policy::Event;
 use crate::policy::ruling::Ruling;
 use crate::wire::intake::{DeadLetterReason, RawRecord};
 
+use super::standing::Look;
+
 /// A record that waits for its batch.
 #[derive(Debug)]
 pub(super) struct Buffered {
@@ -119,6 +121,8 @@ pub(super) enum Answers {
 /// A batch in flight.
 #[derive(Debug)]
 pub(super) struct Batch {
+    /// What stood when it was cut; looked at by a control of test builds alone, which then permits on it.
+    pub(super) cut_on: Option<Look>,
     pub(super) id: u64,
     pub(super) spans: BTreeMap<i32, Span>,
     pub(super) items: Vec<Item>,

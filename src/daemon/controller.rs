@@ -20,6 +20,7 @@ use crate::rollout::spec::RolloutSpec;
 
 use super::announcing::Announcer;
 use super::inquiry::{Candidates, Inquirer, Question};
+use super::leading::Leading;
 use super::term::{Term, TermEnd};
 
 /// Longest wait for something to happen in the group.
@@ -59,17 +60,17 @@ pub struct ControllerOptions {
     /// Where people are told.
     pub notifier: Arc<Notifier>,
     /// Whether this instance leads: what screens and metrics of the leader go by.
-    pub leads: Arc<AtomicBool>,
+    pub leading: Arc<Leading>,
     /// Set when the process is to end.
     pub stop: Arc<AtomicBool>,
 }
 
 /// Joins, leads where it is elected, and joins again, until it is stopped.
 pub fn run(options: &ControllerOptions) {
-    let _ends = Ends(&options.leads);
+    let _ends = Ends(&options.leading);
     while !is_stopped(options) {
         let end = membership(options);
-        options.leads.store(false, Ordering::Release);
+        options.leading.ends();
         match end {
             Ok(()) => return,
             Err(end) => tracing::warn!(%end, "this instance leads no more, and joins again"),
@@ -82,11 +83,11 @@ pub fn run(options: &ControllerOptions) {
 }
 
 /// However the thread ends, by a defect too, this instance leads no more.
-struct Ends<'thread>(&'thread AtomicBool);
+struct Ends<'thread>(&'thread Leading);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.0.ends();
     }
 }
 
@@ -106,14 +107,14 @@ fn membership(options: &ControllerOptions) -> Result<(), TermEnd> {
                 LeadershipEvent::Elected => {
                     let now = options.clock.operating_now();
                     let term = Term::begin(&mut leadership, &options.kafka, options.lease, now)?;
-                    options.leads.store(true, Ordering::Release);
+                    options.leading.begins();
                     let announcer = Announcer::new(Arc::clone(&options.notifier));
                     reign = Some(Reign { term, due: Instant::now(), said: None, announcer });
                 }
                 LeadershipEvent::Deposed => {
                     tracing::info!("another instance leads");
                     leadership.step_down();
-                    options.leads.store(false, Ordering::Release);
+                    options.leading.ends();
                     reign = None;
                 }
                 LeadershipEvent::Request { offset, record } => {
@@ -171,15 +172,16 @@ impl Reign {
         let done = self.term.step(leadership, &answered, &declared.spec, now)?;
         let evaluation = answered.evaluation.as_ref().ok();
         self.announcer.stepped(done.transition.as_ref(), evaluation, self.term.state(), now);
-        self.say(done.renewal.as_ref().err());
+        self.say(done.renewal.as_ref().err(), &options.leading);
         let wait = if done.has_more { BETWEEN_STEPS } else { options.renew };
         self.due = Instant::now() + wait;
         Ok(())
     }
 
     /// Says once why the lease is not renewed, and once that it is again.
-    fn say(&mut self, why_not: Option<&WhyNot>) {
+    fn say(&mut self, why_not: Option<&WhyNot>, leading: &Leading) {
         let why_not = why_not.map(ToString::to_string);
+        leading.says(why_not.clone());
         if why_not != self.said {
             if let Some(why_not) = &why_not {
                 tracing::warn!(why_not, "the lease is not renewed");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::admin::accuracy::AccuracyRecord;
 use crate::admin::board::{Evaluated, EvaluatedSlice};
 use crate::admin::status::{NextStatus, Problem, VerdictsStatus};
-use crate::config::settings::{Settings, TruthSource};
+use crate::config::settings::{RolloutMode, Settings, TruthSource};
 use crate::domain::stage::Stage;
 use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_reader::Gathered;
@@ -48,7 +48,7 @@ pub fn evaluate(gathered: &Gathered, settings: &Settings, ruling: &Ruling, now: 
     let verdicts = verdicts(gathered, settings, &rules, window);
     let problems = problems(gathered, settings, &verdicts, now);
     Evaluated {
-        slices: slices(gathered, ruling, spec, &rules, &accuracy, now),
+        slices: slices(gathered, settings, ruling, &rules, &accuracy, now),
         all_slices: AccuracyRecord::from(&all_slices),
         verdicts,
         problems,
@@ -77,13 +77,16 @@ fn verdicts(gathered: &Gathered, settings: &Settings, rules: &CountingRules, win
 
 fn slices(
     gathered: &Gathered,
+    settings: &Settings,
     ruling: &Ruling,
-    spec: &RolloutSpec,
     rules: &CountingRules,
     accuracy: &BTreeMap<Arc<str>, SliceAccuracy>,
     now: UtcMillis,
 ) -> Vec<EvaluatedSlice> {
     let survey = Survey::of(&gathered.evidence);
+    let spec = &settings.rollout.spec;
+    // Where stages are earned, the gates say what is missing.
+    let is_fixed = settings.rollout.mode == RolloutMode::Fixed;
     let configured = &ruling.policy.slices;
     let weights = slice_weights(u32::try_from(configured.len().max(1)).unwrap_or(u32::MAX));
     let is_gone = |name: &str| !configured.iter().any(|rule| rule.name == name);
@@ -103,7 +106,7 @@ fn slices(
         EvaluatedSlice {
             accuracy: accuracy.get(name.as_str()).map(AccuracyRecord::from).unwrap_or_default(),
             next: weight
-                .filter(|_| is_in_shadow)
+                .filter(|_| is_fixed && is_in_shadow)
                 .and_then(|weight| next(&survey, ruling, spec, rules, &name, weight, now)),
             slice: name,
         }

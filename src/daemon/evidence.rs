@@ -26,22 +26,16 @@ use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
 use crate::wire::values::Instant as Stamp;
 
-use super::evaluation::{UNREADABLE_MS, evaluate, metrics_of};
+use super::controller::Declared;
+use super::evaluation::UNREADABLE_MS;
+use super::evidence_shown::Shown;
 use super::inquiry::Inquiry;
+use super::standing::Standing;
 
 /// Records folded before anything else is looked at: a few milliseconds.
 const ROUND_RECORDS_MAX: usize = 500;
 /// Longest wait for records: how late a stop, a look or an evaluation may be.
 const WAIT: Duration = Duration::from_millis(250);
-/// Between two evaluations at least; people read screens no faster.
-const BETWEEN_EVALUATIONS: Duration = Duration::from_secs(2);
-/// So many times as long as an evaluation took nothing is evaluated for screens: at most a twentieth of a core, however much
-/// there is. What a leader asks is answered beside it.
-const REST: u32 = 20;
-/// Without anything new, evaluated all the same after this time: deadlines pass.
-const EVALUATED_AT_LEAST: Duration = Duration::from_secs(60);
-/// How often records that have left the window are dropped.
-const BETWEEN_FORGETTINGS: Duration = Duration::from_secs(3_600);
 /// A partition that is read up to this long ago is read to now: half of what a leader may be behind.
 const LATE_MS: i64 = 30_000;
 /// Partitions that are named as late; a log that stands still as a whole is named by its first ones.
@@ -66,6 +60,10 @@ pub struct EvidenceOptions {
     pub metrics: Arc<Metrics>,
     /// Whether this instance leads, and so shows in its metrics what evidence amounts to.
     pub is_leading: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Where the rollout stands.
+    pub standing: Arc<Standing>,
+    /// What gates are read by; a reload replaces it.
+    pub declared: Arc<ArcSwap<Declared>>,
 }
 
 /// The running thread.
@@ -196,7 +194,7 @@ fn life(
     Ok(())
 }
 
-fn problem_of(error: &TailError) -> Problem {
+pub(super) fn problem_of(error: &TailError) -> Problem {
     Problem {
         what: format!("evidence cannot be read: {error}"),
         hint: "are the brokers up, and may this instance read the topic? triage goes on; nothing is lost".to_owned(),
@@ -268,12 +266,23 @@ impl EvidenceFold {
         self.tail.first()
     }
 
-    /// Answers the leader on what is known now.
-    fn answer(&self, inquiry: Inquiry) {
-        inquiry.answer(self.evidence(), self.cut(), self.tail.behind_ms(self.clock.boot_ms()));
+    /// Everything that is known, and what was only counted of it.
+    pub(super) const fn gathered(&self) -> &Gathered {
+        &self.gathered
     }
 
-    fn forget(&mut self) {
+    /// For how long something may have lain unread, in milliseconds of operating time; `None`: not all of it has been read to
+    /// an end yet.
+    pub(super) fn behind_ms(&self) -> Option<i64> {
+        self.tail.behind_ms(self.clock.boot_ms())
+    }
+
+    /// Answers the leader on what is known now.
+    fn answer(&self, inquiry: Inquiry) {
+        inquiry.answer(self.evidence(), self.cut(), self.behind_ms());
+    }
+
+    pub(super) fn forget(&mut self) {
         self.forget_before(window_start(&self.settings, self.clock.operating_now()));
     }
 
@@ -285,7 +294,7 @@ impl EvidenceFold {
         }
     }
 
-    fn status(&self) -> ReadingStatus {
+    pub(super) fn status(&self) -> ReadingStatus {
         let now_ms = self.clock.boot_ms();
         let behind_ms = self.tail.behind_ms(now_ms);
         let reaches = self.tail.reaches(now_ms);
@@ -306,7 +315,7 @@ impl EvidenceFold {
     }
 
     /// The worst partition of each topic; `None`: not all of it has been read to an end.
-    fn behind_by_topic(&self) -> Vec<(EvidenceTopic, Option<i64>)> {
+    pub(super) fn behind_by_topic(&self) -> Vec<(EvidenceTopic, Option<i64>)> {
         let reaches = self.tail.reaches(self.clock.boot_ms());
         let of_topic = |topic: EvidenceTopic| {
             let mut partitions = reaches.iter().filter(|reach| reach.topic == topic).peekable();
@@ -316,7 +325,7 @@ impl EvidenceFold {
         EvidenceTopic::ALL.into_iter().filter_map(of_topic).collect()
     }
 
-    fn missing_topic(&self) -> Option<Problem> {
+    pub(super) fn missing_topic(&self) -> Option<Problem> {
         let names = &self.settings.kafka.topics;
         let topic = self.tail.missing_topics().next()?;
         let hint = if topic == names.verdicts {
@@ -348,74 +357,4 @@ fn late_partitions(reaches: &[PartitionReach]) -> Vec<LatePartition> {
 /// The first append time that evidence may rest on: a verdict may come as late as the deadline of the oldest ticket.
 fn window_start(settings: &Settings, now: UtcMillis) -> UtcMillis {
     settings.rollout.spec.evidence_since(now)
-}
-
-/// What was last put on the board, and when.
-#[derive(Default)]
-struct Shown {
-    is_changed: bool,
-    evaluated_at: Option<Instant>,
-    took: Duration,
-    told_at: Option<Instant>,
-    forgot_at: Option<Instant>,
-    look_failed_at: Option<Instant>,
-}
-
-impl Shown {
-    /// After a round that folded `read` records.
-    fn round(&mut self, options: &EvidenceOptions, fold: &mut EvidenceFold, read: usize) {
-        self.is_changed |= read > 0;
-        let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
-        if is_due(self.told_at, Duration::from_secs(1)) {
-            self.told_at = Some(Instant::now());
-            self.tell(options, fold);
-        }
-        if is_due(self.forgot_at, BETWEEN_FORGETTINGS) {
-            self.forgot_at = Some(Instant::now());
-            fold.forget();
-        }
-        let rest = BETWEEN_EVALUATIONS.max(self.took * REST);
-        let after = if self.is_changed { rest } else { EVALUATED_AT_LEAST.max(rest) };
-        // Before everything has been read once, a number would be one of a part.
-        let is_whole = fold.tail.behind_ms(fold.clock.boot_ms()).is_some();
-        if is_whole && is_due(self.evaluated_at, after) {
-            let started = Instant::now();
-            let now = options.clock.operating_now();
-            let evaluated = evaluate(&fold.gathered, &options.settings, &options.ruling.load(), now);
-            if (options.is_leading)() {
-                options.metrics.evidence(&metrics_of(&evaluated));
-            } else {
-                options.metrics.not_leading();
-            }
-            // What was read and what it amounts to are told together: nobody sees one without the other.
-            self.told_at = Some(Instant::now());
-            self.tell(options, fold);
-            options.board.evaluated(evaluated);
-            self.took = started.elapsed();
-            self.evaluated_at = Some(Instant::now());
-            self.is_changed = false;
-        }
-    }
-
-    fn tell(&self, options: &EvidenceOptions, fold: &EvidenceFold) {
-        let status = fold.status();
-        options.metrics.evidence_read(&fold.behind_by_topic(), status.unreadable_24h);
-        options.board.reading(status);
-        // A look that has failed is on the board until the next one succeeds.
-        if self.look_failed_at.is_none_or(|at| at.elapsed() > Duration::from_secs(15)) {
-            match fold.missing_topic() {
-                Some(problem) => options.board.problem(problem),
-                None => options.board.no_problem(),
-            }
-        }
-    }
-
-    fn look_failed(&mut self, options: &EvidenceOptions, error: &TailError) {
-        if self.look_failed_at.is_none_or(|at| at.elapsed() > Duration::from_secs(60)) {
-            tracing::warn!(%error, "evidence is not read");
-        }
-        self.look_failed_at = Some(Instant::now());
-        options.metrics.evidence_fault();
-        options.board.problem(problem_of(error));
-    }
 }

@@ -11,12 +11,15 @@ use crate::config::settings::{KafkaSettings, RolloutMode};
 use crate::kafka::control_tail::{Followed, TailFault, TopicTail};
 use crate::rollout::control::{ControlRecord, HaltScope, Halts};
 use crate::rollout::lease::LeaseView;
+use crate::rollout::state::RolloutState;
+use crate::wire::checkpoint::Checkpoints;
 use crate::wire::control;
 use crate::wire::intake::RawRecord;
-use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord};
+use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord, RolloutFault};
 
-use super::standing::Standing;
-use super::thread::{FollowedMap, Wake};
+use super::in_force::FollowedMap;
+use super::standing::{Leader, Standing};
+use super::thread::Wake;
 
 /// Longest wait for something in `control`: a halt is in force so long after the broker has it, at most.
 const POLL: Duration = Duration::from_millis(25);
@@ -103,6 +106,7 @@ struct Following<'thread> {
     acknowledged: Option<i64>,
     /// The newest map that was read, until the end is met: older ones are history, and must not be in force for a moment.
     map: Option<Vec<u8>>,
+    checkpoints: Checkpoints,
     is_map_known: bool,
     /// Whether the newest map cannot be read here: what is in force is older than what the leader permits.
     is_map_unreadable: bool,
@@ -125,6 +129,7 @@ impl<'thread> Following<'thread> {
             is_known: false,
             acknowledged: None,
             map: None,
+            checkpoints: Checkpoints::default(),
             is_map_known: false,
             is_map_unreadable: false,
             looked_at: None,
@@ -231,6 +236,11 @@ impl<'thread> Following<'thread> {
                 Ok(renewal) => {
                     lease.renewal(offset, renewal.length_ms);
                     self.publish_lease(lease);
+                    self.options.standing.set_leader(Leader {
+                        instance: renewal.leader,
+                        since: renewal.leading_since.0,
+                        revision: renewal.rollout_revision,
+                    });
                 }
                 Err(fault) => tracing::error!(offset, %fault, "a renewal of the lease is passed over"),
             },
@@ -240,8 +250,9 @@ impl<'thread> Following<'thread> {
                     self.publish_map();
                 }
             }
-            // Keys of the leader's own, of later versions, and tombstones.
-            (Some(_) | None, Some(_) | None) => {}
+            // Of other keys checkpoints alone are kept: they come before the map of their transaction.
+            (Some(key), value) => self.checkpoints.take(key, value),
+            (None, Some(_) | None) => {}
         }
     }
 
@@ -257,11 +268,19 @@ impl<'thread> Following<'thread> {
         let followed = MapRecord::read(&value).and_then(|record| {
             let acting = record.state.basis.as_ref().map(|basis| &basis.model);
             let acting = acting.map(|model| (model.digest.0, model.calibration_digest.0));
-            Ok(FollowedMap { stage_map: Arc::new(record.stage_map()?), acting })
+            let stage_map = Arc::new(record.stage_map()?);
+            let state = RolloutState::try_from(record.state).map_err(|fault| RolloutFault(fault.to_string()));
+            let state =
+                state.and_then(|state| Ok(RolloutState { closed: self.checkpoints.closed()?.map(Arc::new), ..state }));
+            Ok((FollowedMap { stage_map, acting }, state))
         });
         match followed {
-            Ok(followed) => {
+            Ok((followed, state)) => {
                 self.is_map_unreadable = false;
+                // Screens alone read it: what is permitted stands in the map, and whoever leads reads the state for itself.
+                let state =
+                    state.inspect_err(|fault| tracing::warn!(%fault, "where the rollout stands cannot be shown"));
+                self.options.standing.set_state(state.ok());
                 let revision = followed.stage_map.rollout_revision;
                 tracing::info!(revision, "the stage map of this revision is in force here");
                 if self.options.waker.send(Wake::StageMap(Arc::new(followed))).is_err() {

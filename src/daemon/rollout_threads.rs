@@ -20,6 +20,7 @@ use crate::rollout::decision::ModelKey;
 use super::controller::{self, ControllerOptions, Declared};
 use super::follower::{self, FollowerOptions};
 use super::inquiry::Inquirer;
+use super::leading::Leading;
 use super::standing::Standing;
 use super::thread::Wake;
 
@@ -30,7 +31,7 @@ pub(super) struct RolloutThreads {
     stop_leading: Arc<AtomicBool>,
     /// Ends the follower, as the last: halts are heard as long as anything is in flight.
     stop: Arc<AtomicBool>,
-    leads: Arc<AtomicBool>,
+    leading: Arc<Leading>,
     declared: Arc<ArcSwap<Declared>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -55,7 +56,7 @@ impl RolloutThreads {
         let mut threads = Self {
             stop_leading: Arc::default(),
             stop: Arc::default(),
-            leads: Arc::default(),
+            leading: Arc::default(),
             declared: Arc::new(ArcSwap::from_pointee(declared(settings, ruling))),
             threads: Vec::new(),
         };
@@ -85,7 +86,7 @@ impl RolloutThreads {
                 candidates: key_of(models, ModelRole::Candidate),
                 inquirer,
                 notifier: Arc::new(Notifier::start(settings.notify.address.clone(), Arc::clone(metrics))?),
-                leads: Arc::clone(&threads.leads),
+                leading: Arc::clone(&threads.leading),
                 stop: Arc::clone(&threads.stop_leading),
             };
             threads.spawn("controller", move || controller::run(&controller))?;
@@ -101,11 +102,21 @@ impl RolloutThreads {
     /// Whether this instance shows what only the leader shows. Without a controller every instance does: they all say the
     /// same.
     pub(super) fn leads(&self, mode: RolloutMode) -> Arc<dyn Fn() -> bool + Send + Sync> {
-        let leads = Arc::clone(&self.leads);
+        let leading = Arc::clone(&self.leading);
         match mode {
             RolloutMode::Fixed => Arc::new(|| true),
-            RolloutMode::Earned => Arc::new(move || leads.load(Ordering::Acquire)),
+            RolloutMode::Earned => Arc::new(move || leading.is_leading()),
         }
+    }
+
+    /// Whether this instance leads, for those who only look.
+    pub(super) fn leading(&self) -> Arc<Leading> {
+        Arc::clone(&self.leading)
+    }
+
+    /// What the configuration in force declares; a reload replaces it.
+    pub(super) fn declared(&self) -> Arc<ArcSwap<Declared>> {
+        Arc::clone(&self.declared)
     }
 
     /// Takes over what a reload may change.

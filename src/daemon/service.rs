@@ -13,6 +13,7 @@ use arc_swap::ArcSwap;
 
 use crate::admin::board::Board;
 use crate::admin::health::Health;
+use crate::admin::socket::Obey;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::config::settings::RolloutMode;
@@ -28,10 +29,12 @@ use crate::metrics::Metrics;
 use crate::policy::ruling::{Policy, Ruling, StageMap};
 
 use super::evidence::{EvidenceOptions, EvidenceThread};
+use super::in_force::InForce;
 use super::inquiry;
+use super::rollout_shown::stands;
 use super::rollout_threads::{RolloutOptions, RolloutThreads};
 use super::standing::Standing;
-use super::thread::{self, InForce, ThreadEnd, ThreadOptions, Wake, wakes};
+use super::thread::{self, ThreadEnd, ThreadOptions, Wake, wakes};
 
 /// Silence of the Kafka thread that no longer counts as life: three times what brokers can keep it silent, since a batch
 /// is decided, and clients are taken down, without a beat. systemd waits `WatchdogSec` longer.
@@ -96,6 +99,7 @@ pub struct Service {
     waker: SyncSender<Wake>,
     thread: Option<JoinHandle<Result<(), ThreadEnd>>>,
     rollout: RolloutThreads,
+    standing: Arc<Standing>,
 }
 
 /// Nothing can be halted in the demo: its broker has no such topic.
@@ -103,7 +107,7 @@ fn standing_of(settings: &Settings, clock: &Clock) -> Standing {
     if settings.kafka.is_mock {
         Standing::fixed(clock.clone())
     } else {
-        Standing::new(&settings.rollout, clock.clone())
+        Standing::new(&settings.rollout, settings.admin.socket.as_deref(), clock.clone())
     }
 }
 
@@ -205,6 +209,8 @@ impl Service {
             inquirer,
         })
         .map_err(StartError::Thread)?;
+        let (followed, leading) = (Arc::clone(&standing), rollout.leading());
+        board.standing(move |revision| stands(&followed, &leading, revision));
         let leads = rollout.leads(settings.rollout.mode);
         let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
         let evidence = match surroundings {
@@ -215,6 +221,8 @@ impl Service {
                 board: Arc::clone(&board),
                 metrics: Arc::clone(&metrics),
                 is_leading: leads,
+                standing: Arc::clone(&standing),
+                declared: rollout.declared(),
             }),
             Surroundings::Demo => None,
         };
@@ -252,7 +260,7 @@ impl Service {
             .transpose()
             .map_err(StartError::Thread)?;
         let thread = Some(thread);
-        Ok(Self { metrics, health, models, surroundings, acting, evidence, waker, thread, rollout })
+        Ok(Self { metrics, health, models, surroundings, acting, evidence, waker, thread, rollout, standing })
     }
 
     /// Takes over policy and stage of settings that a reload may change. In force from the next batch on.
@@ -268,6 +276,12 @@ impl Service {
         let ruling = ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings);
         self.metrics.stage_map(&stage_map);
         self.wake(Wake::Ruling(Arc::new(Ruling { stage_map: Arc::new(stage_map), ..ruling })));
+    }
+
+    /// Does what is asked through the socket of this instance.
+    pub fn obey(&self) -> Arc<Obey> {
+        let standing = Arc::clone(&self.standing);
+        Arc::new(move |ask| standing.obey(ask))
     }
 
     /// Asks the Kafka thread to finish what is in flight and to end.

@@ -1,17 +1,23 @@
-//! What stands between a decision and an automatic action at one moment: lease and halts. The follower writes it, triage
-//! looks at it right before each transaction, nobody waits.
+//! What stands between a decision and an automatic action at one moment: lease and halts, beside who leads and where the
+//! rollout stands. The follower writes it, triage looks at it right before each transaction, screens at any time; nobody
+//! waits.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwapOption;
 
+use crate::admin::socket::LocalAsk;
 use crate::clock::Clock;
 use crate::config::settings::{RolloutMode, RolloutSettings};
+use crate::domain::time::UtcMillis;
 use crate::failpoints;
 use crate::policy::ruling::Lease;
 use crate::rollout::control::Halts;
+use crate::rollout::state::RolloutState;
+
+use super::local_halt::LocalHalt;
 
 /// No lease has been granted yet.
 const NEVER: i64 = i64::MIN;
@@ -30,17 +36,34 @@ pub struct Standing {
     lease_until_ms: AtomicI64,
     /// `None`: `control` has not been read to its end yet, so that everything counts as halted.
     halts: ArcSwapOption<Halts>,
+    local: LocalHalt,
+    leader: ArcSwapOption<Leader>,
+    state: ArcSwapOption<RolloutState>,
+}
+
+/// Who renewed the lease last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The instance.
+    pub instance: String,
+    /// Since when it leads (its operating time).
+    pub since: UtcMillis,
+    /// The revision of the rollout that the lease is for.
+    pub revision: u64,
 }
 
 impl Standing {
     /// Nothing is known: no lease, and everything halted until the follower has heard otherwise.
-    pub fn new(settings: &RolloutSettings, clock: Clock) -> Self {
+    pub fn new(settings: &RolloutSettings, socket: Option<&Path>, clock: Clock) -> Self {
         Self {
             clock,
             mode: settings.mode,
             halt_file: settings.halt_file.clone(),
             lease_until_ms: AtomicI64::new(NEVER),
             halts: ArcSwapOption::empty(),
+            local: LocalHalt::beside(socket),
+            leader: ArcSwapOption::empty(),
+            state: ArcSwapOption::empty(),
         }
     }
 
@@ -52,6 +75,9 @@ impl Standing {
             halt_file: None,
             lease_until_ms: AtomicI64::new(NEVER),
             halts: ArcSwapOption::from_pointee(Halts::default()),
+            local: LocalHalt::default(),
+            leader: ArcSwapOption::empty(),
+            state: ArcSwapOption::empty(),
         }
     }
 
@@ -65,10 +91,37 @@ impl Standing {
         self.halts.store(Some(Arc::new(halts)));
     }
 
+    /// Who has renewed the lease.
+    pub fn set_leader(&self, leader: Leader) {
+        self.leader.store(Some(Arc::new(leader)));
+    }
+
+    /// Where the rollout stands, as the leader has written it; `None`: what it has written cannot be read here.
+    pub fn set_state(&self, state: Option<RolloutState>) {
+        self.state.store(state.map(Arc::new));
+    }
+
     /// Nobody follows `control` and `rollout` any more: as it was at the start.
     pub fn forget(&self) {
         self.set_lease(None);
         self.halts.store(None);
+        self.leader.store(None);
+        self.state.store(None);
+    }
+
+    /// Where stages come from.
+    pub const fn mode(&self) -> RolloutMode {
+        self.mode
+    }
+
+    /// Who renewed the lease last; `None`: nobody has been heard of.
+    pub fn leader(&self) -> Option<Arc<Leader>> {
+        self.leader.load_full()
+    }
+
+    /// Where the rollout stands; `None`: no map has been read.
+    pub fn state(&self) -> Option<Arc<RolloutState>> {
+        self.state.load_full()
     }
 
     /// What is halted; `None`: nobody knows yet.
@@ -79,6 +132,28 @@ impl Standing {
     /// Whether the halt file is there. A file that cannot be looked for counts as there.
     pub fn is_halted_by_file(&self) -> bool {
         self.halt_file.as_ref().is_some_and(|file| file.try_exists().unwrap_or(true))
+    }
+
+    /// What was halted through the socket of this instance.
+    pub const fn local(&self) -> &LocalHalt {
+        &self.local
+    }
+
+    /// Does what was asked through the socket.
+    ///
+    /// # Errors
+    /// Why it is not done.
+    pub fn obey(&self, ask: LocalAsk) -> Result<String, String> {
+        match ask {
+            LocalAsk::Halt(signed) => {
+                tracing::warn!(who = signed.who(), why = signed.why(), "automatic actions of this instance are halted");
+                Ok(self.local.halt(signed, self.clock.operating_now()))
+            }
+            LocalAsk::Resume(signed) => {
+                tracing::info!(who = signed.who(), why = signed.why(), "the halt of this instance is lifted");
+                self.local.resume()
+            }
+        }
     }
 
     /// What is left of the lease.
@@ -99,7 +174,7 @@ impl Standing {
             begun_ms: self.clock.boot_ms(),
             lease: self.lease(),
             halts: self.halts.load_full(),
-            by_file: self.is_halted_by_file(),
+            here: self.local.is_in_force() || self.is_halted_by_file(),
         }
     }
 
@@ -116,7 +191,8 @@ pub struct Look {
     /// What was left of the lease.
     pub lease: Lease,
     halts: Option<Arc<Halts>>,
-    by_file: bool,
+    /// On this instance, whatever Kafka says.
+    here: bool,
 }
 
 impl Look {
@@ -127,7 +203,7 @@ impl Look {
 
     /// Whether automatic actions in a slice were halted.
     pub fn is_halted(&self, slice: &str) -> bool {
-        self.by_file || self.halts.as_ref().is_none_or(|halts| halts.is_halted(slice))
+        self.here || self.halts.as_ref().is_none_or(|halts| halts.is_halted(slice))
     }
 }
 
@@ -146,7 +222,7 @@ mod tests {
 
     #[test]
     fn until_control_is_read_everything_is_halted() {
-        let standing = Standing::new(&settings(RolloutMode::Fixed, None), Clock::manual(UtcMillis(0)));
+        let standing = Standing::new(&settings(RolloutMode::Fixed, None), None, Clock::manual(UtcMillis(0)));
         assert!(standing.look().is_halted("rest"));
         standing.set_halts(Halts::default());
         assert!(!standing.look().is_halted("rest"));
@@ -155,7 +231,7 @@ mod tests {
     #[test]
     fn the_lease_falls_with_the_boot_clock_and_not_with_the_wall() {
         let clock = Clock::manual(UtcMillis(0));
-        let standing = Standing::new(&settings(RolloutMode::Earned, None), clock.clone());
+        let standing = Standing::new(&settings(RolloutMode::Earned, None), None, clock.clone());
         assert_eq!(standing.lease(), Lease::LeftMs(0));
         standing.set_lease(Some(90_000));
         clock.step_operating_ms(600_000);
@@ -171,7 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("halt");
         let settings = settings(RolloutMode::Fixed, Some(file.clone()));
-        let standing = Standing::new(&settings, Clock::manual(UtcMillis(0)));
+        let standing = Standing::new(&settings, None, Clock::manual(UtcMillis(0)));
         standing.set_halts(Halts::default());
         assert!(!standing.look().is_halted("rest"));
         std::fs::write(&file, "").unwrap();
@@ -181,8 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn the_socket_halts_whatever_kafka_says_and_outlives_whoever_follows_it() {
+        let standing = Standing::new(&settings(RolloutMode::Earned, None), None, Clock::manual(UtcMillis(0)));
+        let signed = || crate::rollout::control::Signature::try_new("mira", "fibre cut").unwrap();
+        standing.set_halts(Halts::default());
+        standing.obey(LocalAsk::Halt(signed())).unwrap();
+        assert!(standing.look().is_halted("rest"));
+        standing.forget();
+        standing.set_halts(Halts::default());
+        assert!(standing.look().is_halted("rest"));
+        standing.obey(LocalAsk::Resume(signed())).unwrap();
+        assert!(!standing.look().is_halted("rest"));
+    }
+
+    #[test]
     fn without_a_follower_nothing_is_automatic() {
-        let standing = Standing::new(&settings(RolloutMode::Earned, None), Clock::manual(UtcMillis(0)));
+        let standing = Standing::new(&settings(RolloutMode::Earned, None), None, Clock::manual(UtcMillis(0)));
         standing.set_halts(Halts::default());
         standing.set_lease(Some(90_000));
         standing.forget();

@@ -295,6 +295,10 @@ impl Term {
             }
             Err(error) => Err(TermEnd::Unreadable(format!("writing {key}: {error}"))),
         };
+        // Before the map, with which they are read.
+        for (key, record) in plan.closed.iter().flat_map(|closed| CheckpointRecord::all_of(closed)) {
+            add(LeaderTopic::Rollout, &key, serde_json::to_vec(&record))?;
+        }
         if *after != self.state || !self.is_map_written {
             add(LeaderTopic::Rollout, MAP_KEY, serde_json::to_vec(&self.map_record(after, spec, now)))?;
         }
@@ -306,9 +310,6 @@ impl Term {
         for refused in &plan.refused {
             let record = RefusalRecord::of(refused, self.state.revision, Instant(now));
             add(LeaderTopic::Transitions, REFUSAL_KEY, serde_json::to_vec(&record))?;
-        }
-        for (key, record) in plan.closed.iter().flat_map(|closed| CheckpointRecord::all_of(closed)) {
-            add(LeaderTopic::Rollout, &key, serde_json::to_vec(&record))?;
         }
         for item in super::rechecks::items(plan, &answered.decisions) {
             let key = item.ticket_id.clone().unwrap_or_default();

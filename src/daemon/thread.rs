@@ -7,22 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-
-use crate::admin::board::Board;
 use crate::admin::health::Health;
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
-use crate::domain::digest::Digest;
-use crate::domain::prediction::ModelIdentity;
 use crate::inference::engine::{Engine, JobAnswers};
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
-use crate::policy::ruling::{Ruling, StageMap};
+use crate::policy::ruling::Ruling;
 use crate::wire::intake::IntakeSettings;
 
+use super::in_force::{Change, FollowedMap, InForce};
 use super::outputs::Origin;
 use super::standing::Standing;
 use super::triage::{Progress, Triage, TriageOptions};
@@ -51,15 +47,6 @@ pub enum Wake {
     StageMap(Arc<FollowedMap>),
     /// Finish what is in flight, at most until the drain deadline, then end.
     Stop,
-}
-
-/// What the leader says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FollowedMap {
-    /// Stages, shares, grants.
-    pub stage_map: Arc<StageMap>,
-    /// The model that acts, by the digests of its directory and its calibration; `None`: nothing has begun.
-    pub acting: Option<(Digest, Digest)>,
 }
 
 /// The queue of wake-ups.
@@ -111,56 +98,6 @@ pub struct ThreadOptions {
     pub wakes: Receiver<Wake>,
     /// Whether the process is to end: remembered over the life of the clients.
     pub stopping: bool,
-}
-
-/// What is in force, from the configuration and from the leader.
-pub struct InForce {
-    /// What the configuration says.
-    pub ruling: Arc<Ruling>,
-    /// What the leader says, once it was followed: it takes the place of the configuration's.
-    pub followed: Option<Arc<FollowedMap>>,
-    /// All models that are loaded.
-    pub models: Vec<Arc<ModelIdentity>>,
-    /// All of it, for those who only look.
-    pub shown: Arc<ArcSwap<Ruling>>,
-    /// What screens show.
-    pub board: Arc<Board>,
-    /// Metrics.
-    pub metrics: Arc<Metrics>,
-}
-
-impl InForce {
-    /// The configuration's ruling, with the leader's stage map and acting model where there are such. A model that is not
-    /// loaded here cannot act: the configured one goes on to be shown, and nothing of it is automatic.
-    fn ruling(&self) -> Arc<Ruling> {
-        let Some(followed) = &self.followed else { return Arc::clone(&self.ruling) };
-        let key = |model: &ModelIdentity| (model.digest, model.calibration_digest);
-        let acting = self.models.iter().find(|model| Some(key(model)) == followed.acting);
-        Arc::new(Ruling {
-            stage_map: Arc::clone(&followed.stage_map),
-            acting: Arc::clone(acting.unwrap_or(&self.ruling.acting)),
-            ..Ruling::clone(&self.ruling)
-        })
-    }
-
-    /// Takes over a reload or a stage map, and says what is in force now.
-    fn take_over(&mut self, change: Change) -> Arc<Ruling> {
-        match change {
-            Change::Ruling(ruling) => self.ruling = ruling,
-            Change::StageMap(map) => self.followed = Some(map),
-        }
-        let ruling = self.ruling();
-        self.metrics.stage_map(&ruling.stage_map);
-        self.board.stage_map(Arc::clone(&ruling.stage_map));
-        self.shown.store(Arc::clone(&ruling));
-        ruling
-    }
-}
-
-/// What changes what is in force.
-enum Change {
-    Ruling(Arc<Ruling>),
-    StageMap(Arc<FollowedMap>),
 }
 
 /// Runs until it is stopped or cannot go on. Call it on a thread of its own.

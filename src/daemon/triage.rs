@@ -412,7 +412,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         let id = self.batch_ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let job = reading::job(id, &ruling, &mut items, &self.in_flight, &self.view);
         let answers = if job.tickets.is_empty() { Answers::Here(Vec::new()) } else { Answers::Unsent(job) };
+        let cut_on = failpoints::fires("permit_taken_at_cut").then(|| self.options.standing.look());
         self.in_flight.push_back(Batch {
+            cut_on,
             id,
             spans,
             items,
@@ -508,6 +510,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// spoken since the batch was cut: what it was cut under permits nothing any more.
     fn decide(&self, batch: &Batch) -> outputs::DecidedBatch {
         let standing = &self.options.standing;
+        if let Some(look) = &batch.cut_on {
+            return self.decide_on(batch, look);
+        }
         let revision_of = |ruling: &Ruling| ruling.stage_map.rollout_revision;
         if revision_of(&batch.ruling) == revision_of(&self.options.ruling) {
             for _ in 0..DECISIONS_MAX {

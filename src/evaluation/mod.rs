@@ -10,7 +10,7 @@
 //! | is one better than another? | `compare` |
 //! | do its probabilities mean what they say? | `trust` |
 //! | where do people stand? | `humans` |
-//! | where does it fail? | `failures`, `scan`, `surprises` |
+//! | where does it fail? | `failures`, `scan`, `words`, `surprises` |
 //! | what comes next? | `composition`, `diagnosis` |
 //! | which threshold? | `plan` |
 //! | what was tried? | `ledger` |
@@ -40,6 +40,7 @@ pub mod surprises;
 pub mod test_set;
 pub mod trust;
 pub mod value;
+pub mod words;
 
 #[cfg(test)]
 pub mod tests;

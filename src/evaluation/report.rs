@@ -23,6 +23,7 @@ use super::surprises::Surprises;
 use super::test_set::{TestSet, TestTicket};
 use super::trust::Trust;
 use super::value::Minutes;
+use super::words::{FailingWords, Words, failing_words};
 
 /// What a site wishes and what its mistakes cost.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Inputs<'inputs> {
     pub set: &'inputs TestSet,
     /// Everybody who answers, in the order of the report; the last named model is the one it is about.
     pub columns: &'inputs [Column],
+    /// The words of the test tickets; `None`: not read, and nothing is said of words.
+    pub words: Option<&'inputs Words>,
     /// What people said on their own; `None`: not given.
     pub readings: Option<&'inputs Readings>,
     /// The training tickets; `None`: not given.
@@ -142,6 +145,8 @@ pub struct Report {
     pub slices: Vec<NamedSlice>,
     /// Weak pairs.
     pub pairs: Vec<NamedPair>,
+    /// Words of the tickets on which the subject is wrong; `None`: they were not read, or there is no subject.
+    pub words: Option<FailingWords>,
     /// Sure and wrong.
     pub surprises: Surprises,
     /// What training holds; empty where it is not given.
@@ -201,6 +206,7 @@ impl Report {
             composition: composition(settings.by, set, inputs.training, inputs.live, &slices),
             slices,
             pairs,
+            words: subject.zip(inputs.words).map(|(at, words)| failing_words(&columns[at], set, words)),
             surprises: subject.map_or_else(Surprises::default, |at| Surprises::of(&columns[at], set)),
             scores,
             facts,
@@ -316,6 +322,7 @@ mod tests {
         let inputs = Inputs {
             set,
             columns,
+            words: None,
             readings: None,
             training: None,
             in_training: &BTreeSet::new(),

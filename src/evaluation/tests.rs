@@ -1,5 +1,7 @@
 //! What the tests of this module share: small sets, columns by their answers.
 
+mod reference;
+
 use crate::domain::labelled::{AsOf, Label, LabelAgreement, LabelledTicket};
 use crate::domain::probability::SeverityDistribution;
 use crate::domain::severity::Severity;

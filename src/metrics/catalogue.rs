@@ -155,6 +155,21 @@ pub(super) const SHARE: Row = gauge(
     &["slice", "action"],
     "Share of tickets in force per automatic action; 0 below the stage that allows it.",
 );
+pub(super) const LEASE_LEFT: Row = gauge(
+    "noctriage_lease_left_seconds",
+    &[],
+    "What is left of the lease under which automatic actions are allowed; 0: none. Absent while stages are fixed.",
+);
+pub(super) const HALTS: Row = gauge(
+    "noctriage_halts",
+    &["by"],
+    "Halts in force: of all slices (all), of single ones (slice), by halt file, by socket; unknown is 1 until control is read.",
+);
+pub(super) const REVISION: Row = gauge(
+    "noctriage_rollout_revision",
+    &[],
+    "Revision of the stage map in force; 0 while stages are fixed, and until the first one is read.",
+);
 pub(super) const RELOAD_OK: Row = gauge(
     "noctriage_config_last_reload_successful",
     &[],
@@ -222,7 +237,7 @@ pub(super) const EVIDENCE_FAULTS: Row = counter(
     "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
 );
 
-const ALL: [Row; 48] = [
+const ALL: [Row; 51] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -255,6 +270,9 @@ const ALL: [Row; 48] = [
     VIEW_PARTIAL,
     STAGE,
     SHARE,
+    LEASE_LEFT,
+    HALTS,
+    REVISION,
     RELOAD_OK,
     RELOAD_TIME,
     CONFIG,

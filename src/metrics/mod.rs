@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 mod evidence;
+mod rollout;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -28,9 +29,11 @@ use crate::rollout::log::EvidenceTopic;
 use crate::wire::intake::DeadLetterClass;
 
 use evidence::EvidenceMetrics;
+use rollout::RolloutMetrics;
 
 pub use catalogue::{Kind, Row, rows};
 pub use evidence::{AnswererLabel, DrawnState, EVIDENCE_SLICES_MAX, EvidenceShown, SliceShown};
+pub use rollout::{HaltedBy, RolloutShown};
 
 /// Slices with series of their own, over the life of the process (a counter cannot be taken back); what is done in later
 /// ones is counted under `other`. A slice costs eight series: 64 are a quarter of the budget of 2,000 per instance.
@@ -163,6 +166,7 @@ pub struct Metrics {
     notifications: IntCounterVec,
     ready: IntGauge,
     evidence: EvidenceMetrics,
+    rollout: RolloutMetrics,
     slices: Mutex<BTreeSet<String>>,
 }
 
@@ -218,6 +222,7 @@ impl Metrics {
             ready: gauge(&registry, &catalogue::READY),
             notifications: counter_vec(&registry, &catalogue::NOTIFICATIONS),
             evidence: EvidenceMetrics::new(&registry),
+            rollout: RolloutMetrics::new(&registry),
             slices: Mutex::new(BTreeSet::new()),
             registry,
         };
@@ -472,6 +477,11 @@ impl Metrics {
     /// A sign of life was sent to systemd.
     pub fn watchdog_pinged(&self) {
         self.watchdog.inc();
+    }
+
+    /// Lease, halts and revision at this moment.
+    pub fn rollout(&self, shown: &RolloutShown) {
+        self.rollout.stands(shown);
     }
 
     /// What evidence amounts to, said by the instance that leads.

@@ -8,7 +8,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
 
 use super::decided::Rule;
-use super::ruling::{Lease, Moment, Policy, StageMap};
+use super::ruling::{Grant, Lease, Moment, Policy, SlicePermission, StageMap};
 
 /// Proof that the stage map permits one action for one slice at this moment. Cannot be built elsewhere, nor copied.
 #[derive(Debug, PartialEq)]
@@ -76,6 +76,18 @@ impl Command {
     }
 }
 
+impl Grant {
+    /// Whether it is for this model, under this policy, at this threshold.
+    fn names(&self, threshold: Probability, acting: &ModelIdentity, policy: &Policy) -> bool {
+        let Self { model_digest, calibration_digest, eligibility_digest, threshold_min } = self;
+        let names = |named: &Option<Digest>, ours: Digest| named.is_none_or(|digest| digest == ours);
+        names(model_digest, acting.digest)
+            && names(calibration_digest, acting.calibration_digest)
+            && names(eligibility_digest, policy.eligibility_digest)
+            && *threshold_min <= threshold
+    }
+}
+
 impl StageMap {
     /// The only maker of permits. Call it right before `begin_transaction`.
     ///
@@ -95,12 +107,7 @@ impl StageMap {
             return Err(Rule::StageTooLow);
         }
         let grant = entry.grants[action.index()].as_ref().ok_or(Rule::StageTooLow)?;
-        let names = |named: Option<Digest>, ours: Digest| named.is_none_or(|digest| digest == ours);
-        if !names(grant.model_digest, acting.digest)
-            || !names(grant.calibration_digest, acting.calibration_digest)
-            || !names(grant.eligibility_digest, policy.eligibility_digest)
-            || threshold < grant.threshold_min
-        {
+        if !grant.names(threshold, acting, policy) {
             return Err(Rule::GrantMismatch);
         }
         if moment.halted {
@@ -112,5 +119,20 @@ impl StageMap {
             Lease::LeftMs(_) => return Err(Rule::LeaseTooShort),
         }
         Ok(AutoPermit { slice: slice.to_owned(), action, rollout_revision: self.rollout_revision, threshold })
+    }
+
+    /// Slices in which something is permitted, and not to this model under this policy.
+    pub fn unusable_slices<'map>(
+        &'map self,
+        acting: &'map ModelIdentity,
+        policy: &'map Policy,
+    ) -> impl Iterator<Item = &'map str> {
+        let threshold = |slice: &str| policy.slices.iter().find(|rule| rule.name == slice).map(|rule| rule.threshold);
+        let is_unusable = move |entry: &&SlicePermission| {
+            let ours = threshold(&entry.slice);
+            let names = |grant: &Grant| ours.is_some_and(|threshold| grant.names(threshold, acting, policy));
+            entry.grants.iter().flatten().any(|grant| !names(grant))
+        };
+        self.slices.iter().filter(is_unusable).map(|entry| entry.slice.as_str())
     }
 }

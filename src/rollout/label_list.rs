@@ -2,7 +2,8 @@
 //! that nobody who rates can be led by one.
 //!
 //! Oldest first, since their deadline comes first; taken in turn from the severities that the **source** gave, so that a
-//! day of one storm does not hide everything else. The source's severity is not shown either.
+//! day of one storm does not hide everything else. The source's severity is not shown either. Before them stand the tickets
+//! that a hard stop asks a second person about: automatic actions wait for the answer, and nothing says that it is one of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,6 +15,7 @@ use crate::domain::verdict::{ReviewerId, VerdictKind, VerdictOrigin};
 use super::decision::TicketDecision;
 use super::evidence::{Evidence, TicketEvidence};
 use super::settle::Standing;
+use super::state::AskedAgain;
 
 /// Tickets that one person is asked about in a day. More, and the answers become those of a tired person.
 pub const PER_DAY_MAX: usize = 20;
@@ -59,6 +61,8 @@ pub struct ListRequest<'request> {
     pub now: UtcMillis,
     /// The first instant of the person's day (desk time): what was stated since counts towards the day's bound.
     pub day_began: UtcMillis,
+    /// Tickets that hard stops ask a second person about.
+    pub asked: &'request [AskedAgain],
     /// How long a verdict may take, in milliseconds of desk time. Later ones correct a wrong answer, and are asked last.
     pub deadline_ms: i64,
 }
@@ -85,15 +89,19 @@ pub fn label_list(evidence: &Evidence, request: ListRequest<'_>) -> LabelList {
         .map(|verdict| &verdict.ticket_id)
         .collect::<BTreeSet<_>>()
         .len();
+    let asked = request.asked.iter().filter_map(|asked| again(asked, evidence.ticket(&asked.ticket)?, request));
+    let mut items: Vec<LabelItem> = asked.collect();
+    let is_asked = |id: &TicketId| request.asked.iter().any(|asked| asked.ticket == *id);
+    let others = evidence.tickets().filter(|(id, _)| !is_asked(id));
     let mut open: Vec<(Option<Severity>, LabelItem)> =
-        evidence.tickets().filter_map(|(id, ticket)| item(id, ticket, request)).collect();
+        others.filter_map(|(id, ticket)| item(id, ticket, request)).collect();
     let is_late = |item: &LabelItem| request.now.since_ms(item.decided_at) > request.deadline_ms;
     open.sort_by(|(_, one), (_, other)| {
         let order = |item: &LabelItem| (is_late(item), item.decided_at);
         order(one).cmp(&order(other)).then_with(|| one.ticket_id.cmp(&other.ticket_id))
     });
     let (late, due): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, item)| is_late(item));
-    let mut items: Vec<LabelItem> = in_turn(due);
+    items.extend(in_turn(due));
     items.extend(in_turn(late));
     let room = PER_DAY_MAX.saturating_sub(rated_today).min(items.len());
     let left_over = items.len() - room;
@@ -106,6 +114,26 @@ const fn is_reading(kind: VerdictKind) -> bool {
         VerdictKind::Triage | VerdictKind::SecondReading | VerdictKind::Adjudication => true,
         VerdictKind::ReviewOfAuto | VerdictKind::Reopen | VerdictKind::Outcome | VerdictKind::RootCauseRating => false,
     }
+}
+
+/// A ticket of a hard stop, if this person is somebody who has not spoken about it, and nobody has answered yet.
+fn again(asked: &AskedAgain, ticket: &TicketEvidence, request: ListRequest<'_>) -> Option<LabelItem> {
+    let decision = &ticket.decisions().last()?.value;
+    let mut verdicts = ticket.verdicts().iter().map(|recorded| &recorded.value);
+    let says_enough = |verdict: &crate::domain::verdict::Verdict| {
+        let is_answer = is_reading(verdict.kind) && verdict.kind != VerdictKind::Triage;
+        verdict.severity.is_some()
+            && (verdict.reviewer.id == *request.reviewer || (is_answer && verdict.decided_at >= asked.since))
+    };
+    if verdicts.any(says_enough) {
+        return None;
+    }
+    Some(LabelItem {
+        ticket_id: asked.ticket.clone(),
+        revision: decision.revision,
+        reading: Reading::Second,
+        decided_at: decision.desk_time,
+    })
 }
 
 /// A ticket, if this person may be asked about it.

@@ -16,6 +16,7 @@ pub mod evaluate;
 pub mod evidence;
 pub mod feed;
 pub mod gates;
+mod groups;
 pub mod label_list;
 pub mod ladder;
 pub mod lease;

@@ -38,6 +38,21 @@ pub enum Expectation {
     NotReachable(Vec<String>),
 }
 
+impl Expectation {
+    /// The words of [`Expectation::as_str`].
+    pub const WORDS: [&str; 4] = ["earned", "at", "open", "not_reachable"];
+
+    /// The closed word for records.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Earned => "earned",
+            Self::At(_) => "at",
+            Self::Open(_) => "open",
+            Self::NotReachable(_) => "not_reachable",
+        }
+    }
+}
+
 /// What a slice can expect.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceOutlook {
@@ -49,6 +64,13 @@ pub struct SliceOutlook {
     pub expectation: Expectation,
     /// What people read.
     pub sentences: Vec<String>,
+}
+
+impl ResolveList {
+    /// By the causes and the categories that may be resolved: one without the other lets nothing through.
+    pub const fn of(causes: usize, categories: usize) -> Self {
+        if causes == 0 || categories == 0 { Self::Empty } else { Self::Declared }
+    }
 }
 
 /// The outlook of every slice that has a next step.

@@ -47,4 +47,4 @@ pub mod threshold;
 pub mod wilson;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

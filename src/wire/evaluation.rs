@@ -14,6 +14,7 @@ use crate::evaluation::report::{ColumnReport, NamedFacet, NamedPair, NamedSlice,
 use crate::evaluation::requirement::Holds;
 use crate::evaluation::score::{Latency, SILENCE};
 use crate::evaluation::trust::Trust;
+use crate::evaluation::words::FailingWords;
 use crate::statistics::wilson::{Interval, Share};
 
 /// Schema of a report.
@@ -37,6 +38,7 @@ pub fn record(report: &Report, requirements: &[(String, Holds)], redaction: Reda
         "slices": report.slices.iter().filter(|slice| may_show(&slice.facet)).map(|one| slice(one, redaction))
             .collect::<Vec<_>>(),
         "pairs": report.pairs.iter().filter(|pair| pair.facets.iter().all(may_show)).map(pair).collect::<Vec<_>>(),
+        "words": report.words.as_ref().map(|found| words(found, redaction)),
         "surprises": surprises(report, redaction),
         "composition": report.composition.iter().filter(|one| may_show(&one.facet)).map(composition).collect::<Vec<_>>(),
         "diagnosis": report.diagnosis.map(|diagnosis| json!({
@@ -247,6 +249,24 @@ fn pair(pair: &NamedPair) -> Value {
     })
 }
 
+fn words(found: &FailingWords, redaction: Redaction) -> Value {
+    let worst = found.worst.iter().map(|word| {
+        json!({
+            "words": word.term,
+            "wrong": share(word.wrong),
+            "rest": share(word.rest),
+            "lift": word.lift(),
+            "adjusted_p": word.adjusted_p,
+            "tickets": ids(&word.ids, redaction),
+        })
+    });
+    let worst = match redaction {
+        Redaction::None => worst.collect(),
+        Redaction::Tickets => Value::Null,
+    };
+    json!({ "looked_at": found.looked_at, "standing_out": found.standing_out, "worst": worst })
+}
+
 fn surprises(report: &Report, redaction: Redaction) -> Value {
     let worst = report.surprises.worst.iter().map(|one| {
         json!({
@@ -284,6 +304,7 @@ mod tests {
     use crate::evaluation::mix::Mix;
     use crate::evaluation::report::{Inputs, Settings};
     use crate::evaluation::tests::{category, column_right, set_from, settings};
+    use crate::evaluation::words::Words;
 
     #[test]
     fn what_is_shared_holds_no_words_of_a_ticket_among_what_training_lacks_or_live_has_more() {
@@ -291,10 +312,15 @@ mod tests {
         for ticket in &mut tickets[..20] {
             ticket.ticket.title = Some("secret fault".to_owned());
         }
+        let mut words = Words::default();
+        for labelled in &tickets {
+            words.add(&labelled.ticket);
+        }
         let (set, training) = (set_from(&tickets), set_from(&category("routing", Severity::Low, 300)));
         let inputs = Inputs {
             set: &set,
             columns: &[column_right("v1", &set, |at| at >= 20)],
+            words: Some(&words),
             readings: None,
             training: Some(&training),
             in_training: &BTreeSet::new(),

@@ -29,5 +29,6 @@ pub mod transaction;
 pub mod transition;
 pub mod values;
 pub mod verdict;
+pub mod verified;
 pub mod version;
 pub mod words;

@@ -7,6 +7,7 @@ mod demo;
 mod evaluate;
 mod fault_runs;
 mod faults;
+mod iterate;
 mod kafka;
 mod live_queries;
 mod metrics;

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::broker::Broker;
+use noctriage::config::{MainFile, Settings, Sources, load};
+
+use super::broker::{Broker, Record};
 
 /// One configuration in a folder of its own, and the daemon that was started with it.
 pub(crate) struct Daemon {
@@ -44,8 +46,8 @@ pub(crate) fn model(name: &str) -> PathBuf {
 }
 
 /// A copy of a bundled model whose card says `production`: a demo model never leaves shadow, and later stages have to be
-/// tested on something. Nothing else of it is changed.
-fn production_copy(name: &str, into: &Path) -> PathBuf {
+/// tested on something. Nothing else of it is changed but the version, where one is given.
+pub(crate) fn production_copy(name: &str, version: Option<&str>, into: &Path) -> PathBuf {
     let copy = into.join(name);
     fs::create_dir(&copy).unwrap();
     for entry in fs::read_dir(model(name)).unwrap() {
@@ -55,7 +57,12 @@ fn production_copy(name: &str, into: &Path) -> PathBuf {
     let card = copy.join("model.toml");
     let text = fs::read_to_string(&card).unwrap();
     assert!(text.contains("purpose = \"demo\""), "{text}");
-    fs::write(&card, text.replace("purpose = \"demo\"", "purpose = \"production\"")).unwrap();
+    let mut text = text.replace("purpose = \"demo\"", "purpose = \"production\"");
+    if let Some(version) = version {
+        assert!(text.contains("\nversion = \"1\"\n"), "{text}");
+        text = text.replacen("\nversion = \"1\"\n", &format!("\nversion = \"{version}\"\n"), 1);
+    }
+    fs::write(&card, text).unwrap();
     copy
 }
 
@@ -81,9 +88,17 @@ pub(crate) enum Card {
     Demo,
     /// A copy that says `production`.
     Production,
+    /// A copy of the linear model that says `production`, version `acting`: there in a tenth of the time.
+    Linear,
     /// The classifier of test builds that costs nothing, and never leaves shadow either.
     ZeroCost,
 }
+
+/// The key of every draw, by which the checker draws once more.
+pub(crate) const DRAW_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// Longest time from a start until it takes tickets: on a machine that builds something else meanwhile, too.
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
@@ -100,13 +115,15 @@ impl Daemon {
         let directory = tempfile::tempdir().unwrap();
         let (acting, baseline) = match card {
             Card::Demo => (model("v1"), model("tfidf")),
-            Card::Production => (production_copy("v1", directory.path()), model("tfidf")),
+            Card::Linear => (production_copy("tfidf", Some("acting"), directory.path()), model("tfidf")),
+            Card::Production => (production_copy("v1", None, directory.path()), model("tfidf")),
             Card::ZeroCost => (PathBuf::from("zero-cost"), PathBuf::from("zero-cost")),
         };
         let Timers { session_timeout_ms, transaction_timeout_ms, request_timeout_ms } = timers;
         let port = free_port();
         let key = directory.path().join("draw.key");
-        fs::write(&key, "000102030405060708090a0b0c0d0e0f\n").unwrap();
+        let digits = u128::from_be_bytes(DRAW_KEY);
+        fs::write(&key, format!("{digits:032x}\n")).unwrap();
         fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let topics: String = TOPICS.map(|name| format!("{name} = \"{}\"\n", broker.topic(name))).concat();
         let text = format!(
@@ -116,7 +133,7 @@ impl Daemon {
              request_timeout_ms = {request_timeout_ms}\n\
              [kafka.topics]\n{topics}\
              [kafka.create]\nreplication = 1\npartitions = 2\n\
-             [admin]\nlisten = \"127.0.0.1:{port}\"\n\
+             [admin]\nlisten = \"127.0.0.1:{port}\"\nsocket = \"admin.sock\"\n\
              [model]\ndirectory = \"{}\"\nbaseline = \"{}\"\n{more}",
             broker.brokers,
             broker.prefix,
@@ -129,6 +146,16 @@ impl Daemon {
 
     pub(crate) fn config(&self) -> PathBuf {
         self.directory.path().join("noctriage.toml")
+    }
+
+    /// The same as the program reads it.
+    pub(crate) fn settings(&self) -> Settings {
+        load(&Sources { file: MainFile::At(self.config()), ..Sources::default() }).unwrap().settings
+    }
+
+    /// Its admin socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("admin.sock")
     }
 
     /// Runs another command of the binary with this configuration, to its end.
@@ -151,6 +178,12 @@ impl Daemon {
     /// Starts `run`; its log goes to `log` in the folder.
     pub(crate) fn start(&mut self) {
         self.start_with(&[]);
+    }
+
+    /// The transactional producers' instance that wrote a record is this one.
+    pub(crate) fn wrote(&self, record: &Record) -> bool {
+        let header = record.headers.get("transaction").map(|value| String::from_utf8_lossy(value).into_owned());
+        header.is_some_and(|header| header.split(';').next() == Some(self.instance.as_str()))
     }
 
     /// What `FAILPOINTS` says at the next start, and only then (see `src/failpoints.rs`).
@@ -184,11 +217,16 @@ impl Daemon {
     /// Waits until `/readyz` says yes.
     #[track_caller]
     pub(crate) fn wait_ready(&mut self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + READY_WITHIN;
         while !self.get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "the daemon ended while starting: {ended:?}\n{}", self.log());
-            assert!(Instant::now() < until, "not ready within 60 s: {:?}\n{}", self.get("/readyz"), self.log());
+            assert!(
+                Instant::now() < until,
+                "not ready within {READY_WITHIN:?}: {:?}\n{}",
+                self.get("/readyz"),
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(100));
         }
     }

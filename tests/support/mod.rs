@@ -7,7 +7,9 @@
 pub(crate) mod broker;
 pub(crate) mod checker;
 pub(crate) mod daemon;
+pub(crate) mod own_broker;
 pub(crate) mod proxy;
 pub(crate) mod skipped;
 pub(crate) mod tickets;
 pub(crate) mod usage;
+pub(crate) mod writeback;

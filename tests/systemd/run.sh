@@ -190,6 +190,19 @@ kill_loses_nothing() { # 300 tickets, two kills on the way: every one has exactl
   [[ $(grep -o '"UNIT-[0-9]*"' <<<"$values" | sort -u | wc -l) == "$tickets" ]] || { echo "not every ticket has an outcome"; return 1; }
 }
 
+a_halt_through_the_socket_holds_over_a_restart() {
+  local socket=/run/noctriage/admin.sock halts='noctriage_halts{by="socket"}'
+  begin_active || return 1
+  [[ $(inside stat -L -c %a "$socket") == 600 ]] || { echo "the mode of the socket is not 600"; return 1; }
+  inside noctriage halt --socket "$socket" --reason proof --who proof >/dev/null || { echo "the halt was refused"; return 1; }
+  metric_is "$halts" 1 || { echo "it is not halted"; return 1; }
+  inside systemctl stop noctriage
+  inside systemctl start noctriage || { echo "it did not start again"; return 1; }
+  metric_is "$halts" 1 || { echo "the halt is forgotten after a stop and a start"; return 1; }
+  inside noctriage resume --socket "$socket" --reason proof --who proof >/dev/null || { echo "the resume was refused"; return 1; }
+  metric_is "$halts" 0 || { echo "it is still halted"; return 1; }
+}
+
 # ---- running them ----
 
 prove() { # prove NAME
@@ -223,7 +236,7 @@ proofs=(
   a_bad_reload_changes_nothing_and_is_said a_hung_process_is_restarted_by_the_watchdog
   a_live_process_is_left_alone_by_the_watchdog a_killed_process_is_restarted stop_drains_and_ends_well
   it_can_write_its_state_folder_and_nothing_else a_wrong_configuration_is_not_tried_again
-  a_missing_key_of_the_draws_is_not_tried_again
+  a_missing_key_of_the_draws_is_not_tried_again a_halt_through_the_socket_holds_over_a_restart
 )
 # A threshold of the policy that a reload may change.
 good_policy="critical_cut_off = 0.04"
@@ -250,6 +263,7 @@ early_ready not_ready_without_a_broker
 no_watchdog a_live_process_is_left_alone_by_the_watchdog
 bad_reload a_bad_reload_changes_nothing_and_is_said
 wrong_exit a_wrong_configuration_is_not_tried_again
+forgets_halt a_halt_through_the_socket_holds_over_a_restart
 FAULTS
   kill "$listener"
 }

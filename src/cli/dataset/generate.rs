@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use serde_json::{Value, json};
 
 use crate::cli::{CommandResult, EXIT_OK, Failure};
-use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Generator, LabelledSet, Writer};
+use crate::demo::desk::{Desk, DeskSettings, DeskTicket, Estate, Generator, LabelledSet, Writer};
 use crate::domain::labelled::AsOf;
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UtcMillis;
@@ -34,6 +34,14 @@ pub struct GenerateArguments {
     /// Exactly this many wireless tickets; without it, as they come.
     #[arg(long)]
     wireless: Option<usize>,
+    /// Exactly this many tickets of third parties' routers and switches (those that are not Cisco's); needs --cisco-shop.
+    #[arg(long, value_name = "N", requires = "wireless", requires = "cisco_shop")]
+    third_party: Option<usize>,
+    /// A desk that is used to Cisco's routers and switches: access points and third parties' routers and switches report in
+    /// words of their own, monitoring calls all of it minor, and third parties are the slice `third_party`. The
+    /// demonstration and the bundled models know nothing of it.
+    #[arg(long)]
+    cisco_shop: bool,
     /// As the demonstration shows them (desk only): storms, children, and no text of the labelled training sets.
     #[arg(long, conflicts_with = "wireless")]
     stream: bool,
@@ -75,9 +83,13 @@ pub(super) fn run_render(arguments: RenderArguments) -> CommandResult {
 }
 
 fn generate(arguments: GenerateArguments, mut output: impl Write) -> CommandResult {
-    let GenerateArguments { generator, tickets, seed, wireless, stream, labelled, text } = arguments;
-    if !(1..=TICKETS_MAX).contains(&tickets) || wireless.is_some_and(|wireless| wireless > tickets) {
-        return Err(Failure::usage(anyhow!("--tickets must be 1 to {TICKETS_MAX}, and --wireless at most as many")));
+    let GenerateArguments { generator, tickets, seed, wireless, third_party, cisco_shop, stream, labelled, text } =
+        arguments;
+    let asked_for = wireless.unwrap_or_default().saturating_add(third_party.unwrap_or_default());
+    if !(1..=TICKETS_MAX).contains(&tickets) || asked_for > tickets {
+        return Err(Failure::usage(anyhow!(
+            "--tickets must be 1 to {TICKETS_MAX}, and --wireless and --third-party together at most as many"
+        )));
     }
     let template = Template::parse(&text).map_err(Failure::usage)?;
     let generator = match generator {
@@ -88,16 +100,18 @@ fn generate(arguments: GenerateArguments, mut output: impl Write) -> CommandResu
     if stream && generator != Generator::Desk {
         return Err(Failure::usage(anyhow!("--stream is of the desk alone: add --generator desk, or leave it out")));
     }
+    let estate = if cisco_shop { Estate::CiscoShop } else { Estate::Even };
     let line = |ticket: &DeskTicket| {
-        if labelled { Ok(labelled_record(ticket)) } else { line_with_text(ticket, &template) }
+        if labelled { Ok(labelled_record(ticket, estate)) } else { line_with_text(ticket, &template) }
     };
     if stream {
         let settings = DeskSettings { seed, start: STREAM_START, tickets_per_day: STREAM_TICKETS_PER_DAY };
-        for ticket in Desk::new(settings).take(tickets) {
+        for ticket in Desk::new(settings).with_estate(estate).take(tickets) {
             write_line(&mut output, &line(&ticket)?)?;
         }
     } else {
-        for ticket in Writer::new(generator).labelled(LabelledSet { seed, tickets, wireless }) {
+        let writer = Writer::new(generator).with_estate(estate);
+        for ticket in writer.labelled(LabelledSet { seed, tickets, wireless, third_party }) {
             write_line(&mut output, &line(&ticket)?)?;
         }
     }
@@ -137,7 +151,8 @@ fn line_with_text(ticket: &DeskTicket, template: &Template) -> anyhow::Result<Va
 }
 
 /// A labelled ticket: the label is the truth, which the simulated desk knows without a person.
-fn labelled_record(ticket: &DeskTicket) -> Value {
+fn labelled_record(ticket: &DeskTicket, estate: Estate) -> Value {
+    let is_apart = estate == Estate::CiscoShop && ticket.is_third_party;
     json!({
         "schema": LABELLED_SCHEMA,
         "ticket": ticket.value,
@@ -148,7 +163,7 @@ fn labelled_record(ticket: &DeskTicket) -> Value {
             "closable": if ticket.truth.closable { "yes" } else { "no" },
         },
         "as_of": AsOf::Created.as_str(),
-        "slice": ticket.category,
+        "slice": if is_apart { "third_party" } else { ticket.category },
     })
 }
 

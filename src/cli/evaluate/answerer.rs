@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::saved::Saved;
 use super::tickets::{Keep, LabelledFile};
@@ -188,11 +189,11 @@ pub(in crate::cli) fn trained(path: &Path, training: &LabelledFile) -> Result<Li
 /// Answers of TF-IDF.
 pub(in crate::cli) fn linear_answers(linear: &Linear, tickets: &[Ticket]) -> Vec<Option<Answer>> {
     let Ok(template) = Template::parse(DEFAULT_TEMPLATE) else { return vec![None; tickets.len()] };
-    let answer = |ticket| {
+    let answer = |ticket: &Ticket| {
         let distribution = linear.predict(&template.render(ticket).text);
         Some(Answer { distribution: Some(distribution), ..Answer::bare(distribution.predicted()) })
     };
-    tickets.iter().map(answer).collect()
+    tickets.par_iter().map(answer).collect()
 }
 
 fn read_predictions(path: &Path) -> Result<HashMap<TicketId, Answer>, Failure> {

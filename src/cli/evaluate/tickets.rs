@@ -14,6 +14,7 @@ use crate::evaluation::data::overlap::{Likeness, Overlap, overlap};
 use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::test_set::{Leakage, TestSet, TestSetBuilder};
+use crate::evaluation::words::Words;
 use crate::inference::render::Template;
 use crate::wire::{human_labels, labelled};
 
@@ -39,11 +40,23 @@ pub(in crate::cli) struct LabelledFile {
 impl LabelledFile {
     /// Reads it.
     pub(in crate::cli) fn read(path: &Path, leakage: Leakage, keep: Keep) -> Result<Self, Failure> {
+        Self::read_each(path, leakage, keep, |_| ())
+    }
+
+    /// Reads it, and the words of its tickets.
+    pub(super) fn read_with_words(path: &Path, leakage: Leakage, keep: Keep) -> Result<(Self, Words), Failure> {
+        let mut words = Words::default();
+        let file = Self::read_each(path, leakage, keep, |ticket| words.add(ticket))?;
+        Ok((file, words))
+    }
+
+    fn read_each(path: &Path, leakage: Leakage, keep: Keep, mut also: impl FnMut(&Ticket)) -> Result<Self, Failure> {
         let mut builder = TestSetBuilder::default();
         let mut tickets = Vec::new();
         each_line(path, labelled::LINE_BYTES_MAX, |line| {
             let read = labelled::read(line).map_err(|error| error.to_string())?;
             builder.add(&read.labelled, leakage).map_err(|error| error.to_string())?;
+            also(&read.labelled.ticket);
             if keep == Keep::Tickets {
                 tickets.push(read.labelled.ticket);
             }

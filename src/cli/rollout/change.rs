@@ -165,7 +165,7 @@ pub(in crate::cli) fn ask_leader(
 }
 
 /// A transition in one line.
-pub(super) fn told(record: &TransitionRecord) -> String {
+pub(in crate::cli) fn told(record: &TransitionRecord) -> String {
     let change = |change: &crate::wire::transition::ChangeRecord| {
         let stage =
             |position: &crate::wire::accounts::PositionRecord| match (position.auto_triage, position.auto_resolve) {

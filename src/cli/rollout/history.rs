@@ -5,11 +5,9 @@ use anyhow::Context as _;
 use crate::config::Settings;
 use crate::kafka::evidence_reader::gather_up_to;
 use crate::kafka::scan::ScanFrom;
-use crate::rollout::closed::Closed;
-use crate::rollout::closing;
-use crate::rollout::evaluate::evaluate;
 use crate::rollout::log::Cut;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
+use crate::wire::verified::Verified;
 
 use super::super::progress::Progress;
 use super::super::settings_file::SettingsFile;
@@ -113,40 +111,12 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
     })
 }
 
-/// What asking a report again says.
-enum Verified {
-    Holds,
-    EvidenceGone,
-    Differs(Vec<String>),
-}
-
+/// Reads the evidence up to the record's cut, and asks its reports again.
 fn verify_one(settings: &Settings, record: &TransitionRecord) -> Result<Verified, Failure> {
-    let questions = record.questions().map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    let cut = Cut::from(record.cut.clone());
     let spec = &settings.rollout.spec;
-    let closed = closing::recorded(&questions);
-    let began = closed.as_ref().and_then(Closed::began).map(|began| began.plus_ms(-closing::LOOK_BACK_MS));
-    let window = spec.evidence_since(record.at.0);
-    let since = began.map_or(window, |began| began.min(window));
-    let gathered = gather_up_to(settings, since, cut.clone(), |_, _| {});
+    let cut = Cut::from(record.cut.clone());
+    let since = record.evidence_since(spec).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
+    let gathered = gather_up_to(settings, since, cut, |_, _| {});
     let gathered = gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    // What is closed is closed again from the log, where that reaches back so far.
-    let mut differences = Vec::new();
-    let questions = match closed {
-        None => questions,
-        Some(recorded) => {
-            if gathered.evidence.begins_after(since) {
-                return Ok(Verified::EvidenceGone);
-            }
-            let replayed = closing::replay(&gathered.evidence, &recorded, &closing::cuts(&questions), spec);
-            differences.extend(recorded.differences(&replayed));
-            closing::with_closed(questions, &replayed)
-        }
-    };
-    let again = evaluate(&gathered.evidence, &questions, spec, cut, record.at.0);
-    if !again.holes.is_empty() {
-        return Ok(Verified::EvidenceGone);
-    }
-    differences.extend(record.differences(&again));
-    Ok(if differences.is_empty() { Verified::Holds } else { Verified::Differs(differences) })
+    record.verified(&gathered.evidence, spec).map_err(|error| Failure::new(EXIT_TEMPORARY, error))
 }

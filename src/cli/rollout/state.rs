@@ -49,7 +49,7 @@ pub(in crate::cli) fn current(kafka: &KafkaSettings) -> Result<Option<(MapRecord
 }
 
 /// The audit trail, oldest first, each record with its offset, and how many records this version cannot read.
-pub(super) fn trail(kafka: &KafkaSettings, from: ScanFrom) -> Result<(Vec<(i64, AuditRecord)>, u64), Failure> {
+pub(in crate::cli) fn trail(kafka: &KafkaSettings, from: ScanFrom) -> Result<(Vec<(i64, AuditRecord)>, u64), Failure> {
     let (mut records, mut unreadable) = (Vec::new(), 0);
     read(kafka, &kafka.topics.transitions, from, |scanned| {
         match AuditRecord::read(scanned.record.value.as_deref().unwrap_or_default()) {

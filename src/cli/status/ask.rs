@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Longest wait for a connection, and for each piece of the answer.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// Greatest answer: a hundred times one with 64 slices would not fill it.
+/// Greatest answer: ten times one with 64 slices, each with all its gates, would not fill it.
 const ANSWER_BYTES_MAX: u64 = 4 << 20;
 
 /// Where the daemon listens: `http://host:port`.

@@ -8,8 +8,12 @@ use crate::admin::status::{PermissionStatus, SliceStatus, Status, VerdictsStatus
 use crate::domain::stage::Stage;
 use crate::rollout::standing::VerdictStanding;
 
+use super::rollout_lines::{
+    Detail, accuracy_line, minute, not_reachable, rollout_line, rollout_to_do, since, step_lines,
+};
+
 /// Draws everything, or one slice.
-pub(super) fn draw(status: &Status, slice: Option<&str>) -> String {
+pub(super) fn draw(status: &Status, slice: Option<&str>, detail: Detail) -> String {
     let mut text = String::new();
     let mut line = |line: String| {
         writeln!(text, "{}", line.trim_end()).expect("writing to a String does not fail");
@@ -17,15 +21,31 @@ pub(super) fn draw(status: &Status, slice: Option<&str>) -> String {
     head(status, &mut line);
     for shown in status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice)) {
         line(String::new());
-        slice_lines(shown, &mut line);
+        match &status.gates {
+            None => slice_lines(shown, &mut line),
+            Some(gates) => {
+                head_of_slice(shown, &mut line);
+                step_lines(shown.step.as_ref(), gates, if slice.is_some() { Detail::Gates } else { detail }, &mut line);
+                match &shown.accuracy {
+                    Some(accuracy) if slice.is_none() => line(accuracy_line(accuracy)),
+                    Some(accuracy) => accuracy_lines(accuracy, &mut line),
+                    None => {}
+                }
+            }
+        }
     }
-    // One slice and all of them are the same rows twice.
-    if let Some(all) = status.all_slices.as_ref().filter(|_| slice.is_none() && status.slices.len() > 1) {
+    // One slice and all of them are the same rows twice; where stages are earned, the screen is for what they wait for.
+    let is_table = slice.is_none() && status.slices.len() > 1 && status.gates.is_none();
+    if let Some(all) = status.all_slices.as_ref().filter(|_| is_table) {
         line(String::new());
         line("all slices (a report; it earns nothing)".into());
         accuracy_lines(all, &mut line);
     }
     line(String::new());
+    let steps = status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice));
+    if slice.is_none() && detail == Detail::Short {
+        not_reachable(steps.filter_map(|slice| slice.step.as_ref())).into_iter().for_each(&mut line);
+    }
     let to_do = to_do(status, slice);
     if to_do.is_empty() {
         line("to do: nothing".into());
@@ -39,14 +59,16 @@ pub(super) fn draw(status: &Status, slice: Option<&str>) -> String {
 }
 
 fn head(status: &Status, line: &mut impl FnMut(String)) {
-    let Status { version, instance, answered_at, triage, reading, verdicts, .. } = status;
+    let Status { version, instance, answered_at, triage, rollout, reading, verdicts, .. } = status;
     let state = match (triage.ready, triage.partitions) {
         (true, Some(partitions)) => format!("taking tickets from {partitions} partitions"),
         (true, None) => "taking tickets".to_owned(),
         (false, _) => format!("not taking tickets: {}", triage.reasons.join("; ")),
     };
-    let minute: String = answered_at.to_string().chars().take(16).map(|c| if c == 'T' { ' ' } else { c }).collect();
-    line(format!("noctriage {version} on {instance}, {minute} UTC: {state}"));
+    line(format!("noctriage {version} on {instance}, {} UTC: {state}", minute(*answered_at)));
+    if let Some(rollout) = rollout {
+        line(rollout_line(rollout));
+    }
     let records: u64 = reading.records.values().sum();
     line(match reading.behind_ms {
         None => format!("evidence: being read, {records} records so far, {} to go", reading.offsets_left),
@@ -78,21 +100,25 @@ fn verdicts_line(verdicts: &VerdictsStatus) -> String {
 }
 
 fn slice_lines(slice: &SliceStatus, line: &mut impl FnMut(String)) {
-    let SliceStatus { slice: name, permission, accuracy, next } = slice;
-    line(match permission {
-        Some(permission) => format!("slice {name}: {}", stage(permission)),
-        None => format!("slice {name}: no longer configured"),
-    });
-    match accuracy {
+    head_of_slice(slice, line);
+    match &slice.accuracy {
         Some(accuracy) => accuracy_lines(accuracy, line),
         None => line("  not counted yet: evidence is still being read".into()),
     }
-    if let Some(next) = next {
+    if let Some(next) = &slice.next {
         line(format!("  next: {}: {}", next.stage.0, next.sentence));
     }
 }
 
-fn stage(permission: &PermissionStatus) -> String {
+fn head_of_slice(slice: &SliceStatus, line: &mut impl FnMut(String)) {
+    let name = &slice.slice;
+    line(match &slice.permission {
+        Some(permission) => format!("slice {name}: {}", stage(permission, &since(slice.step.as_ref()))),
+        None => format!("slice {name}: no longer configured"),
+    });
+}
+
+fn stage(permission: &PermissionStatus, since: &str) -> String {
     let what = match permission.stage.0 {
         Stage::Shadow => "people do everything, a sample is predicted".to_owned(),
         Stage::Suggest => "answers are shown, people decide".to_owned(),
@@ -104,7 +130,7 @@ fn stage(permission: &PermissionStatus) -> String {
         ),
     };
     let fixed = if permission.is_fixed { ", fixed by rollout.fixed_stage" } else { "" };
-    format!("{} ({what}{fixed})", permission.stage.0)
+    format!("{}{since} ({what}{fixed})", permission.stage.0)
 }
 
 fn accuracy_lines(accuracy: &AccuracyRecord, line: &mut impl FnMut(String)) {
@@ -172,6 +198,9 @@ fn to_do(status: &Status, slice: Option<&str>) -> Vec<String> {
         sentences.push("tickets are not taken: see above; docs/runbook.md has a section for each reason".to_owned());
     }
     sentences.extend(status.problems.iter().map(|problem| format!("{}. hint: {}", problem.what, problem.hint)));
+    if let Some(rollout) = &status.rollout {
+        sentences.extend(rollout_to_do(rollout, status.gates.as_ref()));
+    }
     let is_explicit = status.verdicts.as_ref().is_some_and(|verdicts| verdicts.truth == "explicit");
     for shown in status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice)) {
         let name = &shown.slice;

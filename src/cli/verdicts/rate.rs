@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::clock::Clock;
-use crate::config::settings::{Settings, TruthSource};
+use crate::config::settings::{RolloutMode, Settings, TruthSource};
 use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{Ticket, TicketId};
@@ -22,9 +22,11 @@ use crate::domain::verdict::{Closable, Reviewer, ReviewerId, ReviewerRole, Verdi
 use crate::kafka::evidence_reader::{Gathered, gather_with_sources};
 use crate::kafka::fetch::fetch;
 use crate::rollout::label_list::{LabelItem, LabelList, ListRequest, PER_DAY_MAX, label_list};
+use crate::rollout::state::AskedAgain;
 use crate::wire::intake::{self, Intake};
 
 use super::super::progress::Progress;
+use super::super::rollout::current;
 use super::super::settings_file::SettingsFile;
 use super::super::{CommandResult, EXIT_OK, EXIT_TEMPORARY, Failure};
 use super::send::{Outgoing, send, word};
@@ -102,14 +104,30 @@ struct Done {
 fn list_of(settings: &Settings, reviewer: &ReviewerId) -> Result<(Gathered, LabelList), Failure> {
     let now = Clock::Real.operating_now();
     let deadline_ms = i64::try_from(settings.verdicts.deadline.as_millis()).unwrap_or(i64::MAX);
-    // A day more: what has just passed its deadline corrects a wrong answer still.
-    let since = now.plus_ms(-deadline_ms).plus_ms(-DAY_MS);
+    let asked = asked(settings)?;
+    // A day more: what has just passed its deadline corrects a wrong answer still. A hard stop may ask about any ticket of
+    // the window.
+    let since = if asked.is_empty() {
+        now.plus_ms(-deadline_ms).plus_ms(-DAY_MS)
+    } else {
+        settings.rollout.spec.evidence_since(now)
+    };
     let mut progress = Progress::new("reading decisions and verdicts");
     let gathered = gather_with_sources(settings, since, |_, done| progress.at(done.done, done.total))
         .map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
-    let request = ListRequest { reviewer, now, day_began: midnight_before(now), deadline_ms };
+    let request = ListRequest { reviewer, now, day_began: midnight_before(now), asked: &asked, deadline_ms };
     let list = label_list(&gathered.evidence, request);
     Ok((gathered, list))
+}
+
+/// What hard stops ask a second person about; nothing where stages are fixed, or no rollout has begun.
+fn asked(settings: &Settings) -> Result<Vec<AskedAgain>, Failure> {
+    if settings.rollout.mode == RolloutMode::Fixed {
+        return Ok(Vec::new());
+    }
+    let state = current(&settings.kafka)?.map(|(_, state)| state).unwrap_or_default();
+    let suspensions = state.slices.into_values().filter_map(|slice| slice.suspension);
+    Ok(suspensions.flat_map(|suspension| suspension.asked).collect())
 }
 
 /// The last midnight where the person sits.

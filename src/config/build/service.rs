@@ -84,7 +84,7 @@ pub(super) fn admin(reader: &Reader<'_>) -> AdminSettings {
             ),
         );
     }
-    AdminSettings { listen }
+    AdminSettings { listen, socket: reader.path("admin.socket") }
 }
 
 pub(super) fn log(reader: &Reader<'_>) -> LogSettings {

@@ -3,11 +3,11 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::Generator;
 use super::phrases::{Jargon, PhraseBook};
 use super::places;
 use super::scenario::{Impact, Report, Scenario, weighted};
 use super::slots::Slots;
+use super::{Estate, Generator, Writer};
 use crate::domain::severity::Severity;
 use crate::domain::time::UtcMillis;
 
@@ -15,6 +15,8 @@ use crate::domain::time::UtcMillis;
 pub(super) struct Written {
     pub(super) value: Value,
     pub(super) jargon: Jargon,
+    pub(super) is_third_party: bool,
+    pub(super) source_severity: Option<Severity>,
 }
 
 /// Where a ticket stands among others.
@@ -37,6 +39,8 @@ struct Sentences {
 struct Pen<'desk> {
     book: &'desk PhraseBook,
     generator: Generator,
+    /// Whether the device says in words of its own what a fault means.
+    is_foreign: bool,
     slots: Slots,
     jargon: Jargon,
 }
@@ -48,16 +52,19 @@ impl Pen<'_> {
 }
 
 /// Writes a ticket.
-pub(super) fn write(
-    book: &PhraseBook,
-    generator: Generator,
-    scenario: &Scenario,
-    frame: Frame,
-    rng: &mut Rng,
-) -> Written {
-    let vendor = weighted(scenario.fault.role.vendors().iter().copied(), rng);
+pub(super) fn write(writer: &Writer, scenario: &Scenario, frame: Frame, rng: &mut Rng) -> Written {
+    let Writer { book, generator, estate } = writer;
+    let generator = *generator;
+    let role = scenario.fault.role;
+    let allowed = role.vendors().iter().copied().filter(|(vendor, _)| scenario.vendors.allow(role, vendor));
+    let vendor = weighted(allowed, rng);
+    let is_third_party = role.is_third_party(vendor);
     let slots = places::draw(generator, scenario.fault, vendor, rng);
-    let mut pen = Pen { book, generator, slots, jargon: Jargon::default() };
+    let is_foreign = *estate == Estate::CiscoShop && (is_third_party || scenario.fault.category == "wireless");
+    // Rules of monitoring that nobody wrote for these devices give all of their events one severity.
+    let source_severity = if is_foreign { Some(Severity::Medium) } else { scenario.source_severity };
+    let scenario = &Scenario { source_severity, ..*scenario };
+    let mut pen = Pen { book, generator, is_foreign, slots, jargon: Jargon::default() };
     let sentences = sentences(&mut pen, scenario, rng);
     let channel = draw_channel(scenario, rng);
     let (title, description) = lay_out(generator, scenario, channel, &pen.slots, &sentences, rng);
@@ -92,7 +99,7 @@ pub(super) fn write(
     if let Some(parent) = frame.parent {
         value["relations"] = json!([{ "type": "parent", "ticket_id": parent }]);
     }
-    Written { value, jargon: pen.jargon }
+    Written { value, jargon: pen.jargon, is_third_party, source_severity }
 }
 
 fn sentences(pen: &mut Pen<'_>, scenario: &Scenario, rng: &mut Rng) -> Sentences {
@@ -101,7 +108,11 @@ fn sentences(pen: &mut Pen<'_>, scenario: &Scenario, rng: &mut Rng) -> Sentences
     if rng.f64() < 0.4 {
         sentences.body.push(pen.say(scenario.fault.symptom, rng));
     }
-    let state = |impact: Impact, pen: &mut Pen<'_>, rng: &mut Rng| pen.say(impact.bank(category, rng), rng);
+    let state = |impact: Impact, pen: &mut Pen<'_>, rng: &mut Rng| {
+        let foreign = impact.foreign_bank(category).filter(|_| pen.is_foreign);
+        let bank = foreign.unwrap_or_else(|| impact.bank(category, rng));
+        pen.say(bank, rng)
+    };
     match scenario.report {
         Report::Plain => {
             let sentence = state(scenario.impact, pen, rng);

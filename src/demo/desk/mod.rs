@@ -48,6 +48,16 @@ impl Generator {
     }
 }
 
+/// What the desk is used to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Estate {
+    /// Everything alike: the demonstration, and what the bundled models were trained on.
+    Even,
+    /// Cisco's routers and switches. What access points and third parties' routers and switches report is in words of their
+    /// own, and monitoring, whose rules were made for the others, calls all of it minor.
+    CiscoShop,
+}
+
 /// A labelled set of desk tickets, given by its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LabelledSet {
@@ -57,14 +67,17 @@ pub struct LabelledSet {
     pub tickets: usize,
     /// How many of them are wireless; `None`: as they come.
     pub wireless: Option<usize>,
+    /// How many of them are of routers and switches of third parties, where the number of wireless ones is given too;
+    /// `None`: as they come.
+    pub third_party: Option<usize>,
 }
 
 /// The 500 labelled tickets that made version 1 of the bundled model: 20 of them wireless (4 %), as at the owner's
 /// desk, against 20 to 25 % in reality.
-pub const TRAINING: LabelledSet = LabelledSet { seed: 41, tickets: 500, wireless: Some(20) };
+pub const TRAINING: LabelledSet = LabelledSet { seed: 41, tickets: 500, wireless: Some(20), third_party: None };
 
 /// The labelled tickets that calibrated the bundled models: a random sample of the desk.
-pub const CALIBRATION: LabelledSet = LabelledSet { seed: 42, tickets: 400, wireless: None };
+pub const CALIBRATION: LabelledSet = LabelledSet { seed: 42, tickets: 400, wireless: None, third_party: None };
 
 /// Engineers differ from the truth in 5 % of their verdicts.
 pub const ENGINEER_ERROR_SHARE: f64 = 0.05;
@@ -120,6 +133,8 @@ pub struct DeskTicket {
     pub jargon: Jargon,
     /// Whether it belongs to a [`Wave`].
     pub is_of_wave: bool,
+    /// Whether it is of a router or switch of a third party.
+    pub is_third_party: bool,
 }
 
 /// Engineers of the simulated shift.
@@ -130,12 +145,18 @@ const ENGINEERS: [&str; 6] = ["engineer-1", "engineer-2", "engineer-3", "enginee
 pub struct Writer {
     book: PhraseBook,
     generator: Generator,
+    estate: Estate,
 }
 
 impl Writer {
     /// A writer of one generator.
     pub fn new(generator: Generator) -> Self {
-        Self { book: PhraseBook::load(), generator }
+        Self { book: PhraseBook::load(), generator, estate: Estate::Even }
+    }
+
+    /// The same writer for another estate.
+    pub fn with_estate(self, estate: Estate) -> Self {
+        Self { estate, ..self }
     }
 
     /// One ticket at random.
@@ -146,7 +167,7 @@ impl Writer {
 
     fn write(&self, scenario: &Scenario, frame: compose::Frame, rng: &mut Rng) -> DeskTicket {
         let compose::Frame { ticket_id, created_at, parent: _ } = frame.clone();
-        let written = compose::write(&self.book, self.generator, scenario, frame, rng);
+        let written = compose::write(self, scenario, frame, rng);
         let truth = Truth {
             severity: scenario.severity,
             root_cause: scenario.cause,
@@ -158,22 +179,25 @@ impl Writer {
             value: written.value,
             created_at,
             category: scenario.fault.category,
-            source_severity: scenario.source_severity,
+            source_severity: written.source_severity,
             truth,
             verdict: verdict(truth, rng),
             jargon: written.jargon,
             is_of_wave: false,
+            is_third_party: written.is_third_party,
         }
     }
 
     /// A labelled set: the same seed and sizes give the same tickets.
     pub fn labelled(&self, set: LabelledSet) -> Vec<DeskTicket> {
-        let LabelledSet { seed, tickets, wireless } = set;
+        let LabelledSet { seed, tickets, wireless, third_party } = set;
         let mut order = Rng::with_seed(seed);
         let mut mixes = vec![Mix::Natural; tickets];
         if let Some(wireless) = wireless {
-            mixes.fill(Mix::Wired);
+            mixes.fill(if third_party.is_some() { Mix::WiredWithoutThirdParty } else { Mix::Wired });
             mixes.iter_mut().take(wireless).for_each(|mix| *mix = Mix::Wireless);
+            let of_third_parties = mixes.iter_mut().skip(wireless).take(third_party.unwrap_or_default());
+            of_third_parties.for_each(|mix| *mix = Mix::ThirdParty);
             order.shuffle(&mut mixes);
         }
         let label = match self.generator {

@@ -15,12 +15,13 @@ use super::slots::Slots;
 /// generated text helps, with all of them the demonstration would be rigged. Asserted by a test, stated on the card.
 pub const SHARED_SHARE: f64 = 0.82;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("phrases/impact.txt"),
     include_str!("phrases/modifier.txt"),
     include_str!("phrases/filler.txt"),
     include_str!("phrases/cause.txt"),
     include_str!("phrases/symptom.txt"),
+    include_str!("phrases/third_party.txt"),
 ];
 
 /// Phrases about one thing.

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::Generator;
-use super::world::{CATEGORIES, FAULTS, Fault, WIRELESS_WEIGHT_IN_TRAINING};
+use super::world::{CATEGORIES, FAULTS, Fault, ROUTERS_AND_SWITCHES, Vendors, WIRELESS_WEIGHT_IN_TRAINING};
 use crate::domain::severity::Severity;
 
 /// Share of impacts that the ticket never states: only symptom, alarms and the source's severity remain.
@@ -75,6 +75,21 @@ impl Impact {
             (Self::SiteDown, false) => "site_down",
             (Self::ManySites, _) => "many_sites",
             (Self::Lifeline, _) => "lifeline",
+        }
+    }
+
+    /// Bank of phrases of what a Cisco shop is not used to; `None`: there are no other words for it.
+    pub(super) fn foreign_bank(self, category: &str) -> Option<&'static str> {
+        match (self, category == "wireless") {
+            (Self::Nothing, true) => Some("wireless_nothing"),
+            (Self::Redundancy, true) => Some("wireless_redundancy"),
+            (Self::Slow, true) => Some("wireless_slow"),
+            (Self::SiteDown, true) => Some("wireless_site_down"),
+            (Self::Nothing, false) => Some("third_party_nothing"),
+            (Self::Redundancy, false) => Some("third_party_redundancy"),
+            (Self::Slow, false) => Some("third_party_slow"),
+            (Self::SiteDown, false) => Some("third_party_site_down"),
+            (Self::SingleUser | Self::ManySites | Self::Lifeline, _) => None,
         }
     }
 }
@@ -149,6 +164,8 @@ pub struct Scenario {
     pub has_cause_hint: bool,
     /// What the source system says.
     pub source_severity: Option<Severity>,
+    /// Whose devices may be meant.
+    pub vendors: Vendors,
 }
 
 /// Which category a ticket must have.
@@ -160,6 +177,20 @@ pub enum Mix {
     Wireless,
     /// Anything but wireless.
     Wired,
+    /// A router or switch of another vendor than Cisco.
+    ThirdParty,
+    /// Anything but wireless, and no router or switch of another vendor than Cisco.
+    WiredWithoutThirdParty,
+}
+
+impl Mix {
+    const fn vendors(self) -> Vendors {
+        match self {
+            Self::Natural | Self::Wireless | Self::Wired => Vendors::Any,
+            Self::ThirdParty => Vendors::ThirdParty,
+            Self::WiredWithoutThirdParty => Vendors::NoThirdParty,
+        }
+    }
 }
 
 /// Draws one of weighted items.
@@ -206,6 +237,7 @@ impl Scenario {
             report,
             has_cause_hint: rng.f64() < CAUSE_HINT_SHARE,
             source_severity: draw_source_severity(severity, report, rng),
+            vendors: mix.vendors(),
         }
     }
 
@@ -222,7 +254,8 @@ fn draw_category(is_live: bool, mix: Mix, rng: &mut Rng) -> &'static str {
             Mix::Natural if is_wireless && !is_live => Some((*category, WIRELESS_WEIGHT_IN_TRAINING)),
             Mix::Natural => Some((*category, *weight)),
             Mix::Wireless => is_wireless.then_some((*category, 1)),
-            Mix::Wired => (!is_wireless).then_some((*category, *weight)),
+            Mix::Wired | Mix::WiredWithoutThirdParty => (!is_wireless).then_some((*category, *weight)),
+            Mix::ThirdParty => ROUTERS_AND_SWITCHES.contains(category).then_some((*category, *weight)),
         }
     });
     weighted(weights, rng)

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::compose::Frame;
 use super::scenario::{Mix, Scenario};
-use super::{CALIBRATION, DeskTicket, Generator, TRAINING, Writer, normalised_text, rhythm, wave_scenario};
+use super::{CALIBRATION, DeskTicket, Estate, Generator, TRAINING, Writer, normalised_text, rhythm, wave_scenario};
 use crate::domain::digest::Digest;
 use crate::domain::time::UtcMillis;
 
@@ -79,6 +79,12 @@ impl Desk {
     /// The same desk with a wave of a firmware bug.
     pub fn with_wave(mut self, wave: Wave) -> Self {
         self.wave = Some(wave);
+        self
+    }
+
+    /// The same desk with another estate.
+    pub fn with_estate(mut self, estate: Estate) -> Self {
+        self.writer = self.writer.with_estate(estate);
         self
     }
 

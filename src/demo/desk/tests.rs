@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::hostile::{Expected, RawDeskRecord, broken_and_hostile};
 use super::*;
+use crate::domain::digest::Digest;
 use crate::domain::severity::SourceSeverity;
 use crate::domain::ticket::Incompleteness;
 use crate::policy::guards::{GuardHits, Guards};
@@ -183,4 +184,27 @@ fn guards_leave_most_noise_alone() {
     let guarded = share(&noise, is_guarded);
     println!("{guarded:.3} of noise is guarded");
     assert!(guarded < 0.15);
+}
+
+#[test]
+fn a_cisco_shop_has_as_many_third_parties_as_asked_for_and_monitoring_calls_them_and_wireless_minor() {
+    let set = LabelledSet { seed: 9, tickets: 300, wireless: Some(20), third_party: Some(15) };
+    let tickets = Writer::new(Generator::Desk).with_estate(Estate::CiscoShop).labelled(set);
+    let count = |is: &dyn Fn(&DeskTicket) -> bool| tickets.iter().filter(|ticket| is(ticket)).count();
+    assert_eq!(count(&|ticket| ticket.is_third_party), 15);
+    assert_eq!(count(&|ticket| ticket.category == "wireless"), 20);
+    let is_foreign = |ticket: &DeskTicket| ticket.is_third_party || ticket.category == "wireless";
+    assert_eq!(count(&|ticket| is_foreign(ticket) && ticket.source_severity != Some(Severity::Medium)), 0);
+    assert!(count(&|ticket| !is_foreign(ticket) && ticket.source_severity == Some(Severity::Critical)) > 10);
+    let vendor = |ticket: &DeskTicket| ticket.value["device"]["vendor"].clone();
+    assert!(tickets.iter().filter(|ticket| ticket.is_third_party).all(|ticket| vendor(ticket) != "Cisco"));
+}
+
+#[test]
+fn an_even_estate_is_what_it_was_before_there_were_others() {
+    let digest = |set: LabelledSet| {
+        let lines = Writer::new(Generator::Desk).labelled(set).into_iter().map(|ticket| ticket.value.to_string());
+        Digest::of(lines.collect::<Vec<_>>().join("\n").as_bytes()).short()
+    };
+    assert_eq!(digest(TRAINING), "e0e2676f1375");
 }

@@ -63,6 +63,41 @@ impl DeviceRole {
             Self::Server => &[("Infoblox", 30), ("Microsoft", 40), ("Cisco", 30)],
         }
     }
+
+    /// Whether a device of this class and vendor is a router or switch of a third party.
+    pub(super) fn is_third_party(self, vendor: &str) -> bool {
+        match self {
+            Self::Router | Self::Switch => vendor != "Cisco",
+            Self::AccessPoint
+            | Self::WirelessController
+            | Self::Optical
+            | Self::Firewall
+            | Self::Facility
+            | Self::Server => false,
+        }
+    }
+}
+
+/// Whose devices a ticket may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendors {
+    /// Anybody's.
+    Any,
+    /// Routers and switches of third parties.
+    ThirdParty,
+    /// Anything but routers and switches of third parties.
+    NoThirdParty,
+}
+
+impl Vendors {
+    /// Whether a device of this class and vendor is among them.
+    pub(super) fn allow(self, role: DeviceRole, vendor: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::ThirdParty => role.is_third_party(vendor),
+            Self::NoThirdParty => !role.is_third_party(vendor),
+        }
+    }
 }
 
 /// One kind of fault: its bank of symptoms, its category, its device, and its causes with weights.
@@ -115,6 +150,9 @@ pub const CATEGORIES: [(&str, u32); 10] = [
     ("circuit", 50),
     ("access", 40),
 ];
+
+/// Categories whose faults are all of routers or switches.
+pub const ROUTERS_AND_SWITCHES: [&str; 4] = ["routing", "switching", "circuit", "access"];
 
 /// Weight of wireless in the training generators, in per mille: the owner's 4 %.
 pub const WIRELESS_WEIGHT_IN_TRAINING: u32 = 32;

@@ -5,6 +5,7 @@ use crate::evaluation::failures::{Standing, TICKETS_MIN};
 use crate::evaluation::report::{ColumnReport, NamedFacet, Report, shown_ids};
 use crate::evaluation::surprises::CONFIDENCE_MIN;
 use crate::evaluation::trust::{LowReach, Trust};
+use crate::evaluation::words::FailingWords;
 use crate::statistics::wilson::Interval;
 
 use super::figure::{Figure, FigureKind};
@@ -12,6 +13,8 @@ use super::standing::edge_cases;
 use super::words::{p_value, percent, rate, short_rate, tickets};
 use super::{Document, Redaction};
 
+/// Tickets that are named beside a word: enough to read what it means there.
+const WORD_IDS_MAX: usize = 3;
 /// Rows of slices that are shown beside the worse ones: what is left is in `--json`.
 const SLICES_MAX: usize = 25;
 
@@ -22,6 +25,7 @@ pub(super) fn say(document: &mut Document, report: &Report, redaction: Redaction
     confusion(document, subject);
     slices(document, report, redaction);
     pairs(document, report, redaction);
+    words(document, report, redaction);
     named_tickets(document, report, redaction);
     trust(document, report);
 }
@@ -113,6 +117,31 @@ fn pairs(document: &mut Document, report: &Report, redaction: Redaction) {
         })
         .collect();
     document.table(&["together worse than either alone", "wrong (95 %)", "one alone", "adjusted"], rows);
+}
+
+fn words(document: &mut Document, report: &Report, redaction: Redaction) {
+    let Some(FailingWords { looked_at, standing_out, worst }) = &report.words else { return };
+    let rows = worst.iter().map(|word| {
+        let lift = word.lift().map_or_else(|| "–".to_owned(), |lift| format!("{lift:.1}×"));
+        vec![
+            word.term.clone(),
+            short_rate(word.wrong),
+            short_rate(word.rest),
+            lift,
+            p_value(word.adjusted_p),
+            shown_ids(&word.ids[..word.ids.len().min(WORD_IDS_MAX)]),
+        ]
+    });
+    match redaction {
+        Redaction::None => {
+            document.table(&["words", "wrong (95 %)", "rest", "lift", "adjusted", "as in"], rows.collect());
+        }
+        Redaction::Tickets => {}
+    }
+    let others = if *standing_out > worst.len() as u64 { "; those that surer ones explain are left out" } else { "" };
+    document.text(format!(
+        "Words and pairs of words looked at: {looked_at}; in wrong answers more often than chance explains: {standing_out}{others}."
+    ));
 }
 
 fn named_tickets(document: &mut Document, report: &Report, redaction: Redaction) {

@@ -9,11 +9,11 @@ const STYLE: &str = "
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ee;--paper:#14181f;--quiet:#9aa4b2;--rule:#333b47;--one:#6ea8e6;--two:#e8935a;--three:#6cc394;--four:#b893dd;--shade:#6ea8e6}}
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{margin-top:2.4rem;border-bottom:1px solid var(--rule);padding-bottom:.2rem}h3{margin-bottom:.3rem}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
+.scroll{overflow-x:auto;margin:1.2rem 0}table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}
 th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}th{color:var(--quiet);font-weight:600}
-.warning{border-left:4px solid var(--two);padding:.4rem .8rem}figure{margin:1.2rem 0}figcaption{color:var(--quiet);font-size:.88rem}
-svg{max-width:100%;height:auto}svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .quiet{fill:var(--quiet)}
+.warning{border-left:4px solid var(--two);padding:.4rem .8rem}figure{margin:1.2rem 0;overflow-x:auto}figcaption{color:var(--quiet);font-size:.88rem}
+svg{height:auto}svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .quiet{fill:var(--quiet)}
 ";
 
 /// The report as one page.

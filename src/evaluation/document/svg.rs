@@ -18,6 +18,8 @@ const SIDE: f64 = 320.0;
 /// Room for the words at the left and below.
 const LEFT: f64 = 56.0;
 const BELOW: f64 = 44.0;
+/// Room at the right: half of the words `100 %`.
+const RIGHT: f64 = 24.0;
 const ABOVE: f64 = 12.0;
 /// Height of a row of shares.
 const ROW: f64 = 22.0;
@@ -145,13 +147,18 @@ fn reliability(bins: &[Bin], caption: &str) -> String {
             bin.right, bin.answers, bin.confidence
         );
     }
-    picture(LEFT + SIDE + 12.0, ABOVE + SIDE + BELOW, caption, &inside)
+    picture(LEFT + SIDE + RIGHT, ABOVE + SIDE + BELOW, caption, &inside)
+}
+
+/// The next share whose quarters are whole percents, so that the words beside the axis are true.
+fn whole_steps(share: f64) -> f64 {
+    ((share * 25.0 - 1e-9).ceil() / 25.0).min(1.0)
 }
 
 /// Error among the surest answers, as more of them are taken.
 fn risk_reach(curves: &[(String, Vec<Share>)], caption: &str) -> String {
     let error = |share: &Share| share.rest().proportion().unwrap_or(0.0);
-    let highest = curves.iter().flat_map(|(_, curve)| curve).map(error).fold(0.05, f64::max);
+    let highest = whole_steps(curves.iter().flat_map(|(_, curve)| curve).map(error).fold(0.05, f64::max));
     let mut inside = axes("reach: the surest answers taken", "error among them", highest);
     for (at, (name, curve)) in curves.iter().enumerate() {
         let colour = COLOURS[at % COLOURS.len()];
@@ -173,7 +180,7 @@ fn risk_reach(curves: &[(String, Vec<Share>)], caption: &str) -> String {
         line(&mut inside, (LEFT + 10.0, y - 4.0), (LEFT + 30.0, y - 4.0), colour, "stroke-width=\"2\"");
         text(&mut inside, LEFT + 36.0, y, "start", "", name);
     }
-    picture(LEFT + SIDE + 12.0, ABOVE + SIDE + BELOW, caption, &inside)
+    picture(LEFT + SIDE + RIGHT, ABOVE + SIDE + BELOW, caption, &inside)
 }
 
 /// A row each: the share as a point, its interval as a line.
@@ -224,6 +231,14 @@ mod tests {
         let bin = |right| Bin { answers: 100, right, confidence: 0.9 };
         assert!(!reliability(&[bin(90)], "r").contains("fill=\"var(--two)\""));
         assert!(reliability(&[bin(60)], "r").contains("fill=\"var(--two)\""));
+    }
+
+    #[test]
+    fn the_axis_of_errors_ends_at_a_whole_percent_of_four() {
+        let ends = [0.05, 0.08, 0.081, 0.31, 0.97, 1.0].map(|share| (whole_steps(share) * 100.0).round() as u32);
+        assert_eq!(ends, [8, 8, 12, 32, 100, 100]);
+        let curve = vec![Share { hits: 9, of: 10 }];
+        assert!(risk_reach(&[("v1".into(), curve)], "r").contains(">12 %<"));
     }
 
     #[test]

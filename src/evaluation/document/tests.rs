@@ -14,6 +14,7 @@ use crate::evaluation::mix::Mix;
 use crate::evaluation::report::{Inputs, NamedFacet, Report};
 use crate::evaluation::test_set::TestSet;
 use crate::evaluation::tests::{beside, category, confident, set_from, settings};
+use crate::evaluation::words::Words;
 use crate::statistics::wilson::Share;
 
 use super::compose::composed;
@@ -58,6 +59,10 @@ fn model(name: &str, set: &TestSet, wrong: &[usize]) -> Column {
 
 fn report() -> Report {
     let set = set_from(&test_tickets());
+    let mut words = Words::default();
+    for labelled in test_tickets() {
+        words.add(&labelled.ticket);
+    }
     let training = set_from(
         &[
             category("routing", Severity::Low, 300),
@@ -94,6 +99,7 @@ fn report() -> Report {
     let inputs = Inputs {
         set: &set,
         columns: &columns,
+        words: Some(&words),
         readings: Some(&readings),
         training: Some(&training),
         in_training: &BTreeSet::new(),
@@ -135,7 +141,7 @@ fn in_each_form_everything_that_is_said_stands_once() {
 fn what_is_shared_with_others_names_no_ticket_and_quotes_none() {
     let document = composed(&report(), Redaction::Tickets);
     for text in [terminal::rendered(&document), markdown::rendered(&document), html::rendered(&document)] {
-        for word in ["routing-medium", "wireless-low-", "fault *", "anna"] {
+        for word in ["routing-medium", "wireless-low-", "fault *", "wireless fault", "anna"] {
             assert!(!text.contains(word), "{word}");
         }
         assert!(text.contains("38/50") && text.contains("wireless"));
@@ -177,6 +183,7 @@ fn a_report_on_nothing_is_short_and_says_so() {
     let inputs = Inputs {
         set: &set,
         columns: &[Column::source(&set), model("v1", &set, &[])],
+        words: None,
         readings: None,
         training: None,
         in_training: &BTreeSet::new(),

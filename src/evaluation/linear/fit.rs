@@ -8,7 +8,7 @@ use super::terms::Features;
 /// Classes: the severities.
 const CLASSES: usize = 4;
 /// C: how little weights are held back. Ten suits short texts; that of scikit-learn is one, which is tuned for longer ones.
-const INVERSE_PENALTY: f64 = 10.0;
+pub(super) const INVERSE_PENALTY: f64 = 10.0;
 /// Pairs of steps and gradient changes that are kept: more gain little and cost memory.
 const PAIRS: usize = 10;
 /// The fit of some thousand tickets takes about fifty.
@@ -31,6 +31,13 @@ pub(super) struct Problem {
 pub(super) struct Weights(Vec<f64>);
 
 impl Weights {
+    /// A row of weights for each class, and the biases.
+    pub(super) fn parts(&self) -> ([Vec<f64>; CLASSES], [f64; CLASSES]) {
+        let (by_term, last) = self.0.split_at(self.0.len() - CLASSES);
+        let row = |class: usize| by_term.iter().skip(class).step_by(CLASSES).copied().collect();
+        (std::array::from_fn(row), std::array::from_fn(|class| last[class]))
+    }
+
     /// The score of each class.
     pub(super) fn scores(&self, features: &Features) -> [f64; CLASSES] {
         scores(&self.0, features)

@@ -13,10 +13,25 @@ use crate::domain::severity::Severity;
 use fit::{Problem, Weights};
 use terms::Vocabulary;
 
+/// C of the fit, as a card says it.
+pub const INVERSE_PENALTY: f64 = fit::INVERSE_PENALTY;
+
 /// A trained model.
 pub struct Linear {
     vocabulary: Vocabulary,
     weights: Weights,
+}
+
+/// A trained model taken apart.
+pub struct Parts<'model> {
+    /// The terms in the order of their columns.
+    pub terms: Vec<&'model str>,
+    /// How rare each term is.
+    pub idf: &'model [f64],
+    /// The weights of the terms, a row for each of [`Severity::ALL`].
+    pub weights: [Vec<f64>; 4],
+    /// The bias of each of [`Severity::ALL`].
+    pub biases: [f64; 4],
 }
 
 /// Why there is no model.
@@ -44,6 +59,13 @@ impl Linear {
         let labels = texts.iter().map(|(_, severity)| severity.index()).collect();
         let weights = Problem { rows, labels, terms: vocabulary.len() }.minimise();
         Ok(Self { vocabulary, weights })
+    }
+
+    /// What a model directory holds: the terms, their idf, and the heads.
+    pub fn parts(&self) -> Parts<'_> {
+        let (terms, idf) = self.vocabulary.parts();
+        let (weights, biases) = self.weights.parts();
+        Parts { terms, idf, weights, biases }
     }
 
     /// The distribution over the severities of one text.
@@ -86,6 +108,18 @@ mod tests {
         let linear = Linear::train(&texts()).expect("trained");
         let found = linear.predict("zzz");
         assert!(found.probabilities().iter().all(|probability| (probability - 0.25).abs() < 0.05), "{found:?}");
+    }
+
+    #[test]
+    fn the_parts_give_the_same_answers_as_the_whole() {
+        let linear = Linear::train(&texts()).expect("trained");
+        let Parts { terms, idf, weights, biases } = linear.parts();
+        // One known word: the vector has length 1 along its column, whatever its idf.
+        let column = terms.iter().position(|term| *term == "noise").expect("a word of the texts");
+        let scores = std::array::from_fn(|row| weights[row][column] + biases[row]);
+        let by_hand = SeverityDistribution::from_logits(scores).expect("finite");
+        assert_eq!(linear.predict("noise"), by_hand);
+        assert!(idf.len() == terms.len() && (idf[column] - (9.0_f64 / 2.0).ln() - 1.0).abs() < 1e-12);
     }
 
     #[test]

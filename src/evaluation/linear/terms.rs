@@ -1,7 +1,7 @@
 //! Terms of a text and their weights, as scikit-learn's `TfidfVectorizer` gives them with `token_pattern="[a-z0-9]+"`,
 //! `ngram_range=(1, 2)`, `sublinear_tf=True`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Most terms: the most frequent are kept. Ten thousand tickets have some hundred thousand pairs, most of them once.
 const TERMS_MAX: usize = 200_000;
@@ -42,14 +42,25 @@ impl Vocabulary {
         self.idf.len()
     }
 
+    /// The terms in the order of their columns, and the idf of each.
+    pub(super) fn parts(&self) -> (Vec<&str>, &[f64]) {
+        let mut terms = vec![""; self.idf.len()];
+        for (term, column) in &self.columns {
+            terms[*column as usize] = term;
+        }
+        (terms, &self.idf)
+    }
+
     /// The weights of a text's known terms, of length 1, by column.
     pub(super) fn features(&self, text: &str) -> Features {
-        let weigh = |(term, count): (String, u32)| {
-            let column = *self.columns.get(&term)?;
-            Some((column, (1.0 + f64::from(count).ln()) * self.idf[column as usize]))
-        };
-        let mut features: Features = counts_of(text).into_iter().filter_map(weigh).collect();
-        features.sort_unstable_by_key(|(column, _)| *column);
+        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+        each_term(text, |term| {
+            if let Some(column) = self.columns.get(term) {
+                *counts.entry(*column).or_default() += 1;
+            }
+        });
+        let weigh = |(column, count): (u32, u32)| (column, (1.0 + f64::from(count).ln()) * self.idf[column as usize]);
+        let mut features: Features = counts.into_iter().map(weigh).collect();
         let length = features.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
         for (_, weight) in &mut features {
             *weight /= length;
@@ -59,17 +70,26 @@ impl Vocabulary {
 }
 
 fn counts_of(text: &str) -> HashMap<String, u32> {
+    let mut counts = HashMap::new();
+    each_term(text, |term| *counts.entry(term.to_owned()).or_default() += 1);
+    counts
+}
+
+/// Each word, then each pair of neighbours, as often as it stands there. Most terms of a new text are unknown: none is
+/// copied before somebody knows it.
+fn each_term(text: &str, mut take: impl FnMut(&str)) {
     let lower = text.to_lowercase();
     let is_gap = |character: char| !character.is_ascii_lowercase() && !character.is_ascii_digit();
     let words: Vec<&str> = lower.split(is_gap).filter(|word| !word.is_empty()).collect();
-    let mut counts = HashMap::new();
     for word in &words {
-        *counts.entry((*word).to_owned()).or_default() += 1;
+        take(word);
     }
-    for pair in words.windows(2) {
-        *counts.entry(pair.join(" ")).or_default() += 1;
+    let mut pair = String::new();
+    for neighbours in words.windows(2) {
+        pair.clear();
+        pair.extend([neighbours[0], " ", neighbours[1]]);
+        take(&pair);
     }
-    counts
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A small world around `decide`: one ticket, one model, one slice, everything open, so that a test closes one thing.
 
+mod automatic;
+mod checks;
 mod exhaustive;
 mod rest;
 mod rules;

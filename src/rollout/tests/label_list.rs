@@ -1,13 +1,18 @@
 //! Whom the label list asks about what.
 
 use super::super::label_list::{LabelList, ListRequest, PER_DAY_MAX, Reading, label_list};
+use super::super::state::AskedAgain;
 use super::*;
 
 const NOW: UtcMillis = hour(40);
 
 fn list_at(log: &Log, who: &str, now: UtcMillis) -> LabelList {
+    list_of(log, who, now, &[])
+}
+
+fn list_of(log: &Log, who: &str, now: UtcMillis, asked: &[AskedAgain]) -> LabelList {
     let reviewer = ReviewerId::try_new(who).unwrap();
-    let request = ListRequest { reviewer: &reviewer, now, day_began: hour(24), deadline_ms: DEADLINE_MS };
+    let request = ListRequest { reviewer: &reviewer, now, day_began: hour(24), asked, deadline_ms: DEADLINE_MS };
     label_list(&log.evidence, request)
 }
 
@@ -110,4 +115,24 @@ fn no_prediction_changes_the_list() {
         list(&log, "anna")
     };
     assert_eq!(with(Severity::Low), with(Severity::Critical));
+}
+
+#[test]
+fn what_a_hard_stop_asks_about_comes_first_and_goes_to_somebody_who_has_not_spoken() {
+    let mut log = Log::default();
+    log.decided("old", decision("old", hour(1)));
+    // Acted on, not drawn, and long past its deadline: asked about all the same.
+    let acted = TicketDecision { is_drawn: false, ..decision("acted", hour(0)) };
+    log.decided("acted", acted).answered("acted", hour(2), Severity::Critical);
+    let asked = |id: &str| AskedAgain { ticket: TicketId::try_new(id).unwrap(), since: hour(30) };
+    let asked = [asked("acted"), asked("gone")];
+    let who = |log: &Log| {
+        let all = log.evidence.tickets().flat_map(|(_, ticket)| ticket.verdicts());
+        all.map(|recorded| recorded.value.reviewer.id.as_str().to_owned()).next().unwrap()
+    };
+    let spoke = who(&log);
+    let found = list_of(&log, "zoe", NOW, &asked);
+    assert_eq!((names(&found), found.items[0].reading), (vec!["acted", "old"], Reading::Second));
+    assert_eq!(names(&list_of(&log, &spoke, NOW, &asked)), ["old"]);
+    assert_eq!(names(&list_of(&log, "zoe", NOW, &[])), ["old"]);
 }

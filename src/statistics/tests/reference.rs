@@ -4,100 +4,36 @@
 //! Relative 1e-9 throughout, absolute where the value is below 1. Where a number cannot have so many digits the test says
 //! why.
 
-use serde_json::Value;
-
+use super::cases::{self, Case, indices, numbers};
 use crate::statistics::binomial;
-use crate::statistics::bootstrap::quantile_of;
+use crate::statistics::bootstrap::{percentile_interval, quantile_of};
 use crate::statistics::calibration::{self, Claim, Forecast};
 use crate::statistics::confusion::{Confusion, Weighting};
 use crate::statistics::detector::Detector;
 use crate::statistics::drift::drift;
 use crate::statistics::e_process::ln_evidence;
 use crate::statistics::false_discovery::adjusted_p_values;
+use crate::statistics::fisher::group_is_higher_p;
 use crate::statistics::forecast::{Pace, days_to_go};
 use crate::statistics::gamma::{chi_square_tail, poisson_tail};
 use crate::statistics::krippendorff::{Scale, alpha};
 use crate::statistics::mann_whitney::mann_whitney;
 use crate::statistics::normal;
+use crate::statistics::random::SeededRandom;
+use crate::statistics::rate_ratio::rate_ratio;
 use crate::statistics::reliability::{self, Bin, expected_calibration_error};
 use crate::statistics::sample_size::{DiscordantShares, power};
 use crate::statistics::sign_test::Discordant;
+use crate::statistics::swap_test::{Answered, swap_test};
 use crate::statistics::tally::{ErrorLimit, Judged, Tally};
 use crate::statistics::temperature::{Scored, fit};
-use crate::statistics::wilson::{self, Interval};
+use crate::statistics::threshold::lowest_threshold;
+use crate::statistics::wilson::{self, Interval, Share};
 use crate::statistics::{anytime, clopper_pearson};
 
-const TOLERANCE: f64 = 1e-9;
-
-/// Calls `check` with each case of a part; there must be some.
-fn each_case(part: &str, mut check: impl FnMut(&Case)) {
-    let text = include_str!("../../../tests/fixtures/statistics/reference.json");
-    let all: Value = serde_json::from_str(text).expect("the fixture is JSON");
-    let cases = all[part].as_array().expect("a part of the fixture");
-    assert!(!cases.is_empty());
-    for (index, case) in cases.iter().enumerate() {
-        check(&Case { name: format!("{part} {index}"), value: case });
-    }
-}
-
-struct Case<'a> {
-    name: String,
-    value: &'a Value,
-}
-
-impl Case<'_> {
-    fn number(&self, key: &str) -> f64 {
-        self.value[key].as_f64().expect("a number")
-    }
-
-    fn count(&self, key: &str) -> u64 {
-        self.value[key].as_u64().expect("a count")
-    }
-
-    fn numbers(&self, key: &str) -> Vec<f64> {
-        numbers(&self.value[key])
-    }
-
-    fn indices(&self, key: &str) -> Vec<usize> {
-        indices(&self.value[key])
-    }
-
-    #[track_caller]
-    fn agrees(&self, key: &str, found: f64) {
-        self.agrees_within(key, found, TOLERANCE);
-    }
-
-    #[track_caller]
-    fn agrees_within(&self, key: &str, found: f64, tolerance: f64) {
-        is_close(&self.name, key, found, self.number(key), tolerance);
-    }
-
-    #[track_caller]
-    fn agrees_on(&self, key: &str, found: &[f64]) {
-        let expected = self.numbers(key);
-        assert_eq!(found.len(), expected.len(), "{}: {key}", self.name);
-        for (&found, expected) in found.iter().zip(expected) {
-            is_close(&self.name, key, found, expected, TOLERANCE);
-        }
-    }
-
-    #[track_caller]
-    fn agrees_on_ends(&self, key: &str, found: Interval) {
-        self.agrees_on(key, &[found.low, found.high]);
-    }
-}
-
-fn numbers(values: &Value) -> Vec<f64> {
-    values.as_array().expect("a list").iter().map(|value| value.as_f64().expect("a number")).collect()
-}
-
-fn indices(values: &Value) -> Vec<usize> {
-    values.as_array().expect("a list").iter().map(|value| value.as_u64().expect("an index") as usize).collect()
-}
-
-#[track_caller]
-fn is_close(name: &str, key: &str, found: f64, expected: f64, tolerance: f64) {
-    assert!((found - expected).abs() <= tolerance * expected.abs().max(1.0), "{name}: {key} {found}, not {expected}");
+/// Calls `check` with each case of a part.
+fn each_case(part: &str, check: impl FnMut(&Case)) {
+    cases::each_case(include_str!("../../../tests/fixtures/statistics/reference.json"), part, check);
 }
 
 fn tally(case: &Case) -> Tally {
@@ -233,11 +169,8 @@ fn fitted_calibrations_agree_with_scipy() {
         let verdicts: Vec<Scored> =
             scores.iter().zip(case.indices("truth")).map(|(scores, truth)| Scored { scores, truth }).collect();
         let found = fit(&verdicts).expect("a minimum");
-        // scipy stops where the objective no longer changes in a double, which is the square root of its precision.
-        case.agrees_within("temperature", found.temperature, 1e-6);
-        for (found, expected) in found.biases.iter().zip(case.numbers("biases")) {
-            is_close(&case.name, "biases", *found, expected, 1e-6);
-        }
+        case.agrees("temperature", found.temperature);
+        case.agrees_on("biases", &found.biases);
     });
 }
 
@@ -273,5 +206,78 @@ fn waiting_times_and_quantiles_agree_with_scipy_and_numpy() {
     });
     each_case("quantiles", |case| {
         case.agrees("quantile", quantile_of(&case.numbers("values"), case.number("level")));
+    });
+}
+
+#[test]
+fn each_class_agrees_with_scikit_learn() {
+    each_case("classes", |case| {
+        let classes = case.count("classes") as usize;
+        let found = Confusion::of(classes, case.indices("truth").into_iter().zip(case.indices("answers")));
+        // scikit-learn says 0 of a class that is not there; we say nothing of it.
+        let right_of = |class: usize, of: u64| if of == 0 { 0.0 } else { found.count(class, class) as f64 / of as f64 };
+        let of_classes = |measure: &dyn Fn(usize) -> f64| (0..classes).map(measure).collect::<Vec<f64>>();
+        case.agrees_on("precision", &of_classes(&|class| right_of(class, found.column_total(class))));
+        case.agrees_on("recall", &of_classes(&|class| right_of(class, found.row_total(class))));
+        case.agrees_on("f1", &of_classes(&|class| found.f1(class).unwrap_or(0.0)));
+    });
+}
+
+#[test]
+fn groups_against_the_rest_agree_with_scipy() {
+    each_case("tables", |case| {
+        let group = Share { hits: case.count("hits"), of: case.count("group") };
+        let rest = Share { hits: case.count("rest_hits"), of: case.count("rest") };
+        case.agrees("p", group_is_higher_p(group, rest));
+        let found = rate_ratio(group.hits, group.of, rest.hits, rest.of).expect("counts");
+        case.agrees("ratio", found.ratio);
+        case.agrees_on_ends("interval", found.interval);
+    });
+}
+
+#[test]
+fn the_chosen_threshold_agrees_with_a_walk_by_clopper_and_pearson() {
+    each_case("thresholds", |case| {
+        let wrong = case.indices("wrong").into_iter().map(|wrong| wrong == 1);
+        let claims = case.numbers("confidence").into_iter().zip(wrong);
+        let claims: Vec<Claim> =
+            claims.map(|(confidence, is_wrong)| Claim { confidence, is_right: !is_wrong }).collect();
+        let found = lowest_threshold(&claims, limit(case), case.number("delta"));
+        let found = found.map(|found| (found.confidence, found.eligible, found.wrong));
+        let expected = case.value["threshold"].as_object().map(|expected| {
+            let count = |key: &str| expected[key].as_u64().expect("a count");
+            (expected["confidence"].as_f64().expect("a number"), count("eligible"), count("wrong"))
+        });
+        assert_eq!(found, expected, "{}", case.name);
+    });
+}
+
+#[test]
+fn the_swap_test_agrees_with_scipys_over_every_swap() {
+    each_case("swaps", |case| {
+        let (first, second) = (case.indices("first"), case.indices("second"));
+        let tickets: Vec<Vec<Answered>> = case
+            .indices("truth")
+            .into_iter()
+            .zip(first.into_iter().zip(second))
+            .map(|(truth, (first, second))| vec![Answered { truth, first, second }])
+            .collect();
+        let classes = case.count("classes") as usize;
+        let found =
+            swap_test(&tickets, classes, Confusion::macro_f1, &mut SeededRandom::new(1)).expect("both are measured");
+        case.agrees_on("measures", &[found.first, found.second]);
+        case.agrees("p", found.p);
+    });
+}
+
+#[test]
+fn bootstrapped_gains_agree_with_numpy_on_the_same_draws() {
+    each_case("bootstraps", |case| {
+        let (first, second) = (case.numbers("first"), case.numbers("second"));
+        let gain =
+            |drawn: &[usize]| Some(drawn.iter().map(|&at| second[at] - first[at]).sum::<f64>() / drawn.len() as f64);
+        let mut random = SeededRandom::new(case.count("seed"));
+        let found = percentile_interval(first.len(), case.number("level"), &mut random, gain).expect("units");
+        case.agrees_on_ends("interval", found);
     });
 }

@@ -1,169 +1,24 @@
-//! Who leads, and what stops automatic actions: two instances, killed, frozen, halted, and with their rollout taken away.
-//!
-//! Stages take weeks to earn, so the tests begin where somebody has earned one: they take the map that an instance wrote for
-//! itself, put the slice at `auto_triage`, and write it back as the leader before would have left it.
+//! Who leads, and what stops automatic actions: instances that are killed, frozen, halted, and with their rollout taken away.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, Record, Written, broker};
-use crate::support::checker::Isolation;
-use crate::support::daemon::{Card, Daemon, Timers};
+use crate::support::checker::{Isolation, MistakeKind, Moment};
+use crate::support::daemon::Daemon;
 
-const LEASE: Duration = Duration::from_secs(20);
-/// Longest that a leader may be silent before another leads: its session, a rebalance and the reading of what stands.
-const NEW_LEADER_WITHIN: Duration = Duration::from_secs(20);
-const DEADLINE: Duration = Duration::from_secs(90);
+mod clocks;
+mod controls;
+mod desk;
+mod halting;
+mod holes;
+mod notices;
+mod policies;
+mod rolling;
+mod stalled;
+mod switching;
 
-/// Everything acts that is predicted low, at once and without a limit.
-const EARNED: &str = "[policy]\nthreshold = 0.3\nthreshold_grid = [0.3]\ncritical_cut_off = 1.0\nhigh_cap = 1.0\n\
-    [policy.caps]\nactions_per_hour = 100000\narrivals_share = 1.0\n[policy.storm]\ntickets = 100000\n\
-    [policy.draws]\nevidence_shadow = 0.01\nevidence_later = 0.01\n\
-    [verdicts]\ntruth = \"explicit\"\n[rollout]\nmode = \"earned\"\nlease_s = 20\nrenew_s = 2\n";
-
-/// Two instances whose slice stands at `auto_triage`.
-struct Desk {
-    broker: Broker,
-    instances: [Daemon; 2],
-    written: usize,
-    /// Decisions that a test has deleted.
-    deleted: usize,
-}
-
-impl Desk {
-    fn open(test: &str, failpoints: &str) -> Option<Self> {
-        let broker = broker(test)?;
-        let daemon = |name| Daemon::prepare_with(&broker, name, Card::Production, Timers::SHORT, EARNED);
-        let mut desk = Self { instances: [daemon("one"), daemon("two")], broker, written: 0, deleted: 0 };
-        let made =
-            desk.instances[0].command(&["topics", "create", "--tickets-partitions", "2", "--verdicts-partitions", "1"]);
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        desk.instances[0].start();
-        desk.broker.wait("a map is written", DEADLINE, |broker| newest_map(broker).is_some_and(|map| is_open(&map)));
-        assert!(desk.instances[0].stop().success());
-        desk.grant();
-        for instance in &mut desk.instances {
-            instance.arm(failpoints);
-            instance.start();
-        }
-        desk.instances.iter_mut().for_each(Daemon::wait_ready);
-        Some(desk)
-    }
-
-    /// Writes the map back with the slice at `auto_triage`.
-    fn grant(&self) {
-        let mut map = newest_map(&self.broker).unwrap();
-        let revision = map["rollout_revision"].as_u64().unwrap() + 1;
-        let state = &mut map["state"];
-        let basis = state["basis"].clone();
-        state["revision"] = json!(revision);
-        let held = |permission: &str| json!({ "permission": permission, "threshold": 0.3, "after": [] });
-        state["slices"][0]["standing"] = json!({ "stage": "auto_triage", "auto_triage": 0.8, "auto_resolve": 0.0,
-            "held": [held("suggest"), held("auto_triage")] });
-        map["rollout_revision"] = json!(revision);
-        map["permissions"] = json!([{ "slice": "rest", "stage": "auto_triage", "actions": [{
-            "action": "auto_triage", "share": 0.8, "model_digest": basis["model"]["digest"],
-            "calibration_digest": basis["model"]["calibration_digest"],
-            "eligibility_digest": basis["eligibility_digest"], "threshold_min": 0.3 }] }]);
-        self.broker.write("rollout", &[("map".to_owned(), Some(map.to_string().into_bytes()), Vec::new())]);
-    }
-
-    /// Writes tickets that are predicted low, and waits until all written so far are decided.
-    fn decide(&mut self, count: usize) {
-        let tickets: Vec<Written> = (self.written..self.written + count).map(ticket).collect();
-        self.written += count;
-        self.broker.write("tickets", &tickets);
-        let written = self.written - self.deleted;
-        self.broker.wait("all tickets are decided", DEADLINE, |broker| broker.count("decisions") >= written);
-    }
-
-    /// Decides tickets until there are commands of both instances' partitions, or at least some.
-    fn wait_automatic(&mut self) -> usize {
-        let until = Instant::now() + DEADLINE;
-        let before = self.broker.count("commands");
-        loop {
-            self.decide(10);
-            let commands = self.broker.count("commands");
-            if commands > before {
-                return commands;
-            }
-            assert!(Instant::now() < until, "nothing is automatic: {}\n{}", self.logs(), self.decided());
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    }
-
-    fn decided(&self) -> String {
-        let last = self.broker.read("decisions", Isolation::Committed).pop();
-        last.map(|record| record.json().to_string()).unwrap_or_default()
-    }
-
-    fn logs(&self) -> String {
-        self.instances.iter().map(Daemon::log_end).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Which instance renewed last, and when.
-    fn last_renewal(&self) -> Option<(usize, i64)> {
-        let renewal = renewals(&self.broker).pop()?;
-        let leader = renewal.json()["leader"].as_str().unwrap().to_owned();
-        let place = self.instances.iter().position(|instance| instance.instance == leader).unwrap();
-        Some((place, renewal.appended_ms))
-    }
-
-    /// Waits until an instance renews.
-    #[track_caller]
-    fn wait_renewal_of(&self, wanted: usize, within: Duration) {
-        let until = Instant::now() + within;
-        while self.last_renewal().is_none_or(|(place, _)| place != wanted) {
-            assert!(Instant::now() < until, "no renewal of {wanted} within {within:?}: {}", self.logs());
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-
-    fn leader(&self) -> usize {
-        self.broker.wait("somebody leads", DEADLINE, |_| self.last_renewal().is_some());
-        self.last_renewal().unwrap().0
-    }
-}
-
-fn ticket(index: usize) -> Written {
-    let key = format!("R{index:05}");
-    let value = json!({
-        "schema": "noctriage.ticket/v1", "ticket_id": key, "revision": 0,
-        "title": format!("Scheduled backup job finished with warnings {index}"),
-        "description": "Informational only. No customer is affected.", "created_at": "2026-11-24T10:00:00Z",
-        "kind": "incident", "category": "systems"
-    });
-    (key, Some(value.to_string().into_bytes()), Vec::new())
-}
-
-fn of_key(broker: &Broker, key: &str) -> Vec<Record> {
-    let records = broker.read("rollout", Isolation::Committed);
-    records.into_iter().filter(|record| record.key.as_deref() == Some(key.as_bytes())).collect()
-}
-
-fn newest_map(broker: &Broker) -> Option<Value> {
-    of_key(broker, "map").pop().map(|record| record.json())
-}
-
-fn is_open(map: &Value) -> bool {
-    map["state"]["slices"].as_array().is_some_and(|slices| {
-        slices.len() == 1 && slices[0]["accounts"].as_array().is_some_and(|accounts| accounts.len() >= 2)
-    })
-}
-
-fn renewals(broker: &Broker) -> Vec<Record> {
-    of_key(broker, "lease")
-}
-
-/// Commands that were appended when no renewal was younger than a lease: by the broker's clock alone.
-fn outside_every_lease(broker: &Broker) -> Vec<i64> {
-    let renewed: Vec<i64> = renewals(broker).iter().map(|renewal| renewal.appended_ms).collect();
-    let lease_ms = i64::try_from(LEASE.as_millis()).unwrap();
-    let is_covered = |at: i64| renewed.iter().any(|renewed| (*renewed..renewed + lease_ms).contains(&at));
-    let commands = broker.read("commands", Isolation::Committed);
-    commands.iter().map(|command| command.appended_ms).filter(|at| !is_covered(*at)).collect()
-}
+use desk::{DEADLINE, Desk, LEASE, NEW_LEADER_WITHIN, is_open, newest_map, outside_every_lease, renewals};
 
 #[test]
 fn when_the_leader_is_killed_the_other_leads_before_the_lease_ends() {
@@ -172,7 +27,7 @@ fn when_the_leader_is_killed_the_other_leads_before_the_lease_ends() {
     let leader = desk.leader();
     let (_, last_ms) = desk.last_renewal().unwrap();
     desk.instances[leader].kill();
-    desk.wait_renewal_of(1 - leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1 - leader, NEW_LEADER_WITHIN);
     let first = renewals(&desk.broker).into_iter().find(|renewal| {
         renewal.appended_ms > last_ms && renewal.json()["leader"] == desk.instances[1 - leader].instance.as_str()
     });
@@ -180,7 +35,7 @@ fn when_the_leader_is_killed_the_other_leads_before_the_lease_ends() {
     println!("another led after {silent_ms} ms");
     assert!(silent_ms < i64::try_from(LEASE.as_millis()).unwrap(), "{silent_ms} ms");
     desk.wait_automatic();
-    assert_eq!(outside_every_lease(&desk.broker), Vec::<i64>::new());
+    desk.assert_clean();
     assert!(desk.instances[1 - leader].stop().success());
 }
 
@@ -190,7 +45,7 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     desk.wait_automatic();
     let leader = desk.leader();
     desk.instances[leader].signal("STOP");
-    desk.wait_renewal_of(1 - leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1 - leader, NEW_LEADER_WITHIN);
     std::thread::sleep(LEASE);
     let before = desk.broker.read("rollout", Isolation::Committed).len();
     desk.instances[leader].signal("CONT");
@@ -202,7 +57,7 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     }
     assert!(!after.is_empty(), "the other one leads on");
     desk.wait_automatic();
-    assert_eq!(outside_every_lease(&desk.broker), Vec::<i64>::new());
+    desk.assert_clean();
 }
 
 #[test]
@@ -247,6 +102,7 @@ fn a_halt_stops_automatic_actions_in_every_instance_until_somebody_resumes() {
     let resumed = desk.instances[0].command(&["resume", "--reason", "vendor has mended it", "--who", "mira"]);
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stdout));
     desk.wait_automatic();
+    desk.assert_clean();
 }
 
 #[test]
@@ -262,6 +118,70 @@ fn a_halt_file_stops_its_instance_without_any_broker() {
     std::fs::remove_file(desk.instances[0].directory.path().join("halt")).unwrap();
     std::fs::remove_file(desk.instances[1].directory.path().join("halt")).unwrap();
     desk.wait_automatic();
+}
+
+#[test]
+fn a_halt_through_the_socket_stops_its_instance_over_a_restart_until_somebody_resumes() {
+    let Some(mut desk) = Desk::open("halt-socket", "") else { return };
+    desk.wait_automatic();
+    let ask = |desk: &Desk, what: &str, place: usize| {
+        let instance = &desk.instances[place];
+        let socket = instance.socket();
+        let arguments = [what, "--socket", socket.to_str().unwrap(), "--reason", "fibre cut", "--who", "mira"];
+        let output = instance.command(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    ask(&desk, "halt", 0);
+    ask(&desk, "halt", 1);
+    let commands = desk.broker.count("commands");
+    desk.decide(20);
+    assert!(desk.instances[1].stop().success());
+    desk.instances[1].start();
+    desk.instances[1].wait_ready();
+    desk.decide(20);
+    assert_eq!(desk.broker.count("commands"), commands, "{}", desk.logs());
+    assert_eq!(desk.instances[1].metric("noctriage_halts{by=\"socket\"}"), Some(1.0));
+    assert_eq!(desk.broker.count("control"), 0, "nothing of it needs a broker");
+    ask(&desk, "resume", 0);
+    ask(&desk, "resume", 1);
+    desk.wait_automatic();
+}
+
+#[test]
+fn every_instance_shows_who_leads_the_lease_and_what_the_next_step_waits_for() {
+    let Some(mut desk) = Desk::open("shown", "") else { return };
+    desk.wait_automatic();
+    let leader = desk.leader();
+    let leading = desk.instances[leader].instance.clone();
+    let revision = newest_map(&desk.broker).unwrap()["rollout_revision"].clone();
+    for (place, instance) in desk.instances.iter().enumerate() {
+        let until = Instant::now() + DEADLINE;
+        let status = loop {
+            let status = instance.get("/api/v1/status").and_then(|text| serde_json::from_str::<Value>(&text).ok());
+            let status = status.unwrap_or_default();
+            if status["gates"]["read_at"].is_string() && status["slices"][0]["step"]["next"]["waits_for"][0].is_object()
+            {
+                break status;
+            }
+            assert!(Instant::now() < until, "no gate is shown: {status:#}\n{}", desk.logs());
+            std::thread::sleep(Duration::from_millis(500));
+        };
+        let (rollout, slice) = (&status["rollout"], &status["slices"][0]);
+        assert_eq!((&rollout["leader"]["instance"], &rollout["revision"]), (&json!(leading), &revision));
+        assert_eq!(rollout["is_leading"], json!(place == leader));
+        let left_s = rollout["lease_left_s"].as_f64().unwrap();
+        assert!(left_s > 0.0 && left_s <= LEASE.as_secs_f64(), "{left_s}");
+        assert_eq!((&slice["permission"]["is_fixed"], &rollout["halts"]["is_known"]), (&json!(false), &json!(true)));
+        assert_eq!(slice["step"]["advice"], "gather", "{slice:#}");
+        assert!(instance.metric("noctriage_lease_left_seconds").is_some_and(|left_s| left_s > 0.0));
+        assert_eq!(instance.metric("noctriage_rollout_revision"), revision.as_f64());
+        let screen = instance.command(&["status"]);
+        let screen = String::from_utf8_lossy(&screen.stdout).into_owned();
+        assert!(screen.contains("the lease lasts ") && screen.contains("to do: gather evidence"), "{screen}");
+    }
+    let explained = desk.instances[0].command(&["explain", "R00000"]);
+    let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.contains("slice rest at revision ") && explained.contains("waits for "), "{explained}");
 }
 
 #[test]
@@ -282,49 +202,8 @@ fn without_renewals_nothing_is_automatic_and_the_check_sees_it_where_the_lease_i
         assert!(Instant::now() < until, "the check cannot fail\n{}", desk.logs());
         desk.wait_automatic();
     }
-}
-
-#[test]
-fn deleted_evidence_steps_back_until_a_person_acknowledges_it() {
-    let Some(mut desk) = Desk::open("hole", "") else { return };
-    desk.wait_automatic();
-    let accounts = newest_map(&desk.broker).unwrap()["state"]["slices"][0]["accounts"].clone();
-    let names_decisions = |account: &Value| {
-        account["after"].as_array().is_some_and(|after| after.iter().any(|part| part["topic"] == "decisions"))
-    };
-    assert!(accounts.as_array().unwrap().iter().all(names_decisions), "{accounts}");
-    let partition = desk.broker.read("decisions", Isolation::Committed).pop().unwrap().partition;
-    let before = desk.broker.count("decisions");
-    desk.broker.delete_before("decisions", partition, 3);
-    desk.deleted = before - desk.broker.count("decisions");
-    assert!(desk.deleted > 0);
-    let hole = format!("decisions partition {partition} begins at offset 3: evidence before it is gone");
-    desk.broker.wait("the slice steps back", DEADLINE, |broker| {
-        newest_map(broker).is_some_and(|map| map["permissions"][0]["stage"] == "suggest")
-    });
-    let last = desk.broker.read("transitions", Isolation::Committed).pop().unwrap().json();
-    assert!(last.to_string().contains(&hole), "{last}");
-    std::thread::sleep(Duration::from_secs(1));
-    let commands = desk.broker.count("commands");
-    desk.decide(20);
-    assert_eq!(desk.broker.count("commands"), commands);
-    let acknowledge = ["rollout", "acknowledge", "--reason", "a test of the retention", "--who", "mira"];
-    let output = desk.instances[0].command(&acknowledge);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains(&hole), "{said} {}", desk.logs());
-    desk.broker.wait("it is acknowledged", DEADLINE, |broker| {
-        newest_map(broker).is_some_and(|map| map["state"]["acknowledged_holes"][0] == hole.as_str())
-    });
-    let again = desk.instances[0].command(&acknowledge);
-    assert!(String::from_utf8_lossy(&again.stdout).contains("nothing is missing"), "{}", desk.logs());
-    // As if it had been earned anew: an acknowledged hole takes nothing away a second time, in no instance.
-    desk.instances.iter_mut().for_each(|instance| assert!(instance.stop().success()));
-    desk.grant();
-    desk.instances.iter_mut().for_each(Daemon::start);
-    desk.instances.iter_mut().for_each(Daemon::wait_ready);
-    desk.wait_automatic();
-    std::thread::sleep(Duration::from_secs(10));
-    assert_eq!(newest_map(&desk.broker).unwrap()["permissions"][0]["stage"], "auto_triage", "{}", desk.logs());
+    let report = desk.look(Moment::Running);
+    assert!(report.has(MistakeKind::OutsideLease), "{}", report.said());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use noctriage::domain::digest::Digest;
 use noctriage::wire::transaction::TransactionHeader;
 use serde_json::Value;
 
+use super::automation::Automation;
 use super::mistake::{Mistake, MistakeKind};
 use crate::support::broker::Record;
 
@@ -109,6 +110,8 @@ pub(crate) struct Ledger {
     committed: HashSet<(Output, Position)>,
     /// What `read_uncommitted` shows, with its transaction and, of a decision, source and id.
     uncommitted: BTreeMap<(Output, Position), (Transaction, Option<SeenDecision>)>,
+    /// What automatic actions rest on.
+    pub(super) automation: Automation,
     unreadable: Vec<Mistake>,
 }
 
@@ -134,6 +137,7 @@ impl Ledger {
         let value = record.value.as_deref().and_then(|value| serde_json::from_slice::<Value>(value).ok());
         let Some(value) = value else { return self.unreadable(output, at, "is no JSON") };
         let Some(id) = text(&value, "decision_id") else { return self.unreadable(output, at, "names no decision") };
+        self.add_to_automation(output, record, &id, &value);
         match output {
             Output::Decisions => match outcome_of(&value, record.partition, id) {
                 Some(outcome) => self.outcomes.push(outcome),
@@ -147,6 +151,21 @@ impl Ledger {
             Output::Suggestions | Output::Commands | Output::Review => {
                 self.named.insert(id, format!("{}[{}]@{}", output.name(), at.0, at.1));
             }
+        }
+    }
+
+    fn add_to_automation(&mut self, output: Output, record: &Record, id: &str, value: &Value) {
+        let at = (record.partition, record.offset);
+        let place = || format!("{}[{}]@{}", output.name(), at.0, at.1);
+        match output {
+            Output::Decisions => self.automation.add_decision(id, value),
+            Output::Suggestions => self.automation.add_suggestion(id, place()),
+            Output::Commands => {
+                if !self.automation.add_command(id, place(), record.appended_ms, value) {
+                    self.unreadable(output, at, "lacks action, slice or revision");
+                }
+            }
+            Output::Review | Output::DeadLetters => {}
         }
     }
 
@@ -218,6 +237,7 @@ impl Ledger {
         self.references(&mut mistakes);
         self.decisions_behind(&mut mistakes);
         self.uncommitted_view(moment, &mut mistakes);
+        self.automation.mistakes(&mut mistakes);
         mistakes
     }
 

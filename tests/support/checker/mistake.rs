@@ -33,6 +33,16 @@ pub(crate) enum MistakeKind {
     DeadLetter,
     /// A suggestion, command or review item of a decision that is not committed.
     WithoutDecision,
+    /// An automatic action that the broker appended when no renewal was younger than a lease.
+    OutsideLease,
+    /// An automatic action that its map does not permit, or whose map was not in force any more.
+    WithoutPermit,
+    /// An automatic action in a slice that was halted.
+    AfterHalt,
+    /// An automatic action on a drawn ticket, or a suggestion about one.
+    SampleShown,
+    /// A transition whose report reads otherwise, asked again from the log at its cut.
+    ReportDiffers,
     /// What `read_uncommitted` shows does not fit what `read_committed` shows.
     UncommittedView,
 }
@@ -67,7 +77,12 @@ impl Mistake {
             | MistakeKind::Group
             | MistakeKind::DuplicateOfNothing
             | MistakeKind::UnchangedOfNothing
-            | MistakeKind::DecidedTwice => false,
+            | MistakeKind::DecidedTwice
+            | MistakeKind::OutsideLease
+            | MistakeKind::WithoutPermit
+            | MistakeKind::AfterHalt
+            | MistakeKind::SampleShown
+            | MistakeKind::ReportDiffers => false,
         }
     }
 }

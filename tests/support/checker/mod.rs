@@ -11,6 +11,10 @@
 //!   before it, `unchanged` follows an outcome of its ticket, and no group is decided in full twice: what is known of a
 //!   ticket is not lost and holds nothing that was aborted;
 //! - dead letters, suggestions, commands and review items belong to a committed decision, and a letter says why;
+//! - every automatic action lies inside a lease and is permitted by a map that is in force; none follows a halt by more than a
+//!   halt needs to be heard of; none of them, and no suggestion, is about a drawn ticket: all by the broker's append times;
+//! - each transition's report reads as it did when it is asked again from the log at its cut ([`reports::unsupported_reports`],
+//!   which needs the configuration);
 //! - `read_uncommitted` shows all that and, beyond it, records of transactions of which nothing is committed. Such
 //!   [`Leftover`]s are what a fault leaves in the log: a run without faults has none, and each carries the decision id under
 //!   which its record was decided at last. [`Report::unexplained`] counts those that no fault explains.
@@ -18,9 +22,13 @@
 //! Reading goes on where the last look ended, so a look after every fault costs what was written since; the rules run over
 //! everything, which is some tens of milliseconds for 20,000 tickets.
 
+pub(crate) mod automation;
+#[cfg(test)]
+mod automation_tests;
 mod ledger;
 mod mistake;
 mod reader;
+pub(crate) mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -87,6 +95,7 @@ impl Report {
 pub(crate) struct Checker {
     ledger: Ledger,
     input: Reader,
+    rollout: Reader,
     committed: Reader,
     uncommitted: Reader,
     group: GroupReader,
@@ -99,6 +108,7 @@ impl Checker {
         Self {
             ledger: Ledger::default(),
             input: Reader::open(broker, Isolation::Committed, &["tickets"]),
+            rollout: Reader::open(broker, Isolation::Committed, &["rollout", "control"]),
             committed: Reader::open(broker, Isolation::Committed, &outputs),
             uncommitted: Reader::open(broker, Isolation::Uncommitted, &outputs),
             group: broker.group_reader(group),
@@ -136,9 +146,15 @@ impl Checker {
         loop {
             let before = self.group.committed();
             self.read_outputs();
-            // After the outputs: whatever has an outcome was there before it.
+            // After the outputs: whatever has an outcome was there before it, and so was what permits an action.
             for (_, record) in self.input.read_new() {
                 self.ledger.add_input(&record);
+            }
+            for (topic, record) in self.rollout.read_new() {
+                match topic.as_str() {
+                    "rollout" => self.ledger.automation.add_rollout(&record),
+                    _ => self.ledger.automation.add_control(&record),
+                }
             }
             for (topic, record) in self.uncommitted.read_new() {
                 self.ledger.add_uncommitted(output(&topic), &record);

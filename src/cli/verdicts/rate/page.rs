@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::domain::ticket::Ticket;
-use crate::rollout::label_list::{LabelItem, Reading};
+use crate::rollout::label_list::LabelItem;
 
 /// Lines of text that are shown; the rest is in the ticket system.
 const TEXT_LINES_MAX: usize = 24;
@@ -17,11 +17,8 @@ const LISTED_MAX: usize = 5;
 pub(super) fn draw(item: &LabelItem, ticket: Option<&Ticket>, number: usize, of: usize) -> String {
     let mut text = String::new();
     let mut line = |line: String| writeln!(text, "{}", line.trim_end()).expect("writing to a String does not fail");
-    let second = match item.reading {
-        Reading::First => "",
-        Reading::Second => ", second reading",
-    };
-    line(format!("\n── {number} of {of}: ticket {}{second} ──", clean(item.ticket_id.as_str())));
+    // Whether somebody has read it before is not said: a hard stop asks so as well, and whoever knows is not blind.
+    line(format!("\n── {number} of {of}: ticket {} ──", clean(item.ticket_id.as_str())));
     let Some(ticket) = ticket else {
         line("its text is no longer in Kafka: look it up in the ticket system, or skip it".into());
         return text;
@@ -82,6 +79,7 @@ mod tests {
     use crate::domain::severity::{SetBy, Severity, SourceSeverity};
     use crate::domain::ticket::TicketId;
     use crate::domain::time::UtcMillis;
+    use crate::rollout::label_list::Reading;
 
     fn item() -> LabelItem {
         LabelItem {

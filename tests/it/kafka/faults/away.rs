@@ -1,45 +1,9 @@
 //! A broker that hangs, and one that is killed: on a broker of its own, and the long path with the bundled model.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use super::run::{Run, seed};
 use crate::support::broker::{Broker, broker};
 use crate::support::daemon::{Card, Timers};
-
-/// A broker of this test alone, gone with it.
-struct OwnBroker {
-    directory: PathBuf,
-    // Removed after the broker has been stopped.
-    _parent: tempfile::TempDir,
-}
-
-impl OwnBroker {
-    fn script() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh")
-    }
-
-    fn start() -> (Self, String) {
-        let parent = tempfile::tempdir().unwrap();
-        let directory = parent.path().join("kafka");
-        let output = Command::new(Self::script()).arg("start").arg(&directory).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let brokers = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-        (Self { directory, _parent: parent }, brokers)
-    }
-
-    fn command(&self, verb: &str) {
-        let status = Command::new(Self::script()).arg(verb).arg(&self.directory).status().unwrap();
-        assert!(status.success(), "kafka.sh {verb}: {status}");
-    }
-}
-
-impl Drop for OwnBroker {
-    fn drop(&mut self) {
-        // Nothing of a test may stay behind, and a failure here must not hide the test's own.
-        drop(Command::new(Self::script()).arg("clean").arg(&self.directory).status());
-    }
-}
+use crate::support::own_broker::OwnBroker;
 
 /// Every instance that ended is started again, as systemd does after a temporary failure.
 fn tend(run: &mut Run) {
