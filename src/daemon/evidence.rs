@@ -176,8 +176,10 @@ fn life(
         shown.round(options, &mut fold, read);
         // At most one waits.
         if let Ok(inquiry) = inquiries.try_recv() {
-            let needed = inquiry.needed_since();
-            if needed < fold.since {
+            let window = window_start(&fold.settings, inquiry.now());
+            let needed = inquiry.open_since().map_or(window, |open| open.min(window));
+            // The window alone may lie a midnight back: the question was asked before it.
+            if inquiry.open_since().is_some_and(|open| open < fold.since) {
                 // Days that nobody has closed for long: whoever led last did not come to it.
                 tracing::warn!(since = %Stamp(needed), "evidence is read anew, from where it was last closed");
                 fold = EvidenceFold::open(options, wake, needed)?;

@@ -127,11 +127,9 @@ impl Inquiry {
         self.question.now
     }
 
-    /// The first record that the answer rests on (append time): the window, and what is not closed yet.
-    pub fn needed_since(&self) -> UtcMillis {
-        let window = self.question.spec.evidence_since(self.question.now);
-        let open = self.question.state.closed.as_ref().map(|closed| needed_since(closed));
-        open.map_or(window, |open| open.min(window))
+    /// The first record that closing needs (append time); `None`: nothing was closed yet.
+    pub fn open_since(&self) -> Option<UtcMillis> {
+        self.question.state.closed.as_ref().map(|closed| needed_since(closed))
     }
 
     /// Answers on what is known; `behind_ms` is how far that is behind the ends of the logs (operating time), `None`: they
