@@ -1,7 +1,7 @@
 //! Rollout simulation at verdict level: our rule beside others' on the same scenarios, many runs each.
 //!
 //! ```text
-//! cargo bench --bench rollout_simulation -- [--runs N] [--whole N] [--seed N]
+//! cargo bench --bench rollout_simulation -- [--runs N] [--whole N] [--seed N] [--only WORDS]
 //! ```
 //!
 //! Columns: wrong promotions (share of runs in which a model whose error is not below the limit was promoted), verdicts
@@ -50,7 +50,9 @@ fn main() -> ExitCode {
     let seed = number("--seed", 1);
     println!("rollout simulation: {runs} runs a line, seeds from {seed}\n");
     let mut broken = Vec::new();
-    for scenario in SCENARIOS {
+    let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    let is_asked = |scenario: &&Scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()));
+    for scenario in SCENARIOS.iter().filter(is_asked) {
         println!("{}", scenario.name);
         println!(
             "  {:<30} {:>9} {:>9} {:>13} {:>9} {:>13} {:>13}",

@@ -215,7 +215,8 @@ impl Desk {
     /// threshold.
     fn look_at_midnight(&mut self, now: Tick) -> bool {
         self.evidence.forget_before(self.spec.evidence_since(time(now)));
-        for place in 0..self.grid.len() {
+        // The configured one is looked at with everything else.
+        for place in 1..self.grid.len() {
             let spec = spec_at(&self.spec, self.grid[place]);
             let plan = self.plan(&spec, now);
             if plan.transition.as_ref().is_some_and(|transition| transition.kind == TransitionKind::Promoted) {
