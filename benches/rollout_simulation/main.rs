@@ -1,28 +1,42 @@
 //! Rollout simulation at verdict level: our rule beside others' on the same scenarios, many runs each.
 //!
 //! ```text
-//! cargo bench --bench rollout_simulation -- [--runs N] [--seed N]
+//! cargo bench --bench rollout_simulation -- [--runs N] [--whole N] [--seed N] [--only WORDS]
 //! ```
 //!
 //! Columns: wrong promotions (share of runs in which a model whose error is not below the limit was promoted), verdicts
 //! to promote (median, 90 %), audits and wrong actions from the promotion to the step-back (median, 90 %; "never" where
-//! the run ended first). Under `cargo test` it makes few runs and fails where our rule breaks a promise.
+//! the run ended first).
+//!
+//! Beside our rule stands the same rule through fold, gates and plan (`whole.rs`), in a few runs of the same seeds. Run by run,
+//! both must promote or not, at verdicts that differ by no more than the days on which the gates are read; and the rule at
+//! verdict level must lie within the exact 95 % interval of the few. Under `cargo test` it makes few runs and fails where our rule breaks a promise.
 
 mod rules;
 mod run;
 mod scenario;
+mod whole;
 mod world;
 
 use std::process::ExitCode;
 
+use noctriage::statistics::clopper_pearson;
 use rules::{Named, RULES};
 use run::{Outcome, run};
 use scenario::{Promise, SCENARIOS, Scenario};
+
+/// Verdicts by which the two may be apart: two days of them. A step is asked for on one day and read on the next, and a group
+/// is read anew where its day is closed.
+const APART_MAX: u64 = 2 * scenario::DAY;
 
 /// Runs of each scenario and rule in the table.
 const RUNS: u64 = 1_000;
 /// And as a test.
 const RUNS_AS_TEST: u64 = 60;
+/// Runs of each scenario through fold, gates and plan.
+const WHOLE_RUNS: u64 = 20;
+/// And as a test.
+const WHOLE_RUNS_AS_TEST: u64 = 1;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -32,10 +46,13 @@ fn main() -> ExitCode {
         place.and_then(|place| arguments.get(place + 1)).and_then(|value| value.parse().ok()).unwrap_or(default)
     };
     let runs = number("--runs", if is_table { RUNS } else { RUNS_AS_TEST });
+    let whole_runs = number("--whole", if is_table { WHOLE_RUNS } else { WHOLE_RUNS_AS_TEST });
     let seed = number("--seed", 1);
     println!("rollout simulation: {runs} runs a line, seeds from {seed}\n");
     let mut broken = Vec::new();
-    for scenario in SCENARIOS {
+    let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    let is_asked = |scenario: &&Scenario| only.is_none_or(|only| scenario.name.contains(only.as_str()));
+    for scenario in SCENARIOS.iter().filter(is_asked) {
         println!("{}", scenario.name);
         println!(
             "  {:<30} {:>9} {:>9} {:>13} {:>9} {:>13} {:>13}",
@@ -46,6 +63,7 @@ fn main() -> ExitCode {
             println!("  {:<30} {summary}", named.name);
             if index == 0 {
                 broken.extend(summary.broken_promises(scenario));
+                broken.extend(beside(scenario, &summary, whole_runs, seed));
             }
         }
         println!();
@@ -54,6 +72,40 @@ fn main() -> ExitCode {
         println!("BROKEN: {promise}");
     }
     if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The line of our rule through fold, gates and plan, and where it does not agree with the rule at verdict level.
+fn beside(scenario: &Scenario, many: &Summary, runs: u64, seed: u64) -> Vec<String> {
+    let seeds = || seed..seed + runs;
+    let whole: Vec<Outcome> = seeds().map(|seed| whole::run(scenario, seed)).collect();
+    let alone: Vec<Outcome> = seeds().map(|seed| run(scenario, &RULES[0], seed)).collect();
+    let summary = Summary::of_outcomes(&whole);
+    println!("  {:<30} {summary}   ({runs} runs)", "  through fold, gates and plan");
+    let differs = |what: String| format!("{}: through fold, gates and plan {what}", scenario.name);
+    let mut broken = Vec::new();
+    for (index, (whole, alone)) in whole.iter().zip(&alone).enumerate() {
+        match (whole.verdicts_to_promote, alone.verdicts_to_promote) {
+            (None, None) => {}
+            (Some(whole), Some(alone)) if whole.abs_diff(alone) <= APART_MAX => {}
+            // The last day of a run: one reads it, the other would on the next.
+            (None, Some(late)) | (Some(late), None) if late + APART_MAX >= run::SHADOW_MAX => {}
+            (whole, alone) => {
+                let run = seed + index as u64;
+                broken
+                    .push(differs(format!("run {run} promotes at {whole:?} verdicts, at verdict level at {alone:?}")));
+            }
+        }
+    }
+    for (what, of, share) in [
+        ("promotes", summary.verdicts.len() as u64, many.share_of_runs(many.verdicts.len() as u64)),
+        ("promotes wrongly", summary.wrong, many.share_of_runs(many.wrong)),
+    ] {
+        let interval = clopper_pearson::interval(of, runs, 0.05);
+        if interval.is_some_and(|interval| share < interval.low || share > interval.high) {
+            broken.push(differs(format!("{what} in {of} of {runs} runs, at verdict level in {:.1} %", 100.0 * share)));
+        }
+    }
+    broken
 }
 
 /// What many runs of one rule in one scenario ended with.
@@ -69,6 +121,11 @@ struct Summary {
 impl Summary {
     fn of(scenario: &Scenario, named: &Named, runs: u64, seed: u64) -> Self {
         let outcomes: Vec<Outcome> = (seed..seed + runs).map(|seed| run(scenario, named, seed)).collect();
+        Self::of_outcomes(&outcomes)
+    }
+
+    fn of_outcomes(outcomes: &[Outcome]) -> Self {
+        let runs = outcomes.len() as u64;
         let promoted: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.verdicts_to_promote.is_some()).collect();
         Self {
             runs,

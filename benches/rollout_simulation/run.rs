@@ -8,13 +8,13 @@ use crate::scenario::{Scenario, Tick};
 use crate::world::World;
 
 /// Evidence tickets after which a run ends without a promotion.
-const SHADOW_MAX: Tick = 5_000;
+pub const SHADOW_MAX: Tick = 5_000;
 /// Eligible tickets after the promotion after which a run ends without a step-back.
-const ACTING_MAX: Tick = 5_000;
+pub const ACTING_MAX: Tick = 5_000;
 /// Share of eligible tickets that stay with people, after the promotion.
-const EVIDENCE_SHARE: f64 = 0.1;
+pub const EVIDENCE_SHARE: f64 = 0.1;
 /// Share of tickets acted on that people look at afterwards: the first share step.
-const AUDIT_SHARE: f64 = 0.5;
+pub const AUDIT_SHARE: f64 = 0.5;
 
 /// What one run ended with.
 #[derive(Clone, Copy, Default)]

@@ -19,6 +19,8 @@ pub enum Command {
     Promote(change::PromoteArguments),
     /// Take a slice to a weaker stage, at once.
     StepBack(change::StepBackArguments),
+    /// Go on without the evidence that is missing: what is missing is printed, and stands in the trail.
+    Acknowledge(change::AcknowledgeArguments),
     /// Print every transition with who asked for it and why; with --verify, ask every report again.
     History(history::Arguments),
 }
@@ -29,6 +31,7 @@ pub fn run(command: Command) -> CommandResult {
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Promote(arguments) => change::promote(&arguments),
         Command::StepBack(arguments) => change::step_back(&arguments),
+        Command::Acknowledge(arguments) => change::acknowledge(&arguments),
         Command::History(arguments) => history::run(&arguments),
     }
 }

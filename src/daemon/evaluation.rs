@@ -13,7 +13,7 @@ use crate::kafka::evidence_reader::Gathered;
 use crate::metrics::{AnswererLabel, DrawnState, EvidenceShown, SliceShown};
 use crate::policy::ruling::Ruling;
 use crate::rollout::accuracy::{ALL_SLICES, AccuracyWindow, SliceAccuracy, live_accuracy};
-use crate::rollout::counting::{AccountKey, CountingRules, count};
+use crate::rollout::counting::{AccountKey, CountingRules, Since, count};
 use crate::rollout::decision::ModelKey;
 use crate::rollout::log::Cut;
 use crate::rollout::spec::RolloutSpec;
@@ -133,7 +133,7 @@ fn next(
         eligibility_digest: ruling.policy.eligibility_digest,
         threshold: ruling.policy.slices.iter().find(|rule| rule.name == slice)?.threshold,
     };
-    let count = count(survey, &account, rules, &Cut::start(), now);
+    let count = count(survey, &account, rules, Since::cut(&Cut::start()), now);
     let outlook = Outlook::of(&Counts::from(&count), rules, spec.limits.severity_error, level, now);
     Some(NextStatus {
         stage: Word(Stage::Suggest),

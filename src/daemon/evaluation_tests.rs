@@ -46,6 +46,7 @@ fn decide(gathered: &mut Gathered, ruling: &Ruling, number: i64, at: UtcMillis) 
     let decision = TicketDecision {
         decision_id: crate::domain::digest::Digest::of(id.as_bytes()),
         revision: None,
+        created_at: at,
         desk_time: at,
         slice: Arc::from("rest"),
         stage: Stage::Shadow,

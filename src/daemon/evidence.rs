@@ -19,11 +19,12 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::time::UtcMillis;
 use crate::kafka::evidence_reader::Gathered;
-use crate::kafka::evidence_tail::{EvidenceTail, PartitionReach, TailError, topics_of};
+use crate::kafka::evidence_tail::{EvidenceTail, LogStart, PartitionReach, TailError, topics_of};
 use crate::metrics::Metrics;
 use crate::policy::ruling::Ruling;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::{Cut, EvidenceTopic};
+use crate::wire::values::Instant as Stamp;
 
 use super::controller::Declared;
 use super::evaluation::UNREADABLE_MS;
@@ -163,7 +164,7 @@ fn life(
     waiting: &Waiting,
     inquiries: &Receiver<Inquiry>,
 ) -> Result<(), TailError> {
-    let mut fold = EvidenceFold::open(options, wake)?;
+    let mut fold = EvidenceFold::open(options, wake, window_start(&options.settings, options.clock.operating_now()))?;
     let mut shown = Shown::default();
     while !waiting.is_stopped() {
         match fold.look() {
@@ -175,8 +176,17 @@ fn life(
         shown.round(options, &mut fold, read);
         // At most one waits.
         if let Ok(inquiry) = inquiries.try_recv() {
+            let window = window_start(&fold.settings, inquiry.now());
+            let needed = inquiry.open_since().map_or(window, |open| open.min(window));
+            // The window alone may lie a midnight back: the question was asked before it.
+            if inquiry.open_since().is_some_and(|open| open < fold.since) {
+                // Days that nobody has closed for long: whoever led last did not come to it.
+                tracing::warn!(since = %Stamp(needed), "evidence is read anew, from where it was last closed");
+                fold = EvidenceFold::open(options, wake, needed)?;
+                continue;
+            }
             // As a leader that begins now would find it, and as `rollout history --verify` reads it.
-            fold.gathered.forget_before(window_start(&fold.settings, inquiry.now()));
+            fold.forget_before(needed);
             fold.answer(inquiry);
         }
         if read == 0 {
@@ -200,20 +210,21 @@ pub struct EvidenceFold {
     gathered: Gathered,
     settings: Arc<Settings>,
     clock: Clock,
+    /// It holds what was appended since then (operating time).
+    since: UtcMillis,
 }
 
 impl EvidenceFold {
-    /// Opens the tail at the start of the window.
+    /// Opens the tail at an instant of operating time.
     ///
     /// # Errors
     /// A client that cannot be made.
-    pub fn open(options: &EvidenceOptions, wake: &SyncSender<()>) -> Result<Self, TailError> {
+    pub fn open(options: &EvidenceOptions, wake: &SyncSender<()>, since: UtcMillis) -> Result<Self, TailError> {
         let settings = Arc::clone(&options.settings);
         let waker = wake.clone();
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ring(&waker));
-        let since = window_start(&settings, options.clock.operating_now());
         let tail = EvidenceTail::open(&settings.kafka, topics_of(&settings), since, &wake)?;
-        Ok(Self { tail, gathered: Gathered::default(), settings, clock: options.clock.clone() })
+        Ok(Self { tail, gathered: Gathered::default(), settings, clock: options.clock.clone(), since })
     }
 
     /// Folds what has arrived, a bounded number of records; how many there were.
@@ -228,12 +239,18 @@ impl EvidenceFold {
         Ok(ROUND_RECORDS_MAX)
     }
 
-    /// Looks for new partitions and at the ends of all, when it is time.
+    /// Looks for new partitions and at the beginnings and ends of all, when it is time.
     ///
     /// # Errors
     /// Brokers that do not answer.
     pub fn look(&mut self) -> Result<(), TailError> {
-        self.tail.look(self.clock.boot_ms())
+        let looked = self.tail.look(self.clock.boot_ms(), window_start(&self.settings, self.clock.operating_now()));
+        for LogStart { topic, partition, offset } in self.tail.take_begun() {
+            self.gathered.evidence.begin_log(topic, partition, offset);
+        }
+        // An account that is opened now needs what comes, of partitions too in which nothing lies yet.
+        self.gathered.cut.name_all_of(self.tail.first());
+        looked
     }
 
     /// Everything that is known.
@@ -268,7 +285,15 @@ impl EvidenceFold {
     }
 
     pub(super) fn forget(&mut self) {
-        self.gathered.forget_before(window_start(&self.settings, self.clock.operating_now()));
+        self.forget_before(window_start(&self.settings, self.clock.operating_now()));
+    }
+
+    /// The window moves by whole days: most of the time there is nothing to forget.
+    fn forget_before(&mut self, since: UtcMillis) {
+        if self.since < since {
+            self.gathered.forget_before(since);
+            self.since = since;
+        }
     }
 
     pub(super) fn status(&self) -> ReadingStatus {

@@ -12,6 +12,7 @@ use crate::kafka::control_tail::{Followed, TailFault, TopicTail};
 use crate::rollout::control::{ControlRecord, HaltScope, Halts};
 use crate::rollout::lease::LeaseView;
 use crate::rollout::state::RolloutState;
+use crate::wire::checkpoint::Checkpoints;
 use crate::wire::control;
 use crate::wire::intake::RawRecord;
 use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord, RolloutFault};
@@ -105,6 +106,7 @@ struct Following<'thread> {
     acknowledged: Option<i64>,
     /// The newest map that was read, until the end is met: older ones are history, and must not be in force for a moment.
     map: Option<Vec<u8>>,
+    checkpoints: Checkpoints,
     is_map_known: bool,
     /// Whether the newest map cannot be read here: what is in force is older than what the leader permits.
     is_map_unreadable: bool,
@@ -127,6 +129,7 @@ impl<'thread> Following<'thread> {
             is_known: false,
             acknowledged: None,
             map: None,
+            checkpoints: Checkpoints::default(),
             is_map_known: false,
             is_map_unreadable: false,
             looked_at: None,
@@ -247,8 +250,9 @@ impl<'thread> Following<'thread> {
                     self.publish_map();
                 }
             }
-            // Keys of the leader's own, of later versions, and tombstones.
-            (Some(_) | None, Some(_) | None) => {}
+            // Of other keys checkpoints alone are kept: they come before the map of their transaction.
+            (Some(key), value) => self.checkpoints.take(key, value),
+            (None, Some(_) | None) => {}
         }
     }
 
@@ -266,6 +270,8 @@ impl<'thread> Following<'thread> {
             let acting = acting.map(|model| (model.digest.0, model.calibration_digest.0));
             let stage_map = Arc::new(record.stage_map()?);
             let state = RolloutState::try_from(record.state).map_err(|fault| RolloutFault(fault.to_string()));
+            let state =
+                state.and_then(|state| Ok(RolloutState { closed: self.checkpoints.closed()?.map(Arc::new), ..state }));
             Ok((FollowedMap { stage_map, acting }, state))
         });
         match followed {

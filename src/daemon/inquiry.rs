@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::domain::digest::Digest;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::rollout::closing::{close, needed_since};
 use crate::rollout::decision::ModelKey;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
@@ -126,6 +127,11 @@ impl Inquiry {
         self.question.now
     }
 
+    /// The first record that closing needs (append time); `None`: nothing was closed yet.
+    pub fn open_since(&self) -> Option<UtcMillis> {
+        self.question.state.closed.as_ref().map(|closed| needed_since(closed))
+    }
+
     /// Answers on what is known; `behind_ms` is how far that is behind the ends of the logs (operating time), `None`: they
     /// have never been reached.
     pub fn answer(self, evidence: &Evidence, cut: &Cut, behind_ms: Option<i64>) {
@@ -167,6 +173,7 @@ impl Question {
             eligible_per_day: self.eligible_per_day(evidence),
             cut: cut.clone(),
             evidence_behind_ms: behind_ms.unwrap_or(i64::MAX),
+            closed: evaluation.and_then(|_| close(evidence, &self.state, &self.spec, cut, self.now)).map(Arc::new),
         }
     }
 }

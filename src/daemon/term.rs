@@ -2,6 +2,7 @@
 //! plan in one transaction with the lease and the position in `control`.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings::KafkaSettings;
@@ -17,6 +18,8 @@ use crate::rollout::plan::{EvaluationError, Plan, WhyNot, plan};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::rollout::transition::Transition;
+use crate::wire::accounts::Impossible;
+use crate::wire::checkpoint::{CheckpointRecord, Checkpoints};
 use crate::wire::control;
 use crate::wire::intake::RawRecord;
 use crate::wire::rollout::{LEASE_KEY, LeaseRecord, MAP_KEY, MapRecord, ROLLOUT_SCHEMA};
@@ -90,6 +93,7 @@ struct Leader {
 struct Stands {
     lease: Option<(i64, LeaseRecord)>,
     map: Option<Vec<u8>>,
+    checkpoints: Checkpoints,
 }
 
 /// What a step has done.
@@ -132,7 +136,7 @@ impl Term {
         let mut stands = Stands::default();
         stands.read_to(&tail, end)?;
         let state = match &stands.map {
-            Some(value) => read_state(value)?,
+            Some(value) => read_state(value, &stands.checkpoints)?,
             None => from_shadow(kafka)?,
         };
         let next_offset = committed.unwrap_or_default().max(state.control_next);
@@ -291,6 +295,10 @@ impl Term {
             }
             Err(error) => Err(TermEnd::Unreadable(format!("writing {key}: {error}"))),
         };
+        // Before the map, with which they are read.
+        for (key, record) in plan.closed.iter().flat_map(|closed| CheckpointRecord::all_of(closed)) {
+            add(LeaderTopic::Rollout, &key, serde_json::to_vec(&record))?;
+        }
         if *after != self.state || !self.is_map_written {
             add(LeaderTopic::Rollout, MAP_KEY, serde_json::to_vec(&self.map_record(after, spec, now)))?;
         }
@@ -359,7 +367,8 @@ impl Stands {
                 self.lease = Some((offset, lease));
             }
             (Some(MAP_KEY), value) => self.map = value,
-            (Some(_) | None, Some(_) | None) => {}
+            (Some(key), value) => self.checkpoints.take(key, value),
+            (None, Some(_) | None) => {}
         }
         Ok(())
     }
@@ -390,9 +399,12 @@ fn brokers(fault: TailFault) -> TermEnd {
     TermEnd::Brokers(fault.to_string())
 }
 
-fn read_state(value: &[u8]) -> Result<RolloutState, TermEnd> {
+fn read_state(value: &[u8], checkpoints: &Checkpoints) -> Result<RolloutState, TermEnd> {
     let record = MapRecord::read(value).map_err(|fault| TermEnd::Unreadable(fault.to_string()))?;
-    record.state.try_into().map_err(|impossible| TermEnd::Unreadable(format!("the state of the rollout: {impossible}")))
+    let state: Result<RolloutState, Impossible> = record.state.try_into();
+    let state = state.map_err(|impossible| TermEnd::Unreadable(format!("the state of the rollout: {impossible}")))?;
+    let closed = checkpoints.closed().map_err(|fault| TermEnd::Unreadable(fault.to_string()))?;
+    Ok(RolloutState { closed: closed.map(Arc::new), ..state })
 }
 
 /// There is no map: the rollout begins, or was lost. Its revisions go on where the audit trail ends, so that no request and

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::settings::{EventTopic, Settings};
+use crate::config::settings::{EventTopic, KafkaSettings, Settings};
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::rollout::decision::DecisionEvent;
@@ -14,7 +14,8 @@ use crate::wire::intake::DeadLetterClass;
 use crate::wire::values::SourcePosition;
 use crate::wire::verdict::{self, VerdictIntake, VerdictSource};
 
-use super::scan::{ScanError, ScanFrom, ScanProgress, Scanned, scan};
+use super::evidence_tail::{TailedTopic, topics_of};
+use super::scan::{ScanError, ScanFrom, ScanProgress, Scanned, begun_since, scan};
 
 /// Sentences about unreadable records that are kept, per topic: the first ones say what is wrong with the rest.
 const EXAMPLES_MAX: usize = 5;
@@ -105,6 +106,7 @@ fn gather_into(
         Some(EventTopic::Verdicts) | None => None,
     };
     let verdicts = (&topics.verdicts, EvidenceTopic::Verdicts);
+    gathered.note_starts(&settings.kafka, EvidenceTopic::Decisions, &topics.decisions, since)?;
     for (topic, place) in std::iter::once(verdicts).chain(events) {
         let read = scan(
             &settings.kafka,
@@ -114,7 +116,7 @@ fn gather_into(
             |done| progress("reading verdicts", done),
         );
         match read {
-            Ok(()) => {}
+            Ok(()) => gathered.note_starts(&settings.kafka, place, topic, since)?,
             // Verdicts belong to the site: without their topic there are none, which is an answer.
             Err(ScanError::Missing(topic)) => gathered.missing_topics.push(topic),
             Err(error @ (ScanError::Refused { .. } | ScanError::Brokers { .. })) => return Err(error),
@@ -123,7 +125,35 @@ fn gather_into(
     Ok(gathered)
 }
 
+/// Where the logs begin of which nothing older than an instant is left, without reading them: enough to know what is missing.
+///
+/// # Errors
+/// Brokers that do not answer.
+pub fn starts_of_logs(settings: &Settings, since: UtcMillis) -> Result<Evidence, ScanError> {
+    let mut gathered = Gathered::default();
+    for TailedTopic { topic, name } in topics_of(settings) {
+        match gathered.note_starts(&settings.kafka, topic, &name, since) {
+            Ok(()) | Err(ScanError::Missing(_)) => {}
+            Err(error @ (ScanError::Refused { .. } | ScanError::Brokers { .. })) => return Err(error),
+        }
+    }
+    Ok(gathered.evidence)
+}
+
 impl Gathered {
+    fn note_starts(
+        &mut self,
+        settings: &KafkaSettings,
+        topic: EvidenceTopic,
+        name: &str,
+        since: UtcMillis,
+    ) -> Result<(), ScanError> {
+        for (partition, offset) in begun_since(settings, name, since)? {
+            self.evidence.begin_log(topic, partition, offset);
+        }
+        Ok(())
+    }
+
     /// Takes one record in. Reading one again changes nothing but the counts of records.
     pub fn add(&mut self, topic: EvidenceTopic, scanned: &Scanned, settings: &Settings) {
         let position = Position { topic, partition: scanned.partition, offset: scanned.offset };
@@ -133,6 +163,7 @@ impl Gathered {
         self.cut.pass(position);
         *self.records.entry(topic).or_default() += 1;
         let appended = Appended { at: scanned.record.timestamp.unwrap_or_default(), position };
+        self.evidence.note(appended);
         match topic {
             EvidenceTopic::Decisions => self.add_decision(appended, scanned),
             EvidenceTopic::Verdicts => self.add_verdict(appended, scanned, VerdictSource::Verdicts, settings),

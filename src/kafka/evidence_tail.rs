@@ -18,6 +18,7 @@ use crate::domain::time::UtcMillis;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
 use super::client::Isolation;
+pub use super::evidence_fault::TailError;
 use super::evidence_reach::{Look, Reach};
 use super::scan::{ScanError, Scanned, partitions_of};
 use super::transaction::raw_record;
@@ -58,47 +59,6 @@ pub fn topics_of(settings: &Settings) -> Vec<TailedTopic> {
     topics
 }
 
-/// Why the tail cannot go on, or not just now.
-#[derive(Debug, thiserror::Error)]
-pub enum TailError {
-    /// No client.
-    #[error("creating a reader of evidence: {0}")]
-    Client(String),
-    /// Brokers do not answer, or refuse.
-    #[error("{topic}: {call}: {reason}; asked at {brokers}")]
-    Brokers {
-        /// Which topic.
-        topic: String,
-        /// What was asked.
-        call: &'static str,
-        /// What librdkafka says.
-        reason: String,
-        /// Bootstrap list.
-        brokers: String,
-    },
-    /// The topic may not be read.
-    #[error("{0}")]
-    Topic(String),
-    /// The client is dead and must be built anew.
-    #[error("{topic}: the reader of evidence is dead: {reason}")]
-    Dead {
-        /// Which topic.
-        topic: String,
-        /// What librdkafka says.
-        reason: String,
-    },
-}
-
-impl TailError {
-    /// Whether the tail must be opened anew; otherwise it reads on, and asks again at its next look.
-    pub const fn is_fatal(&self) -> bool {
-        match self {
-            Self::Client(_) | Self::Dead { .. } => true,
-            Self::Brokers { .. } | Self::Topic(_) => false,
-        }
-    }
-}
-
 /// How far one partition is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionReach {
@@ -125,12 +85,27 @@ pub struct EvidenceTail {
     turn: usize,
     looked_at: Option<Instant>,
     counted_at: Option<Instant>,
+    /// Logs that were found to begin within the window, and that nobody has taken up yet.
+    begun: Vec<LogStart>,
+}
+
+/// A log that begins within the window: what lay before may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogStart {
+    /// In which topic.
+    pub topic: EvidenceTopic,
+    /// Which partition.
+    pub partition: i32,
+    /// The first offset that is still there.
+    pub offset: i64,
 }
 
 struct TopicTail {
     tailed: TailedTopic,
     reader: Reader,
     partitions: BTreeMap<i32, Reach>,
+    /// The first offset of each partition, as it was at the last look.
+    lows: BTreeMap<i32, i64>,
 }
 
 impl EvidenceTail {
@@ -149,7 +124,7 @@ impl EvidenceTail {
             let mut reader = open(Isolation::Committed)?;
             let wake = Arc::clone(wake);
             reader.set_nonempty_callback(move || wake());
-            Ok(TopicTail { tailed, reader, partitions: BTreeMap::new() })
+            Ok(TopicTail { tailed, reader, partitions: BTreeMap::new(), lows: BTreeMap::new() })
         };
         Ok(Self {
             topics: topics.into_iter().map(tail).collect::<Result<_, TailError>>()?,
@@ -160,6 +135,7 @@ impl EvidenceTail {
             turn: 0,
             looked_at: None,
             counted_at: None,
+            begun: Vec::new(),
         })
     }
 
@@ -203,12 +179,12 @@ impl EvidenceTail {
         Ok(None)
     }
 
-    /// Looks, not too often, for new partitions and at the ends of all of them. Names the topics of the site that do not
-    /// exist.
+    /// Looks, not too often, for new partitions and at the beginnings and ends of all of them. Names the topics of the site
+    /// that do not exist. Evidence rests on what was appended since the instant `since` (operating time).
     ///
     /// # Errors
     /// Brokers that do not answer. What has been read stays read.
-    pub fn look(&mut self, now_ms: i64) -> Result<(), TailError> {
+    pub fn look(&mut self, now_ms: i64, since: UtcMillis) -> Result<(), TailError> {
         let is_due = |at: Option<Instant>, after: Duration| at.is_none_or(|at| at.elapsed() >= after);
         let is_read = self.behind_ms(now_ms).is_some();
         if !is_due(self.looked_at, if is_read { BETWEEN_LOOKS } else { BETWEEN_FIRST_LOOKS }) {
@@ -223,6 +199,7 @@ impl EvidenceTail {
         }
         for index in 0..self.topics.len() {
             self.look_at(index, now_ms)?;
+            self.look_at_beginning(index, since)?;
         }
         Ok(())
     }
@@ -308,6 +285,36 @@ impl EvidenceTail {
             return Err(self.failed(&name, "meeting the ends", source));
         }
         Ok(())
+    }
+
+    /// Retention goes on while the log is read. A log in which something older than the window stands has lost nothing of it.
+    fn look_at_beginning(&mut self, index: usize, since: UtcMillis) -> Result<(), TailError> {
+        let tail = &self.topics[index];
+        let partitions: Vec<i32> = tail.partitions.keys().copied().collect();
+        if partitions.is_empty() || self.settings.is_mock {
+            return Ok(());
+        }
+        let name = name_of(tail).to_owned();
+        let mut lows =
+            self.offsets(&name, &tail.reader, &partitions, Offset::Beginning, "asking for its beginnings")?;
+        lows.retain(|partition, low| tail.lows.get(partition) != Some(low));
+        if lows.is_empty() {
+            return Ok(());
+        }
+        let moved: Vec<i32> = lows.keys().copied().collect();
+        let at = Offset::Offset(since.0.max(0));
+        let in_window = self.offsets(&name, &tail.reader, &moved, at, "asking for the start of the window")?;
+        let begins = lows.iter().filter(|(partition, low)| in_window.get(partition).is_none_or(|first| first <= *low));
+        let begins = begins.map(|(&partition, &offset)| LogStart { topic: tail.tailed.topic, partition, offset });
+        let begins: Vec<LogStart> = begins.collect();
+        self.begun.extend(begins);
+        self.topics[index].lows.extend(lows);
+        Ok(())
+    }
+
+    /// Logs that were found to begin within the window since this was last asked.
+    pub fn take_begun(&mut self) -> Vec<LogStart> {
+        std::mem::take(&mut self.begun)
     }
 
     /// Ends of partitions, as a reader sees them: watermarks, or last stable offsets where it reads committed.

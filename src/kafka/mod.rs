@@ -3,6 +3,7 @@
 pub mod client;
 pub mod control_tail;
 pub mod control_writer;
+mod evidence_fault;
 mod evidence_reach;
 pub mod evidence_reader;
 pub mod evidence_tail;

@@ -109,6 +109,35 @@ pub(super) fn partitions_of(metadata: &Metadata, topic: &str) -> Result<Vec<i32>
     }
 }
 
+/// Partitions of which nothing older than an instant is left, each with its first offset: what lay before may be missing.
+///
+/// # Errors
+/// Brokers that do not answer, or a topic that does not exist or may not be read.
+pub fn begun_since(settings: &KafkaSettings, topic: &str, instant: UtcMillis) -> Result<BTreeMap<i32, i64>, ScanError> {
+    let failed = |call: &'static str, reason: String| {
+        let (topic, brokers) = (topic.to_owned(), settings.brokers.clone());
+        ScanError::Brokers { topic, call, reason, brokers }
+    };
+    let reader =
+        open_reader(settings, Isolation::Committed).map_err(|fault| failed("creating a reader", fault.to_string()))?;
+    let metadata = reader
+        .fetch_metadata(Some(topic), settings.request_timeout)
+        .map_err(|error| failed("asking the brokers", error.to_string()))?;
+    let partitions = partitions_of(&metadata, topic)?;
+    let since = first_since(&reader, settings, topic, &partitions, instant)
+        .map_err(|error| failed("asking for offsets by time", error.to_string()))?;
+    let mut begun = BTreeMap::new();
+    for partition in partitions {
+        let (low, _) = reader
+            .fetch_watermarks(topic, partition, settings.request_timeout)
+            .map_err(|error| failed("asking for its ends", error.to_string()))?;
+        if since.get(&partition).is_none_or(|first| *first <= low) {
+            begun.insert(partition, low);
+        }
+    }
+    Ok(begun)
+}
+
 /// Reads every committed record of a topic, up to its end of now, and hands each to `sink`.
 ///
 /// # Errors

@@ -15,16 +15,22 @@ use crate::domain::stage::AutoAction;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 
+use super::closed::{ClosedLine, Sums};
 use super::decision::{ModelKey, Said, TicketDecision};
 use super::evidence::Evidence;
 use super::feed::FeedGaps;
+use super::groups::Groups;
 use super::log::{Appended, Cut};
 use super::settle::{Final, Settlement};
 use super::survey::{Settled, Survey};
 use super::wrong::{Permission, Proposal, Wrong};
 
-/// Of a group one ticket counts in this time (desk time, 24 h). Half of it would count a storm that lasts a day twice.
-const GROUP_MS: i64 = 24 * 3_600_000;
+/// A ticket that is first known so long after it was opened (desk time) is none of those that come in: it is one that has
+/// lived since before the window, or that was met late. Less would leave out whoever dates tickets by the day.
+const OPENED_WITHIN_MS: i64 = 47 * 3_600_000;
+
+/// Groups of the day before the first open one are looked at, and nothing of it is counted.
+const DAY_BEFORE_MS: i64 = super::closing::DAY_MS;
 
 /// Tickets of one fingerprint that count for one account. More would let one recurring template earn a stage alone.
 pub const PER_FINGERPRINT_MAX: u32 = 5;
@@ -150,9 +156,29 @@ impl CountedTicket<'_> {
     }
 }
 
-/// What an account rests on.
+/// From where on tickets count.
+#[derive(Clone, Copy, Debug)]
+pub struct Since<'since> {
+    /// Only tickets first decided behind this cut.
+    pub after: &'since Cut,
+    /// Only tickets first decided since this instant (append time): those before are closed. `None`: nothing is.
+    pub through: Option<UtcMillis>,
+    /// What is closed; `None`: nothing of this account.
+    pub line: Option<&'since ClosedLine>,
+}
+
+impl<'since> Since<'since> {
+    /// Behind a cut, where nothing is closed.
+    pub const fn cut(after: &'since Cut) -> Self {
+        Self { after, through: None, line: None }
+    }
+}
+
+/// What an account rests on: what is closed, and what stands in the window.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountCount<'evidence> {
+    /// What is closed of it.
+    pub closed: Sums,
     /// In order.
     pub counted: Vec<CountedTicket<'evidence>>,
     /// How many do not count, by reason.
@@ -161,22 +187,40 @@ pub struct AccountCount<'evidence> {
     pub waiting: u64,
     /// Every decision that its group counts for, whatever became of it, with what the model said; in order.
     pub met: Vec<(&'evidence TicketDecision, &'evidence Said)>,
+    /// Fingerprints of tickets for which the group counts, or for which it would but for the limit; whether it does. In
+    /// order.
+    pub fingerprints: Vec<(Digest, bool)>,
 }
 
 impl AccountCount<'_> {
     /// Number of tickets that count.
     pub fn n(&self) -> u64 {
+        self.closed.counted + self.n_in_window()
+    }
+
+    /// How many of them stand in the window.
+    pub fn n_in_window(&self) -> u64 {
         self.counted.len() as u64
     }
 
     /// How many of them are wrong.
     pub fn wrong(&self) -> u64 {
-        self.counted.iter().filter(|ticket| ticket.wrong.is_some()).count() as u64
+        self.closed.wrong + self.counted.iter().filter(|ticket| ticket.wrong.is_some()).count() as u64
     }
 
-    /// How many of them are wrong for one reason; with [`Wrong::NoVerdict`]: only because nobody answered.
-    pub fn wrong_because(&self, reason: Wrong) -> u64 {
-        self.counted.iter().filter(|ticket| ticket.wrong == Some(reason)).count() as u64
+    /// How many of them are wrong only because nobody answered.
+    pub fn unanswered(&self) -> u64 {
+        self.closed.unanswered + self.unanswered_in_window()
+    }
+
+    /// How many of those stand in the window.
+    pub fn unanswered_in_window(&self) -> u64 {
+        self.counted.iter().filter(|ticket| ticket.wrong == Some(Wrong::NoVerdict)).count() as u64
+    }
+
+    /// All that it adds up to.
+    pub fn sums(&self) -> Sums {
+        self.counted.iter().fold(self.closed, Sums::with)
     }
 
     /// How many do not count for one reason.
@@ -184,29 +228,43 @@ impl AccountCount<'_> {
         self.left_out.get(&reason).copied().unwrap_or_default()
     }
 
-    /// Share of late decisions among those that were due to count, 0 to 1; above 2 % promotion waits. `None`: there are
+    /// Share of late decisions among those in the window that were due to count, 0 to 1; above 2 % promotion waits. `None`: there are
     /// none at all.
     pub fn late_decision_share(&self) -> Option<f64> {
         let late = self.left_out_because(LeftOut::LateDecision);
-        let all = self.n() + late;
+        let all = self.n_in_window() + late;
         (all > 0).then(|| late as f64 / all as f64)
     }
 }
 
-/// Counts an account: of tickets first decided behind the cut `after`, at an instant of desk time.
+/// Counts an account at an instant of desk time.
 pub fn count<'evidence>(
     survey: &Survey<'evidence>,
     account: &AccountKey,
     rules: &CountingRules,
-    after: &Cut,
+    since: Since<'_>,
     now: UtcMillis,
 ) -> AccountCount<'evidence> {
-    let mut count = AccountCount::default();
-    let mut groups = Groups::at_most(PER_FINGERPRINT_MAX);
-    for settled in survey.of_slice(&account.slice).filter(|settled| !settled.ticket.is_before(after)) {
+    let closed = since.line.map_or(Sums::NONE, |line| line.sums);
+    let mut count = AccountCount { closed, ..AccountCount::default() };
+    let mut groups = Groups::behind(since.line);
+    for settled in survey.of_slice(&account.slice).filter(|settled| !settled.ticket.is_before(since.after)) {
         let Some(candidate) = Candidate::of(settled, account) else { continue };
+        if let Some(through) = since.through {
+            if !candidate.is_new() || settled.order.at < through.plus_ms(-DAY_BEFORE_MS) {
+                continue;
+            }
+            if settled.order.at < through {
+                groups.precede(settled.ticket_id, candidate.first);
+                continue;
+            }
+        }
         // Before anything that depends on verdicts: whom a group counts for must not depend on the answer.
-        if let Some(reason) = groups.take(settled.ticket_id, candidate.first) {
+        let left_out = groups.take(settled.ticket_id, candidate.first);
+        if left_out != Some(LeftOut::SameGroup) {
+            count.fingerprints.push((candidate.first.fingerprint, left_out.is_none()));
+        }
+        if let Some(reason) = left_out {
             *count.left_out.entry(reason).or_default() += 1;
             continue;
         }
@@ -250,6 +308,11 @@ impl<'survey, 'evidence> Candidate<'survey, 'evidence> {
         Some(Self { settled, first: ticket.drawn().next()?, decision, said, proposal })
     }
 
+    /// Whether it was met when it came in.
+    fn is_new(&self) -> bool {
+        self.first.desk_time.since_ms(self.first.created_at) <= OPENED_WITHIN_MS
+    }
+
     /// Right or why wrong, or why it does not count after all.
     pub(super) fn outcome(&self, rules: &CountingRules) -> Result<Option<Wrong>, LeftOut> {
         if rules.gaps.has(self.decision.desk_time) {
@@ -272,43 +335,4 @@ impl<'survey, 'evidence> Candidate<'survey, 'evidence> {
 /// Whether anybody had stated a verdict when the decision was made.
 pub(super) fn is_early(settlement: &Settlement, decided_at: UtcMillis) -> bool {
     settlement.first_stated_at.is_some_and(|stated_at| stated_at <= decided_at)
-}
-
-/// What tickets have in common.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Group {
-    Incident(TicketId),
-    Fingerprint(Digest),
-}
-
-/// Which groups have counted, and when.
-pub(super) struct Groups {
-    last_counted: BTreeMap<Group, UtcMillis>,
-    of_fingerprint: BTreeMap<Digest, u32>,
-    per_fingerprint_max: u32,
-}
-
-impl Groups {
-    /// Of one fingerprint so many tickets count in all.
-    pub(super) const fn at_most(per_fingerprint_max: u32) -> Self {
-        Self { last_counted: BTreeMap::new(), of_fingerprint: BTreeMap::new(), per_fingerprint_max }
-    }
-
-    /// Takes a ticket for its group by its first decision, or says why it does not count.
-    pub(super) fn take(&mut self, ticket_id: &TicketId, first: &TicketDecision) -> Option<LeftOut> {
-        let group = first.parent.clone().map_or(Group::Fingerprint(first.fingerprint), Group::Incident);
-        // A parent belongs to the group of its children.
-        let groups = [group, Group::Incident(ticket_id.clone())];
-        let is_near = |last: &UtcMillis| first.desk_time.since_ms(*last).abs() < GROUP_MS;
-        if groups.iter().any(|group| self.last_counted.get(group).is_some_and(is_near)) {
-            return Some(LeftOut::SameGroup);
-        }
-        let of_fingerprint = self.of_fingerprint.entry(first.fingerprint).or_default();
-        if *of_fingerprint == self.per_fingerprint_max {
-            return Some(LeftOut::FingerprintLimit);
-        }
-        *of_fingerprint += 1;
-        self.last_counted.extend(groups.map(|group| (group, first.desk_time)));
-        None
-    }
 }

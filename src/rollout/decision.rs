@@ -120,6 +120,8 @@ pub struct TicketDecision {
     pub decision_id: Digest,
     /// Revision of the ticket, where it has one.
     pub revision: Option<u64>,
+    /// When the ticket was opened (desk time).
+    pub created_at: UtcMillis,
     /// When it was made (desk time): what verdict times are compared with.
     pub desk_time: UtcMillis,
     /// Permission slice.

@@ -9,7 +9,7 @@ use crate::domain::probability::Probability;
 use crate::domain::time::UtcMillis;
 use crate::statistics::level::{ALPHA, Level, NotALevel};
 
-use super::counting::{AccountCount, AccountKey, CountingRules, count};
+use super::counting::{AccountCount, AccountKey, CountingRules, Since, count};
 use super::evidence::Evidence;
 use super::gates::{self, StepContext};
 use super::log::Cut;
@@ -17,7 +17,7 @@ use super::reading::{AccountQuestion, CountedWrong, Evaluation, SliceQuestion, S
 use super::spec::RolloutSpec;
 use super::survey::Survey;
 use super::watch::{WatchContext, silent_tickets, watch};
-use super::wrong::{Permission, Wrong};
+use super::wrong::Permission;
 
 /// Reads what is asked at a cut and an instant of desk time: one report for each question, in their order. A record of the
 /// past is read with its own questions, whatever slices there are today.
@@ -34,7 +34,9 @@ pub fn evaluate(
     let slices = questions.iter().map(|question| {
         let next = question.next.as_ref().map(|step| read_step(&context, step));
         let in_force = question.in_force.iter().map(|account| {
-            let answered = count_account(&context, account, &answered_key(&account.account));
+            // Watched in the window alone: what is closed says nothing of whether it has become worse.
+            let (key, since) = (answered_key(&account.account), Since::cut(&account.after));
+            let answered = count(context.survey, &key, context.rules, since, context.now);
             watch(&context, account, &answered)
         });
         SliceReport { slice: Arc::clone(&question.slice), next, in_force: in_force.collect() }
@@ -42,11 +44,12 @@ pub fn evaluate(
     Evaluation { at: now, cut, slices: slices.collect(), holes: holes(evidence, questions) }
 }
 
-/// What every account needs and the log no longer has, each sentence once.
-fn holes(evidence: &Evidence, questions: &[SliceQuestion]) -> Vec<String> {
+/// What every account needs and the log no longer has, each sentence once; no record needs to have been read for it.
+pub fn holes(evidence: &Evidence, questions: &[SliceQuestion]) -> Vec<String> {
     let accounts =
         questions.iter().flat_map(|question| question.next.iter().map(|step| &step.account).chain(&question.in_force));
-    let mut holes: Vec<String> = accounts.flat_map(|account| evidence.holes_behind(&account.after)).collect();
+    let mut holes: Vec<String> =
+        accounts.flat_map(|account| evidence.holes_behind(&account.needed()).collect::<Vec<_>>()).collect();
     holes.sort_unstable();
     holes.dedup();
     holes
@@ -57,7 +60,12 @@ fn count_account<'evidence>(
     question: &AccountQuestion,
     account: &AccountKey,
 ) -> AccountCount<'evidence> {
-    count(context.survey, account, context.rules, &question.after, context.now)
+    let since = Since {
+        after: &question.after,
+        through: question.closed.as_ref().map(|closed| closed.through),
+        line: question.closed.as_ref().and_then(|closed| closed.line(question, account)),
+    };
+    count(context.survey, account, context.rules, since, context.now)
 }
 
 /// The account of the same model on every answered ticket.
@@ -83,12 +91,7 @@ fn read_step(context: &WatchContext<'_, '_>, step: &StepQuestion) -> StepReport 
         level: level(&step.account),
         silent_tickets: silent_tickets(context, &step.account),
     });
-    StepReport {
-        question: step.clone(),
-        gates,
-        wrong_unanswered: own.wrong_because(Wrong::NoVerdict),
-        grid: grid(context, step),
-    }
+    StepReport { question: step.clone(), gates, wrong_unanswered: own.unanswered(), grid: grid(context, step) }
 }
 
 /// The level at which the gates of an account pass. For `suggest` there is no threshold to choose, so nothing is shared.

@@ -8,8 +8,9 @@ use crate::domain::time::UtcMillis;
 use crate::domain::verdict::Verdict;
 
 use super::decision::{Arrival, DecisionEvent, DecisionSeen, EndedBy, ModelKey, TicketDecision};
-use super::log::{Appended, Cut, EvidenceTopic, Recorded};
+use super::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use super::settle::{Settlement, settle};
+use super::spec::RolloutSpec;
 use super::traffic::Traffic;
 
 /// What a record of verdicts or events was to evidence.
@@ -31,8 +32,10 @@ pub struct Evidence {
     slices: BTreeSet<Arc<str>>,
     /// All tickets by slice and time, drawn or not.
     traffic: Traffic,
-    /// Where the log of a partition began when it was read, where that is known.
+    /// Where the log of a partition begins, if that lies within the window.
     log_starts: BTreeMap<(EvidenceTopic, i32), i64>,
+    /// The first record of each partition and day (UTC), of whatever kind.
+    days: BTreeMap<(EvidenceTopic, i32), BTreeMap<i64, i64>>,
 }
 
 /// What is known of one ticket.
@@ -45,6 +48,8 @@ pub struct TicketEvidence {
     latest: Option<(Appended, Option<EndedBy>)>,
     /// Full decisions of drawn and acted tickets, in order.
     decisions: Vec<Recorded<TicketDecision>>,
+    /// Every record that says that the ticket has ended, in order.
+    ends: Vec<Recorded<EndedBy>>,
     /// In order.
     verdicts: Vec<Recorded<Verdict>>,
 }
@@ -78,7 +83,8 @@ impl Evidence {
         }
         match event {
             DecisionEvent::Decided(decided) => insert(&mut ticket.decisions, appended, *decided),
-            DecisionEvent::Ended(_) | DecisionEvent::Seen => {}
+            DecisionEvent::Ended(by) => insert(&mut ticket.ends, appended, by),
+            DecisionEvent::Seen => {}
         }
     }
 
@@ -97,22 +103,67 @@ impl Evidence {
         }
     }
 
-    /// Notes where the log of a partition begins: what lay before is gone.
-    pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
-        self.log_starts.insert((topic, partition), offset);
+    /// Notes that a record lies in the log, whatever it says: what must still be there is named by its first record.
+    pub fn note(&mut self, appended: Appended) {
+        let Position { topic, partition, offset } = appended.position;
+        let first = self.days.entry((topic, partition)).or_default().entry(day_of(appended.at)).or_insert(offset);
+        *first = offset.min(*first);
     }
 
-    /// Records of a cut's partitions that were gone before anybody read them, as sentences. A partition that the cut does
-    /// not name is read from wherever it begins.
+    /// The first record of each partition of a cut that was appended on or after the day of an instant; where there is none,
+    /// the next one to come.
+    pub fn first_since(&self, instant: UtcMillis, cut: &Cut) -> Cut {
+        let mut first = Cut::start();
+        for (topic, partition, next) in cut.partitions() {
+            let days = self.days.get(&(topic, partition));
+            // Partitions may be a little out of the order of time.
+            let found = days.and_then(|days| days.range(day_of(instant)..).map(|(_, offset)| *offset).min());
+            first.set_next(topic, partition, found.unwrap_or(next));
+        }
+        first
+    }
+
+    /// Whether a log that is read begins only after the day of an instant, as far as is known: what lay there may be gone.
+    pub fn begins_after(&self, instant: UtcMillis) -> bool {
+        let day = day_of(instant);
+        let has_older = |days: &BTreeMap<i64, i64>| days.range(..=day).next().is_some();
+        self.log_starts.iter().any(|(log, start)| *start > 0 && !self.days.get(log).is_some_and(has_older))
+    }
+
+    /// Desk times of the verdicts that were appended from an instant to another.
+    pub fn stated_between(&self, from: UtcMillis, until: UtcMillis) -> impl Iterator<Item = UtcMillis> {
+        let verdicts = self.tickets.values().flat_map(|ticket| &ticket.verdicts);
+        let is_within = move |recorded: &&Recorded<Verdict>| (from..until).contains(&recorded.appended.at);
+        verdicts.filter(is_within).map(|recorded| recorded.value.decided_at)
+    }
+
+    /// Tickets first decided from an instant to another (append time), as far as records appended before `until` tell of
+    /// them.
+    pub fn of_tickets_between(&self, from: UtcMillis, to: UtcMillis, until: UtcMillis) -> Self {
+        let is_of = |ticket: &TicketEvidence| ticket.first.is_some_and(|first| (from..to).contains(&first.at));
+        let tickets = self.tickets.iter().filter(|(_, ticket)| is_of(ticket));
+        let tickets = tickets.map(|(ticket_id, ticket)| (ticket_id.clone(), ticket.until(until))).collect();
+        Self { tickets, ..Self::default() }
+    }
+
+    /// Notes that the log of a partition begins within the window: what lay before is gone. It goes here too, or whoever reads
+    /// the log anew would find something else.
+    pub fn begin_log(&mut self, topic: EvidenceTopic, partition: i32, offset: i64) {
+        let known = self.log_starts.insert((topic, partition), offset);
+        if known.is_none_or(|known| known < offset) {
+            let is_of_log = |position: Position| position.topic == topic && position.partition == partition;
+            self.retain(|appended| !is_of_log(appended.position) || appended.position.offset >= offset);
+        }
+    }
+
+    /// Records behind a cut that are gone, as sentences. A partition that the cut does not name is read from wherever it
+    /// begins. A person acknowledges a sentence, so that it stays the same until more is gone.
     pub fn holes_behind(&self, cut: &Cut) -> impl Iterator<Item = String> {
         cut.partitions().filter_map(|(topic, partition, next)| {
             let start = *self.log_starts.get(&(topic, partition))?;
-            (start > next).then(|| {
-                format!(
-                    "{} partition {partition} begins at offset {start}, but the account needs it from offset {next}",
-                    topic.as_str()
-                )
-            })
+            let name = topic.as_str();
+            (start > next)
+                .then(|| format!("{name} partition {partition} begins at offset {start}: evidence before it is gone"))
         })
     }
 
@@ -124,14 +175,20 @@ impl Evidence {
     /// Drops every record appended before an instant, so that a fold that runs for months holds no more than one that
     /// begins now. A ticket that still lives keeps the place of its first decision.
     pub fn forget_before(&mut self, instant: UtcMillis) {
+        self.retain(|appended| appended.at >= instant);
+        let day = day_of(instant);
+        self.days.values_mut().for_each(|days| *days = days.split_off(&day));
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(Appended) -> bool) {
         let traffic = &mut self.traffic;
         self.tickets.retain(|_, ticket| {
-            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| appended.at < instant) {
+            if let Some((_, arrival)) = ticket.arrival.take_if(|(appended, _)| !is_kept(*appended)) {
                 traffic.remove(&arrival);
             }
-            ticket.forget_before(instant)
+            ticket.retain(&is_kept)
         });
-        self.ours.retain(|appended| appended.at >= instant);
+        self.ours.retain(|appended| is_kept(*appended));
     }
 
     /// All tickets that a decision or a verdict names, by id.
@@ -167,15 +224,30 @@ impl Evidence {
 }
 
 impl TicketEvidence {
-    /// Drops what was appended before an instant, and says whether anything is left.
-    fn forget_before(&mut self, instant: UtcMillis) -> bool {
-        self.decisions.retain(|recorded| recorded.appended.at >= instant);
-        self.verdicts.retain(|recorded| recorded.appended.at >= instant);
-        if self.latest.is_some_and(|(latest, _)| latest.at < instant) {
+    /// Drops records, and says whether anything is left.
+    fn retain(&mut self, is_kept: impl Fn(Appended) -> bool) -> bool {
+        self.decisions.retain(|recorded| is_kept(recorded.appended));
+        self.verdicts.retain(|recorded| is_kept(recorded.appended));
+        self.ends.retain(|recorded| is_kept(recorded.appended));
+        if self.latest.is_some_and(|(latest, _)| !is_kept(latest)) {
             self.latest = None;
             self.first = None;
         }
         self.latest.is_some() || !self.verdicts.is_empty()
+    }
+
+    /// The same as far as records appended before an instant tell. A ticket that ended has not been decided anew since.
+    fn until(&self, instant: UtcMillis) -> Self {
+        fn before<T: Clone>(records: &[Recorded<T>], instant: UtcMillis) -> Vec<Recorded<T>> {
+            records.iter().filter(|recorded| recorded.appended.at < instant).cloned().collect()
+        }
+        let decisions = before(&self.decisions, instant);
+        let ends = before(&self.ends, instant);
+        let last_decided = decisions.last().map(|recorded| recorded.appended);
+        let ended = ends.last().filter(|end| last_decided.is_none_or(|decided| decided < end.appended));
+        let latest = self.first.map(|first| (first, ended.map(|end| end.value)));
+        let verdicts = before(&self.verdicts, instant);
+        Self { first: self.first, arrival: None, latest, decisions, ends, verdicts }
     }
 
     /// When and where the first decision about it was appended: the order of tickets. `None`: no decision is known.
@@ -227,6 +299,10 @@ fn share<T: Ord + ?Sized>(copies: &mut BTreeSet<Arc<T>>, value: &mut Arc<T>) {
             copies.insert(Arc::clone(value));
         }
     }
+}
+
+const fn day_of(at: UtcMillis) -> i64 {
+    at.0.div_euclid(RolloutSpec::days_ms(1))
 }
 
 /// Inserts at its place; a record that is there already stays as it is.

@@ -80,6 +80,21 @@ impl Cut {
         self.0.insert((topic, partition), offset);
     }
 
+    /// Names every partition that another cut names: of those that are new here, what that one has inside.
+    pub fn name_all_of(&mut self, other: &Self) {
+        for (topic, partition, next) in other.partitions() {
+            self.0.entry((topic, partition)).or_insert(next);
+        }
+    }
+
+    /// Of each partition that this cut names, the later of two offsets.
+    #[must_use]
+    pub fn later(&self, other: &Self) -> Self {
+        let later =
+            |(place, next): (&(EvidenceTopic, i32), &i64)| (*place, *other.0.get(place).unwrap_or(next).max(next));
+        Self(self.0.iter().map(later).collect())
+    }
+
     /// Whether a record lies before the cut.
     pub fn has(&self, position: Position) -> bool {
         self.0.get(&(position.topic, position.partition)).is_some_and(|next| position.offset < *next)

@@ -6,6 +6,8 @@
 
 pub mod accuracy;
 pub mod calculator;
+pub mod closed;
+pub mod closing;
 pub mod consequence;
 pub mod control;
 pub mod counting;
@@ -14,6 +16,7 @@ pub mod evaluate;
 pub mod evidence;
 pub mod feed;
 pub mod gates;
+mod groups;
 pub mod label_list;
 pub mod ladder;
 pub mod lease;

@@ -6,6 +6,7 @@ use crate::domain::probability::Probability;
 use crate::domain::stage::{AutoAction, Share};
 use crate::policy::ruling::{Grant, SlicePermission, StageMap};
 
+use super::closed::Closed;
 use super::counting::AccountKey;
 use super::decision::ModelKey;
 use super::ladder::Position;
@@ -27,7 +28,7 @@ impl RolloutState {
         let Some((basis, state)) = known else {
             return SliceQuestion { slice: Arc::clone(&slice.name), next: None, in_force: Vec::new() };
         };
-        let asked = Asked { slice, spec, basis, state };
+        let asked = Asked { slice, spec, basis, state, closed: self.closed.as_ref() };
         SliceQuestion { slice: Arc::clone(&slice.name), next: asked.next(), in_force: asked.in_force() }
     }
 
@@ -42,7 +43,7 @@ impl RolloutState {
         let basis = Basis { model: Arc::clone(model), eligibility_digest: acting.eligibility_digest };
         let question = |slice: &SliceSpec| {
             let next = self.slices.get(&slice.name).and_then(|state| {
-                let asked = Asked { slice, spec, basis: &basis, state };
+                let asked = Asked { slice, spec, basis: &basis, state, closed: self.closed.as_ref() };
                 let opened_at = state.account(permission, &basis)?.opened_at;
                 let account = asked.account(permission, slice.threshold, None)?;
                 Some(StepQuestion { account, kind: StepKind::Stage, since: opened_at })
@@ -92,6 +93,7 @@ struct Asked<'state> {
     spec: &'state RolloutSpec,
     basis: &'state Basis,
     state: &'state SliceState,
+    closed: Option<&'state Arc<Closed>>,
 }
 
 impl Asked<'_> {
@@ -125,6 +127,7 @@ impl Asked<'_> {
             slice_weight: self.spec.slice_weight(&self.slice.name)?,
             threshold_weight: account.weight_of(threshold),
             after: after.unwrap_or(&account.after).clone(),
+            closed: self.closed.cloned(),
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::statistics::forecast::{Days, ToGo};
 
+use super::closed::Closed;
 use super::counting::AccountKey;
 use super::log::Cut;
 
@@ -164,6 +165,15 @@ pub struct AccountQuestion {
     pub threshold_weight: f64,
     /// Only tickets first decided behind this cut count.
     pub after: Cut,
+    /// What is closed of it; `None`: nothing is, everything counts from the window.
+    pub closed: Option<Arc<Closed>>,
+}
+
+impl AccountQuestion {
+    /// The first record of each partition that it needs: what was closed is not needed any more.
+    pub fn needed(&self) -> Cut {
+        self.closed.as_ref().map_or_else(|| self.after.clone(), |closed| self.after.later(&closed.first))
+    }
 }
 
 /// The account of a step, and since when the slice is where it is.

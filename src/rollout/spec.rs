@@ -9,6 +9,7 @@ use crate::domain::time::UtcMillis;
 use crate::statistics::level::slice_weights;
 use crate::statistics::tally::ErrorLimit;
 
+use super::closing::LOOK_BACK_MS;
 use super::local_time::DeskCalendar;
 use super::reading::Gate;
 
@@ -85,10 +86,11 @@ impl RolloutSpec {
         self.limits.critical_miss[action.index()]
     }
 
-    /// The first instant that evidence of `now` may rest on: the window, and as long as the verdict of its oldest ticket may
-    /// take.
+    /// The first instant that evidence of `now` may rest on, a midnight (UTC): the window, as long as the verdict of its
+    /// oldest ticket may take, and the days before the first open one that closing it reads.
     pub const fn evidence_since(&self, now: UtcMillis) -> UtcMillis {
-        now.plus_ms(-Self::days_ms(self.window_days)).plus_ms(self.verdict_deadline_ms.saturating_neg())
+        let oldest = now.plus_ms(-Self::days_ms(self.window_days)).plus_ms(self.verdict_deadline_ms.saturating_neg());
+        UtcMillis(oldest.0.div_euclid(DAY_MS) * DAY_MS).plus_ms(-LOOK_BACK_MS)
     }
 
     /// Days of desk time in milliseconds.

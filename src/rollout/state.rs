@@ -11,6 +11,7 @@ use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::statistics::level::{CONFIGURED_WEIGHT, OTHER_WEIGHT};
 
+use super::closed::Closed;
 use super::control::{Lock, Signature};
 use super::decision::ModelKey;
 use super::ladder::{Position, Rise, Step, place};
@@ -57,6 +58,8 @@ pub struct RolloutState {
     pub read_on: Option<LocalDay>,
     /// The next control record to read: what lies before it has had its answer.
     pub control_next: i64,
+    /// What has left the window; `None`: nothing was closed yet.
+    pub closed: Option<Arc<Closed>>,
 }
 
 /// What acted before a switch, and where its slices stood.

@@ -6,7 +6,6 @@ use crate::statistics::level::Level;
 use crate::statistics::tally::{ErrorLimit, Tally};
 
 use super::counting::{AccountCount, CountedTicket, CountingRules};
-use super::wrong::Wrong;
 
 const DAY_MS: f64 = 86_400_000.0;
 
@@ -33,7 +32,7 @@ impl From<&AccountCount<'_>> for Counts {
         Self {
             counted: count.n(),
             wrong: count.wrong(),
-            wrong_unanswered: count.wrong_because(Wrong::NoVerdict),
+            wrong_unanswered: count.unanswered(),
             waiting: count.waiting,
             first_decided_at: count.counted.iter().map(CountedTicket::decided_at).min(),
         }

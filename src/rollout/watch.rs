@@ -12,9 +12,10 @@ use crate::domain::time::UtcMillis;
 use crate::statistics::detector::{Detector, alarm_at};
 use crate::statistics::tally::{ErrorLimit, Judged};
 
-use super::counting::{AccountCount, Candidate, CountingRules, Groups, LeftOut};
+use super::counting::{AccountCount, Candidate, CountingRules, LeftOut};
 use super::decision::TicketDecision;
 use super::gates::{Found, drift, percent, verdict_freshness};
+use super::groups::Groups;
 use super::reading::{AccountQuestion, CountedWrong, Gate, GateOutcome, GateReading, WatchReport};
 use super::settle::Final;
 use super::spec::RolloutSpec;

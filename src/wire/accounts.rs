@@ -17,6 +17,7 @@ use crate::rollout::reading::{AccountQuestion, StepKind, StepQuestion};
 use crate::rollout::state::Basis;
 use crate::rollout::wrong::Permission;
 
+use super::checkpoint::ClosedRecord;
 use super::values::{HexDigest, Instant, rounded};
 use super::words::{ClosedWord, Word};
 
@@ -99,6 +100,9 @@ pub struct AccountQuestionRecord {
     pub threshold_weight: f64,
     /// Only tickets first decided behind this cut count.
     pub after: CutRecord,
+    /// What had left the window; absent: nothing had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedRecord>,
 }
 
 /// A step as it is asked for.
@@ -223,7 +227,7 @@ impl TryFrom<&PositionRecord> for Position {
 
 impl From<&AccountQuestion> for AccountQuestionRecord {
     fn from(question: &AccountQuestion) -> Self {
-        let AccountQuestion { account, attempt, slice_weight, threshold_weight, after } = question;
+        let AccountQuestion { account, attempt, slice_weight, threshold_weight, after, closed: _ } = question;
         let AccountKey { slice, permission, model, eligibility_digest, threshold } = account;
         let basis = Basis { model: Arc::clone(model), eligibility_digest: *eligibility_digest };
         Self {
@@ -235,6 +239,7 @@ impl From<&AccountQuestion> for AccountQuestionRecord {
             slice_weight: *slice_weight,
             threshold_weight: *threshold_weight,
             after: CutRecord::from(after),
+            closed: ClosedRecord::of(question),
         }
     }
 }
@@ -246,13 +251,16 @@ impl TryFrom<AccountQuestionRecord> for AccountQuestion {
         let Basis { model, eligibility_digest } = record.basis.into();
         let slice = Arc::from(record.slice.as_str());
         let threshold = probability(record.threshold)?;
-        Ok(Self {
+        let question = Self {
             account: AccountKey { slice, permission: record.permission.0, model, eligibility_digest, threshold },
             attempt: record.attempt,
             slice_weight: record.slice_weight,
             threshold_weight: record.threshold_weight,
             after: record.after.into(),
-        })
+            closed: None,
+        };
+        let closed = record.closed.map(|closed| closed.closed(&question)).transpose()?;
+        Ok(Self { closed: closed.map(Arc::new), ..question })
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod answer;
 mod basis;
+pub mod checkpoint;
 pub mod command;
 pub mod control;
 pub mod dead_letter;

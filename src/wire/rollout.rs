@@ -1,4 +1,5 @@
-//! `noctriage.rollout/v1`: what the leading instance says, for every instance to follow. Keys: `lease`, `map`.
+//! `noctriage.rollout/v1`: what the leading instance says, for every instance to follow. Keys: `lease`, `map`; what
+//! stands under `checkpoint/` is in [`super::checkpoint`].
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,10 @@ pub struct ActionPermission {
 #[error("a record of the rollout that this version cannot read: {0}")]
 pub struct RolloutFault(pub String);
 
-fn read<T: serde::de::DeserializeOwned>(value: &[u8], schema: impl Fn(&T) -> &str) -> Result<T, RolloutFault> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(
+    value: &[u8],
+    schema: impl Fn(&T) -> &str,
+) -> Result<T, RolloutFault> {
     if value.len() > RECORD_BYTES_MAX {
         return Err(RolloutFault(format!("it has {} bytes, more than {RECORD_BYTES_MAX}", value.len())));
     }

@@ -184,8 +184,18 @@ pub struct RequestRecord {
 
 impl From<&RolloutState> for StateRecord {
     fn from(state: &RolloutState) -> Self {
-        let RolloutState { revision, basis, previous, void_before, acknowledged_holes, slices, read_on, control_next } =
-            state;
+        let RolloutState {
+            revision,
+            basis,
+            previous,
+            void_before,
+            acknowledged_holes,
+            slices,
+            read_on,
+            control_next,
+            // Under keys of its own: whoever follows the map does not need it.
+            closed: _,
+        } = state;
         Self {
             revision: *revision,
             basis: basis.as_ref().map(BasisRecord::from),
@@ -214,6 +224,7 @@ impl TryFrom<StateRecord> for RolloutState {
             slices: slices?,
             read_on: record.read_on.map(LocalDay),
             control_next: record.control_next,
+            closed: None,
         })
     }
 }

@@ -147,6 +147,7 @@ fn states() -> impl Strategy<Value = RolloutState> {
             slices,
             read_on: read_on.map(LocalDay),
             control_next,
+            closed: None,
         },
     )
 }

@@ -2,6 +2,7 @@
 
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 
+use super::checkpoint::CheckpointRecord;
 use super::command::CommandRecord;
 use super::control::ControlRecord;
 use super::dead_letter::DeadLetterRecord;
@@ -14,7 +15,7 @@ use super::transition::TransitionRecord;
 use super::verdict::VerdictRecord;
 
 /// Names of all schemas, as `config schema NAME` takes them.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 12] = [
     "ticket",
     "verdict",
     "control",
@@ -25,6 +26,7 @@ pub const NAMES: [&str; 11] = [
     "dead-letter",
     "rollout-lease",
     "rollout-map",
+    "rollout-checkpoint",
     "transition",
 ];
 
@@ -44,6 +46,7 @@ pub fn by_name(name: &str) -> Option<String> {
         "dead-letter" => Some(schema_of::<DeadLetterRecord>(written)),
         "rollout-lease" => Some(schema_of::<LeaseRecord>(written)),
         "rollout-map" => Some(schema_of::<MapRecord>(written)),
+        "rollout-checkpoint" => Some(schema_of::<CheckpointRecord>(written)),
         "transition" => Some(schema_of::<TransitionRecord>(written)),
         _ => None,
     }

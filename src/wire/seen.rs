@@ -60,6 +60,7 @@ impl DecisionRecord {
         Ok(TicketDecision {
             decision_id: self.decision_id.0,
             revision: self.revision,
+            created_at: facts.created_at.0,
             desk_time: self.volatile.desk_time.0,
             slice: Arc::from(basis.slice.as_str()),
             stage: basis.stage.0,

@@ -44,6 +44,7 @@ fn account(permission: Permission) -> AccountQuestion {
         slice_weight: 0.5,
         threshold_weight: 0.1,
         after: cut(40),
+        closed: None,
     }
 }
 

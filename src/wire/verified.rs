@@ -1,5 +1,8 @@
 //! Asking the reports of a transition again: `rollout history --verify`, and the judge of every fault run.
 
+use crate::domain::time::UtcMillis;
+use crate::rollout::closed::Closed;
+use crate::rollout::closing;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::Cut;
@@ -20,19 +23,46 @@ pub enum Verified {
 }
 
 impl TransitionRecord {
+    /// The first record that asking again needs (append time): the window, and what had been closed.
+    ///
+    /// # Errors
+    /// A question that says something impossible.
+    pub fn evidence_since(&self, spec: &RolloutSpec) -> Result<UtcMillis, Impossible> {
+        let recorded = closing::recorded(&self.questions()?);
+        let window = spec.evidence_since(self.at.0);
+        Ok(recorded.map_or(window, |recorded| since(&recorded, spec, self.at.0)))
+    }
+
     /// Asks the reports again on evidence that was read up to the record's cut.
     ///
     /// # Errors
     /// A question that says something impossible.
     pub fn verified(&self, evidence: &Evidence, spec: &RolloutSpec) -> Result<Verified, Impossible> {
         let cut = Cut::from(self.cut.clone());
-        let again = evaluate(evidence, &self.questions()?, spec, cut, self.at.0);
+        let mut differences = Vec::new();
+        let mut questions = self.questions()?;
+        // What is closed is closed again from the log, where that reaches back so far.
+        if let Some(recorded) = closing::recorded(&questions) {
+            if evidence.begins_after(since(&recorded, spec, self.at.0)) {
+                return Ok(Verified::EvidenceGone);
+            }
+            let replayed = closing::replay(evidence, &recorded, &closing::cuts(&questions), spec);
+            differences.extend(recorded.differences(&replayed));
+            questions = closing::with_closed(questions, &replayed);
+        }
+        let again = evaluate(evidence, &questions, spec, cut, self.at.0);
         if !again.holes.is_empty() {
             return Ok(Verified::EvidenceGone);
         }
-        let differences = self.differences(&again);
+        differences.extend(self.differences(&again));
         Ok(if differences.is_empty() { Verified::Holds } else { Verified::Differs(differences) })
     }
+}
+
+/// The first record that a base was made of, or that the window holds.
+fn since(recorded: &Closed, spec: &RolloutSpec, at: UtcMillis) -> UtcMillis {
+    let window = spec.evidence_since(at);
+    recorded.began().map_or(window, |began| began.plus_ms(-closing::LOOK_BACK_MS).min(window))
 }
 
 #[cfg(test)]
@@ -41,7 +71,6 @@ mod tests {
 
     use super::*;
     use crate::domain::digest::Digest;
-    use crate::domain::time::UtcMillis;
     use crate::rollout::reading::SliceQuestion;
     use crate::rollout::state::{Basis, OpenAccount, RolloutState, SliceState};
     use crate::rollout::tests::desk::{model, spec};

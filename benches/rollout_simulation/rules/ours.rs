@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use noctriage::statistics::detector::{ALARM_AT, Detector};
+use noctriage::statistics::detector::{Detector, alarm_at};
 use noctriage::statistics::e_process::ln_evidence;
 use noctriage::statistics::level::{ALPHA, CONFIGURED_WEIGHT, Level, OTHER_WEIGHT};
 use noctriage::statistics::tally::{ErrorLimit, Judged, Tally};
@@ -19,6 +19,9 @@ const GROUP_TIME: Tick = DAY;
 const GROUP_MAX: u32 = 5;
 /// After promotion, so many counted tickets past their deadline and no verdict at all since: step back.
 const SILENT_TICKETS: usize = 5;
+
+/// Error rates that are watched at a desk of one slice: two actions, three gates with a detector each.
+const WATCHED: u32 = 6;
 
 /// A ticket that was drawn.
 struct Drawn {
@@ -100,7 +103,7 @@ impl Rule for Ours {
         }
         if self.is_watching {
             self.detector = self.detector.with(verdict.judged);
-            self.alarmed |= self.detector.evidence() >= ALARM_AT;
+            self.alarmed |= self.detector.evidence() >= alarm_at(WATCHED);
         }
     }
 

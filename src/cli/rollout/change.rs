@@ -1,12 +1,16 @@
-//! `noctriage rollout promote` and `step-back`: one step up when it is earned, or down at once.
+//! `noctriage rollout promote`, `step-back` and `acknowledge`: one step up when it is earned, down at once, or on without
+//! evidence that is missing.
 
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::stage::Stage;
+use crate::kafka::evidence_reader::starts_of_logs;
 use crate::rollout::control::{Ask, Lock, Promote};
+use crate::rollout::evaluate::holes;
 use crate::rollout::ladder::Rise;
 use crate::rollout::state::SliceState;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
@@ -42,6 +46,39 @@ pub struct StepBackArguments {
     /// To which stage: shadow, suggest, auto_triage. Without it, the next weaker one.
     #[arg(long, value_name = "STAGE")]
     to: Option<Stage>,
+}
+
+/// Arguments of `rollout acknowledge`.
+#[derive(Debug, clap::Args)]
+pub struct AcknowledgeArguments {
+    #[command(flatten)]
+    signed: Signed,
+}
+
+/// Runs `rollout acknowledge`: everything that is missing now and that nobody has acknowledged.
+pub fn acknowledge(arguments: &AcknowledgeArguments) -> CommandResult {
+    let AcknowledgeArguments { signed } = arguments;
+    let loaded = signed.file_of_settings.load()?;
+    let settings = &loaded.settings;
+    check_earned(settings)?;
+    let not_begun = || Failure::new(EXIT_TEMPORARY, anyhow::anyhow!("there is no rollout yet: does the daemon run?"));
+    let (_, state) = current(&settings.kafka)?.ok_or_else(not_begun)?;
+    let (spec, now) = (&settings.rollout.spec, Clock::Real.operating_now());
+    let starts =
+        starts_of_logs(settings, spec.evidence_since(now)).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
+    let found = holes(&starts, &state.questions(spec));
+    let holes: Vec<String> = found.into_iter().filter(|hole| !state.acknowledged_holes.contains(hole)).collect();
+    if holes.is_empty() {
+        let sentence = "nothing is missing that nobody has acknowledged";
+        println!("{}", if signed.json { json!({ "sentence": sentence }).to_string() } else { sentence.to_owned() });
+        return Ok(EXIT_OK);
+    }
+    if !signed.json {
+        for hole in &holes {
+            println!("{hole}");
+        }
+    }
+    ask_leader(settings, signed, Ask::AcknowledgeHoles { holes }, None)
 }
 
 /// Runs `rollout promote`.

@@ -114,7 +114,8 @@ fn verify(settings: &Settings, records: &[(i64, AuditRecord)]) -> CommandResult 
 /// Reads the evidence up to the record's cut, and asks its reports again.
 fn verify_one(settings: &Settings, record: &TransitionRecord) -> Result<Verified, Failure> {
     let spec = &settings.rollout.spec;
-    let (since, cut) = (spec.evidence_since(record.at.0), Cut::from(record.cut.clone()));
+    let cut = Cut::from(record.cut.clone());
+    let since = record.evidence_since(spec).map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     let gathered = gather_up_to(settings, since, cut, |_, _| {});
     let gathered = gathered.map_err(|error| Failure::new(EXIT_TEMPORARY, error))?;
     record.verified(&gathered.evidence, spec).map_err(|error| Failure::new(EXIT_TEMPORARY, error))

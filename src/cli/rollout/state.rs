@@ -1,5 +1,6 @@
 //! The rollout as it stands, and what became of a request, read from Kafka for commands.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant as Deadline};
 
 use anyhow::anyhow;
@@ -8,6 +9,7 @@ use crate::config::Settings;
 use crate::config::settings::{KafkaSettings, RolloutMode};
 use crate::kafka::scan::{ScanError, ScanFrom, Scanned, scan};
 use crate::rollout::state::RolloutState;
+use crate::wire::checkpoint::Checkpoints;
 use crate::wire::rollout::{MAP_KEY, MapRecord};
 use crate::wire::transition::AuditRecord;
 
@@ -31,16 +33,19 @@ pub(in crate::cli) fn check_earned(settings: &Settings) -> Result<(), Failure> {
 
 /// The map and state that stand; `None`: there is no rollout yet.
 pub(in crate::cli) fn current(kafka: &KafkaSettings) -> Result<Option<(MapRecord, RolloutState)>, Failure> {
-    let mut map = None;
+    let (mut map, mut checkpoints) = (None, Checkpoints::default());
     read(kafka, &kafka.topics.rollout, ScanFrom::Start, |scanned| {
-        if scanned.record.key.as_deref() == Some(MAP_KEY.as_bytes()) {
-            map = scanned.record.value;
+        match scanned.record.key.as_deref().map(std::str::from_utf8) {
+            Some(Ok(MAP_KEY)) => map = scanned.record.value,
+            Some(Ok(key)) => checkpoints.take(key, scanned.record.value),
+            Some(Err(_)) | None => {}
         }
     })?;
     let Some(value) = map else { return Ok(None) };
     let record = MapRecord::read(&value).map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
     let state = RolloutState::try_from(record.state.clone()).map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
-    Ok(Some((record, state)))
+    let closed = checkpoints.closed().map_err(|fault| Failure::new(EXIT_TEMPORARY, fault))?;
+    Ok(Some((record, RolloutState { closed: closed.map(Arc::new), ..state })))
 }
 
 /// The audit trail, oldest first, each record with its offset, and how many records this version cannot read.

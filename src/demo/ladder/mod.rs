@@ -15,6 +15,7 @@ use crate::domain::digest::Digest;
 use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
 use crate::policy::ruling::StageMap;
+use crate::rollout::closing::close;
 use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
 use crate::rollout::decision::{DecisionEvent, DecisionSeen, ModelKey};
 use crate::rollout::evaluate::evaluate;
@@ -166,6 +167,7 @@ impl Ladder {
                 .map_or_else(Vec::new, |basis| eligible_per_day(&self.evidence, &self.spec, basis, now)),
             cut: self.cut.clone(),
             evidence_behind_ms: 0,
+            closed: close(&self.evidence, &self.state, &self.spec, &self.cut, now).map(Arc::new),
         };
         let plan = plan(&self.state, Ok(&evaluation), &self.requests, &facts, &self.spec, now);
         let rechecks: u64 = plan.rechecks.iter().map(|recheck| recheck.tickets.len() as u64 + recheck.left_out).sum();

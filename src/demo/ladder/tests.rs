@@ -115,6 +115,7 @@ impl Site {
         let decision = TicketDecision {
             decision_id: Digest::of(ticket.ticket_id.as_bytes()),
             revision: Some(0),
+            created_at: ticket.created_at,
             desk_time: ticket.created_at,
             slice: Arc::clone(&slice),
             stage: permitted.stage,

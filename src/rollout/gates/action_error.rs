@@ -1,7 +1,6 @@
 //! How often the action would have been wrong. A missing verdict counts as wrong, and the sentence says how many do.
 
 use super::super::reading::CountedWrong;
-use super::super::wrong::Wrong;
 use super::rate::{Rate, pace};
 use super::{Found, StepContext};
 
@@ -15,7 +14,7 @@ pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
         called: "wrong",
     }
     .find();
-    with_unanswered(found, own.wrong_because(Wrong::NoVerdict), own.n())
+    with_unanswered(found, own.unanswered(), own.n())
 }
 
 /// Says how many are wrong only because nobody answered.

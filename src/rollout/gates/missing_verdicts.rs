@@ -2,13 +2,12 @@
 //! there. Both make evidence thin in a way that nobody chose; promotion waits, and nothing steps back.
 
 use super::super::reading::{CountedWrong, GateOutcome};
-use super::super::wrong::Wrong;
 use super::{Found, StepContext, percent};
 
 pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
     let (answered, limits) = (context.answered, &context.spec.limits);
-    let counted = answered.n();
-    let unanswered = answered.wrong_because(Wrong::NoVerdict);
+    // Of the window: what was amiss months ago is wrong in the count, and waits no more.
+    let (counted, unanswered) = (answered.n_in_window(), answered.unanswered_in_window());
     let Some(late) = answered.late_decision_share() else {
         return Found::plain(GateOutcome::Waiting, "no ticket is past its deadline yet".to_owned());
     };

@@ -82,5 +82,5 @@ pub(in super::super) fn pace(count: &AccountCount<'_>, context: &StepContext<'_,
     let (first, _) = count.met.first()?;
     let until = context.now.plus_ms(-context.spec.verdict_deadline_ms);
     let days = until.since_ms(first.desk_time) as f64 / DAY_MS;
-    (days > 0.0 && count.n() > 0).then(|| Pace::Measured { counted: count.n(), days })
+    (days > 0.0 && count.n_in_window() > 0).then(|| Pace::Measured { counted: count.n_in_window(), days })
 }

@@ -6,9 +6,8 @@ use super::rate::{Rate, pace};
 use super::{Found, StepContext};
 
 pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
-    let reopened = context.own.counted.iter().filter(|ticket| ticket.is_reopened).count() as u64;
     Rate {
-        tally: CountedWrong { counted: context.own.n(), wrong: reopened },
+        tally: CountedWrong { counted: context.own.n(), wrong: context.own.sums().reopened },
         limit: context.spec.limits.reopened,
         level: context.level,
         pace: pace(context.own, context),

@@ -2,7 +2,6 @@
 //! `suggest`. How well people agree among themselves is said beside it, since nobody can be better than that.
 
 use super::super::reading::CountedWrong;
-use super::super::wrong::Wrong;
 use super::action_error::with_unanswered;
 use super::rate::{Rate, pace};
 use super::{Found, StepContext, human_ceiling, percent};
@@ -17,7 +16,7 @@ pub(super) fn find(context: &StepContext<'_, '_>) -> Found {
         called: "wrong",
     }
     .find();
-    let found = with_unanswered(found, answered.wrong_because(Wrong::NoVerdict), answered.n());
+    let found = with_unanswered(found, answered.unanswered(), answered.n());
     let Some((among_people, _)) = human_ceiling::engineers(context).agreement() else { return found };
     Found { sentence: format!("{}; people agree in {}", found.sentence, percent(among_people)), ..found }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::digest::Digest;
 use crate::domain::ticket::TicketId;
+use crate::rollout::closed::Closed;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::log::Cut;
 use crate::rollout::reading::SliceReport;
@@ -26,6 +27,8 @@ pub struct Facts {
     pub cut: Cut,
     /// How far that is behind the end of the log, in milliseconds of operating time.
     pub evidence_behind_ms: i64,
+    /// The base once everything is closed that is due; `None`: nothing is.
+    pub closed: Option<Arc<Closed>>,
 }
 
 /// A model that is loaded beside the configured one.

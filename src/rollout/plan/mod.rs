@@ -19,6 +19,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 
+use super::closed::Closed;
 use super::control::ControlRecord;
 use super::log::Cut;
 use super::reading::Evaluation;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub read_again: Vec<TicketId>,
     /// Whether the lease is renewed.
     pub renewal: Result<(), WhyNot>,
+    /// The base from now on, where a day was closed.
+    pub closed: Option<Arc<Closed>>,
 }
 
 /// A request that nothing follows from.
@@ -84,7 +87,11 @@ impl Plan {
     /// The state afterwards.
     pub fn after(&self, state: &RolloutState) -> RolloutState {
         let state = self.transition.as_ref().map_or_else(|| state.clone(), |transition| state.apply(transition));
-        state.note(self.noted)
+        let state = state.note(self.noted);
+        match &self.closed {
+            Some(closed) => RolloutState { closed: Some(Arc::clone(closed)), ..state },
+            None => state,
+        }
     }
 }
 
@@ -106,6 +113,7 @@ pub fn plan(
         rechecks: Vec::new(),
         read_again: Vec::new(),
         renewal: reading.renewal(),
+        closed: reading.closed(),
     };
     plan.transition = down::down(&reading);
     // An account counts what is decided from now on, so that now must be known.

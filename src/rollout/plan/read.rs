@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::rollout::closed::Closed;
 use crate::rollout::reading::{Evaluation, Gate, GateOutcome, SliceReport, StepReport, WatchReport};
 use crate::rollout::spec::{RolloutSpec, SliceSpec};
 use crate::rollout::state::{RolloutState, SliceState};
@@ -77,6 +78,13 @@ impl<'plan> Reading<'plan> {
     /// were not there.
     pub(super) fn is_present(&self) -> bool {
         self.evaluation.is_ok() && self.facts.evidence_behind_ms <= EVIDENCE_BEHIND_MS_MAX
+    }
+
+    /// What is closed: only from evidence that is read to its end, and never back.
+    pub(super) fn closed(&self) -> Option<Arc<Closed>> {
+        let through = self.state.closed.as_ref().map(|closed| closed.through);
+        let closed = self.facts.closed.as_ref().filter(|_| self.is_present());
+        closed.filter(|closed| through.is_none_or(|through| through < closed.through)).cloned()
     }
 
     /// Whether the lease is renewed.

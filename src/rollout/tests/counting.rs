@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::counting::{AccountCount, CountingRules, LeftOut, count};
+use super::super::counting::{AccountCount, CountingRules, LeftOut, Since, count};
 use super::super::log::Cut;
 use super::super::survey::Survey;
 use super::super::wrong::Wrong;
@@ -14,7 +14,7 @@ const TRIAGE: Permission = Permission::Auto(AutoAction::Triage);
 
 fn counted_at<'log>(log: &'log Log, account: &AccountKey, now: UtcMillis) -> AccountCount<'log> {
     let rules = CountingRules::at(&log.evidence, DEADLINE_MS, now);
-    count(&Survey::of(&log.evidence), account, &rules, &Cut::start(), now)
+    count(&Survey::of(&log.evidence), account, &rules, Since::cut(&Cut::start()), now)
 }
 
 /// Long after everything, but not so long that the feed of verdicts counts as dead.
@@ -40,7 +40,7 @@ fn a_drawn_ticket_counts_with_what_people_said() {
     check(&log, TRIAGE, &[None, wrong, Some(Wrong::NoVerdict)], &[]);
     check(&log, Permission::Suggest, &[None, Some(Wrong::SeverityDiffers), Some(Wrong::NoVerdict)], &[]);
     let count = counted(&log, RESOLVE);
-    assert_eq!((count.n(), count.wrong(), count.wrong_because(Wrong::NoVerdict)), (3, 2, 1));
+    assert_eq!((count.n(), count.wrong(), count.unanswered()), (3, 2, 1));
 }
 
 #[test]
@@ -271,6 +271,6 @@ fn only_tickets_first_decided_behind_the_cut_count() {
     cut.set_next(EvidenceTopic::Decisions, 0, log.offset + 1);
     log.decided("A", decision("A", hour(1))).decided("B", decision("B", hour(2))).answered("B", hour(2), Severity::Low);
     let rules = CountingRules::at(&log.evidence, DEADLINE_MS, hour(500));
-    let count = count(&Survey::of(&log.evidence), &account(TRIAGE), &rules, &cut, hour(500));
+    let count = count(&Survey::of(&log.evidence), &account(TRIAGE), &rules, Since::cut(&cut), hour(500));
     assert_eq!(count.counted.iter().map(|ticket| ticket.ticket_id.as_str()).collect::<Vec<_>>(), ["B"]);
 }

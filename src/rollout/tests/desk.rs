@@ -106,6 +106,7 @@ impl Desk {
                 eligible_per_day: names().map(|name| (name, [Some(100.0), Some(50.0)])).collect(),
                 cut: cut(0),
                 evidence_behind_ms: 0,
+                closed: None,
             },
             now: UtcMillis(20_000 * DAY_MS + 12 * HOUR_MS),
             says: names().map(|name| (name, Says::well())).collect(),

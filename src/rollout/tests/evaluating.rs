@@ -179,8 +179,26 @@ fn a_log_that_begins_behind_the_cut_of_an_account_is_a_hole() {
         evaluate(&log.evidence, &[question], &spec(), Cut::start(), hour(90)).holes
     };
     assert_eq!(holes(7, Some(7)), Vec::<String>::new());
-    assert_eq!(holes(8, Some(7)), ["decisions partition 0 begins at offset 8, but the account needs it from offset 7"]);
+    assert_eq!(holes(8, Some(7)), ["decisions partition 0 begins at offset 8: evidence before it is gone"]);
     assert_eq!(holes(8, None), Vec::<String>::new(), "an account that began with what there was");
+}
+
+#[test]
+fn what_is_deleted_is_gone_from_the_fold_too_and_more_of_it_is_another_hole() {
+    let mut log = hourly(9, |_| Some(Low));
+    let mut question = asked(TRIAGE);
+    question.after.set_next(EvidenceTopic::Decisions, 0, 0);
+    let question = SliceQuestion { slice: Arc::from("rest"), next: None, in_force: vec![question] };
+    let mut find = |begins_at| {
+        log.evidence.begin_log(EvidenceTopic::Decisions, 0, begins_at);
+        let holes = evaluate(&log.evidence, std::slice::from_ref(&question), &spec(), Cut::start(), hour(90)).holes;
+        (log.evidence.tickets().filter(|(_, ticket)| ticket.first().is_some()).count(), holes.len())
+    };
+    assert_eq!(find(0), (9, 0));
+    let offset_of_third = 4;
+    assert_eq!(find(offset_of_third), (7, 1));
+    assert_eq!(find(offset_of_third), (7, 1));
+    assert_eq!(find(offset_of_third + 2), (6, 1), "a new sentence, which nobody has acknowledged");
 }
 
 #[test]

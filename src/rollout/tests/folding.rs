@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::accuracy::{AccuracyWindow, live_accuracy};
-use super::super::counting::{AccountCount, CountingRules, count};
+use super::super::counting::{AccountCount, CountingRules, Since, count};
 use super::super::evaluate::evaluate;
 use super::super::evidence::TicketEvidence;
 use super::super::log::Cut;
@@ -103,7 +103,7 @@ proptest! {
             let rules = CountingRules::at(evidence, DEADLINE_MS, now);
             let survey = Survey::of(evidence);
             let counted = |count: AccountCount<'_>| (count.counted.iter().map(|ticket| (ticket.ticket_id.clone(), ticket.wrong)).collect::<Vec<_>>(), count.left_out, count.waiting);
-            let counts = Permission::ALL.map(|permission| counted(count(&survey, &account(permission), &rules, &Cut::start(), now)));
+            let counts = Permission::ALL.map(|permission| counted(count(&survey, &account(permission), &rules, Since::cut(&Cut::start()), now)));
             let window = AccuracyWindow { from: hour(0), now, deadline_ms: DEADLINE_MS };
             let question = SliceQuestion {
                 slice: Arc::from("rest"),

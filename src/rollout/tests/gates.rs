@@ -35,7 +35,7 @@ pub(super) fn spec() -> RolloutSpec {
 
 pub(super) fn asked(permission: Permission) -> AccountQuestion {
     let account = account(permission);
-    AccountQuestion { account, attempt: 1, slice_weight: 1.0, threshold_weight: 0.5, after: Cut::start() }
+    AccountQuestion { account, attempt: 1, slice_weight: 1.0, threshold_weight: 0.5, after: Cut::start(), closed: None }
 }
 
 pub(super) fn step(permission: Permission) -> StepQuestion {

@@ -21,6 +21,7 @@ use super::log::{Appended, EvidenceTopic, Position, Recorded};
 use super::wrong::Permission;
 
 mod accuracy;
+mod closing;
 mod counting;
 pub(crate) mod desk;
 mod evaluating;
@@ -33,6 +34,7 @@ mod plan;
 mod reach;
 mod second_reading;
 mod settling;
+mod simulation;
 mod snapshot;
 mod watching;
 
@@ -121,6 +123,7 @@ fn decision(ticket_id: &str, at: UtcMillis) -> TicketDecision {
     TicketDecision {
         decision_id: Digest::of(ticket_id.as_bytes()),
         revision: Some(0),
+        created_at: at,
         desk_time: at,
         slice: Arc::from("rest"),
         stage: Stage::Shadow,

@@ -11,6 +11,7 @@ mod clocks;
 mod controls;
 mod desk;
 mod halting;
+mod holes;
 mod notices;
 mod policies;
 mod rolling;

@@ -100,7 +100,7 @@ impl Desk {
     }
 
     /// Writes the map back with the slice at `auto_triage`.
-    fn grant(&self) {
+    pub(super) fn grant(&self) {
         let mut map = newest_map(&self.broker).unwrap();
         let revision = map["rollout_revision"].as_u64().unwrap() + 1;
         let state = &mut map["state"];
