@@ -215,7 +215,7 @@ impl Desk {
     fn verdict(&mut self, id: &str, number: usize, day: i64, at: i64) -> Scanned {
         let offset = self.verdicts;
         self.verdicts += 1;
-        let severity = if mixed(number, day) % 100 == 0 { "high" } else { "low" };
+        let severity = if mixed(number, day).is_multiple_of(100) { "high" } else { "low" };
         let text = format!(
             r#"{{"schema":"noctriage.verdict/v1","verdict_id":"v-{id}","ticket_id":"{id}","decided_at":"{}","reviewer":{{"id":"p-{}","role":"engineer"}},"kind":"triage","severity":"{severity}","closable":"yes","comment":"seen at the site"}}"#,
             stamp(at),
@@ -259,7 +259,7 @@ impl Desk {
         let threshold = Probability::try_new(0.95)?;
         let slice = |name: &String| SliceSpec { name: Arc::from(name.as_str()), threshold };
         let slices = self.slices.iter().map(slice).collect();
-        Ok(RolloutSpec { slices, ..settings.rollout.spec })
+        Ok(RolloutSpec { slices, ..RolloutSpec::clone(&settings.rollout.spec) })
     }
 
     /// Every slice at a share of `auto_triage`.
