@@ -81,7 +81,9 @@ fn each_term(text: &str, mut take: impl FnMut(&str)) {
     let lower = text.to_lowercase();
     let is_gap = |character: char| !character.is_ascii_lowercase() && !character.is_ascii_digit();
     let words: Vec<&str> = lower.split(is_gap).filter(|word| !word.is_empty()).collect();
-    words.iter().for_each(|word| take(word));
+    for word in &words {
+        take(word);
+    }
     let mut pair = String::new();
     for neighbours in words.windows(2) {
         pair.clear();
