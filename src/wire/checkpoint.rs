@@ -301,7 +301,7 @@ mod tests {
                 let readings: &[u32] = if permission == Permission::Suggest { &[0] } else { &[0, 1, 2, 3, 4, 5, 6, 7] };
                 for reading in readings {
                     let threshold =
-                        (*reading > 0).then(|| Probability::try_new(0.9 + f64::from(*reading) / 100.0).unwrap());
+                        (*reading > 0).then(|| Probability::try_new(f64::from(90 + *reading) / 100.0).unwrap());
                     let id = LineId { permission, basis: basis.clone(), attempt: 2, threshold };
                     let sums = Sums { counted: 123_456, wrong: 1_234, ..Sums::NONE };
                     let fingerprints = fingerprints.clone();
