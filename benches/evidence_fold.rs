@@ -43,8 +43,8 @@ use usage::Usage;
 
 /// The bound for a start.
 const START_MAX: Duration = Duration::from_secs(30);
-/// Ours for an evaluation: well below the time between two renewals of a lease.
-const EVALUATION_MAX: Duration = Duration::from_secs(2);
+/// Ours for an evaluation: a fifth of the time between two renewals of a lease, by default.
+const EVALUATION_MAX: Duration = Duration::from_secs(3);
 const PARTITIONS: usize = 12;
 const REVISIONS: usize = 5;
 const DAY_MS: i64 = 86_400_000;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::anyhow;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
@@ -67,7 +68,7 @@ impl LabelledFile {
     /// # Errors
     /// The same ticket in both, unless that is accepted: a score on it proves nothing.
     pub(in crate::cli) fn known_from(&self, training: &Self, leakage: Leakage) -> Result<BTreeSet<usize>, Failure> {
-        let compared = |file: &Self| file.tickets.iter().map(ComparedText::of).collect::<Vec<_>>();
+        let compared = |file: &Self| file.tickets.par_iter().map(ComparedText::of).collect::<Vec<_>>();
         let found = same(&compared(self), &compared(training));
         let of_id: Vec<usize> =
             found.iter().filter(|(_, likeness)| *likeness == Likeness::Id).map(|(at, _)| *at).collect();
