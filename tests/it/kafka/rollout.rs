@@ -156,7 +156,10 @@ fn every_instance_shows_who_leads_the_lease_and_what_the_next_step_waits_for() {
     for (place, instance) in desk.instances.iter().enumerate() {
         let until = Instant::now() + DEADLINE;
         let status = loop {
-            let status = instance.get("/api/v1/status").and_then(|text| serde_json::from_str::<Value>(&text).ok());
+            let answer = instance.get("/api/v1/status");
+            // Behind the head of the answer.
+            let body = answer.as_deref().and_then(|answer| answer.split_once("\r\n\r\n")).map(|(_, body)| body);
+            let status = body.and_then(|body| serde_json::from_str::<Value>(body).ok());
             let status = status.unwrap_or_default();
             if status["gates"]["read_at"].is_string() && status["slices"][0]["step"]["next"]["waits_for"][0].is_object()
             {
