@@ -2,6 +2,7 @@
 
 mod announcing;
 mod batch;
+mod buffer;
 pub mod controller;
 mod counting;
 pub mod evaluation;
@@ -15,6 +16,7 @@ pub mod inquiry;
 pub mod leading;
 pub mod local_halt;
 mod outputs;
+mod partitions;
 mod reading;
 mod rechecks;
 mod rollout_shown;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::settings::TriageSettings;
-use crate::domain::time::UtcMillis;
 use crate::failpoints;
 use crate::inference::engine::{Engine, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
@@ -26,9 +25,11 @@ use crate::wire::intake::{IntakeSettings, RawRecord};
 use crate::wire::output::OutputRecord;
 
 use super::batch::{Answers, Batch, Buffered, Span};
+use super::buffer::Buffer;
 use super::growth::Growth;
 use super::halving::Halving;
 use super::outputs::{self, Origin};
+use super::partitions::{Arrival, Partitions};
 use super::standing::{Look, Standing};
 use super::{counting, reading};
 
@@ -43,9 +44,6 @@ const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
 /// Fewer waiting records than this are read when their batch is cut: starting a thread for them costs more.
 const READ_AHEAD_MIN: usize = 8;
-/// A buffer that is full for so long makes fetching pause. A batch that is cut meanwhile makes room, and a pause throws
-/// away what librdkafka has fetched; until then nothing is polled, which a group bears for minutes.
-pub(super) const PAUSE_AFTER: Duration = Duration::from_millis(500);
 /// Decisions on one batch, as long as each takes longer than a look at lease and halts is good for.
 const DECISIONS_MAX: usize = 2;
 /// Events taken from the log before batches are looked at again.
@@ -69,20 +67,6 @@ pub struct TriageOptions {
     pub standing: Arc<Standing>,
 }
 
-/// What an owned partition looks like.
-#[derive(Debug)]
-struct Partition {
-    epoch: u64,
-    /// Next-to-read offset that is committed.
-    committed: i64,
-    /// Next-to-read offset after the last batch cut.
-    cut: i64,
-    /// Next offset that the log should deliver; older ones are from before a seek.
-    expected: i64,
-    /// Append time of the oldest record without a committed outcome.
-    oldest_pending: Option<UtcMillis>,
-}
-
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -99,14 +83,9 @@ pub struct Triage<'daemon, L: Log> {
     metrics: &'daemon Metrics,
     options: TriageOptions,
     view: RecentView,
-    partitions: BTreeMap<i32, Partition>,
-    epochs: u64,
-    buffer: VecDeque<Buffered>,
-    buffered_bytes: usize,
+    partitions: Partitions,
+    buffer: Buffer,
     in_flight: VecDeque<Batch>,
-    fetching: Fetching,
-    /// Since when the buffer has had no room for a record.
-    full_since: Option<Instant>,
     growth: Growth,
     halving: Halving,
     parked_until: Option<Instant>,
@@ -128,19 +107,16 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     ) -> Self {
         let view = RecentView::new(options.view);
         let growth = Growth::new(options.settings.batch_records_max, options.model_deadline);
+        let buffer = Buffer::new(&options.settings);
         Self {
             log,
             engine,
             metrics,
             options,
             view,
-            partitions: BTreeMap::new(),
-            epochs: 0,
-            buffer: VecDeque::new(),
-            buffered_bytes: 0,
+            partitions: Partitions::default(),
+            buffer,
             in_flight: VecDeque::new(),
-            fetching: Fetching::On,
-            full_since: None,
             growth,
             halving: Halving::default(),
             parked_until: None,
@@ -181,7 +157,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// Takes no new records; what is in flight is still finished.
     pub fn drain(&mut self) {
         self.draining = true;
-        self.drop_buffered(|_| true);
+        self.buffer.drop_where(|_| true);
     }
 
     /// Whether nothing is in flight any more.
@@ -222,9 +198,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     fn take_events(&mut self) -> Result<bool, Fault> {
         for taken in 0..EVENTS_PER_STEP_MAX {
-            // Once fetching is paused a full buffer goes on listening: rebalances must be heard, and who does not poll
-            // is put out of the group.
-            if self.buffer_is_full() && self.fetching == Fetching::On {
+            if !self.buffer.listens() {
                 return Ok(taken > 0);
             }
             match self.log.next_event()? {
@@ -241,28 +215,25 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     fn take_record(&mut self, partition: i32, offset: i64, record: RawRecord) -> Result<(), Fault> {
-        let Some(owned) = self.partitions.get_mut(&partition) else {
-            tracing::debug!(partition, offset, "a record of a partition that is no longer ours");
-            return Ok(());
+        let passed_over = match self.partitions.arrival(partition, offset) {
+            Arrival::NotOwned => {
+                tracing::debug!(partition, offset, "a record of a partition that is no longer ours");
+                return Ok(());
+            }
+            Arrival::Old => return Ok(()),
+            Arrival::Next(_) if self.draining => return Ok(()),
+            Arrival::Next(passed_over) => passed_over,
         };
-        if self.draining || offset < owned.expected {
-            return Ok(());
-        }
-        if offset > owned.expected {
-            let lost = self.log.lost_before(partition, owned.expected)?;
+        if let Some(expected) = passed_over {
+            let lost = self.log.lost_before(partition, expected)?;
             if lost > 0 {
                 tracing::error!(partition, lost, "tickets were deleted before they were triaged");
                 self.metrics.records_lost(lost);
             }
         }
-        owned.expected = offset + 1;
-        if owned.oldest_pending.is_none() {
-            owned.oldest_pending = record.timestamp;
-        }
+        self.partitions.taken(partition, offset, record.timestamp);
         self.metrics.records_consumed(1);
-        let buffered = Buffered { partition, offset, record, received: self.log.instant(), read: None };
-        self.buffered_bytes += buffered.bytes();
-        self.buffer.push_back(buffered);
+        self.buffer.push(Buffered { partition, offset, record, received: self.log.instant(), read: None });
         fail::fail_point!("after_poll");
         Ok(())
     }
@@ -270,9 +241,9 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn assigned(&mut self, assignments: &[Assignment]) {
         self.joined = true;
         // Whatever was read of them before lies before or beyond the position that is valid now.
-        self.drop_buffered(|buffered| assignments.iter().any(|assignment| assignment.partition == buffered.partition));
+        let is_assigned = |buffered: &Buffered| assignments.iter().any(|one| one.partition == buffered.partition);
+        self.buffer.drop_where(is_assigned);
         for assignment in assignments {
-            self.epochs += 1;
             let Assignment { partition, committed, window, rebuild, lost_records } = *assignment;
             match window {
                 WindowState::Whole => self.metrics.view_rebuilt(rebuild),
@@ -282,23 +253,20 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
                 self.metrics.records_lost(lost_records);
             }
             self.view.set_window(partition, window);
-            self.partitions.insert(
-                partition,
-                Partition { epoch: self.epochs, committed, cut: committed, expected: committed, oldest_pending: None },
-            );
+            self.partitions.assign(partition, committed);
         }
-        self.fetching = Fetching::On;
+        self.buffer.set_fetching(Fetching::On);
         self.metrics.rebalanced(self.partitions.len());
         self.metrics.view_size(self.view.tickets());
     }
 
     fn revoked(&mut self, revoked: &[i32]) -> Result<(), Fault> {
         for partition in revoked {
-            self.partitions.remove(partition);
+            self.partitions.remove(*partition);
             self.halving.forget(*partition);
         }
-        self.joined &= !self.partitions.is_empty();
-        self.drop_buffered(|buffered| revoked.contains(&buffered.partition));
+        self.joined &= self.partitions.len() > 0;
+        self.buffer.drop_where(|buffered| revoked.contains(&buffered.partition));
         self.metrics.rebalanced(self.partitions.len());
         // A batch that covers a revoked partition is void, and with it the rest of what it covers is read again.
         let void = self.in_flight.iter().any(|batch| batch.spans.keys().any(|partition| revoked.contains(partition)));
@@ -311,51 +279,20 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.in_flight.clear();
         // The engine need not work for batches that are gone.
         self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
-        let mut positions = Vec::new();
         let is_control = failpoints::fires("epoch_not_raised");
-        for partition in &touched {
-            if let Some(owned) = self.partitions.get_mut(partition) {
-                owned.cut = owned.committed;
-                positions.push((*partition, owned.committed));
-                if !is_control {
-                    self.epochs += 1;
-                    owned.epoch = self.epochs;
-                    owned.expected = owned.committed;
-                }
-            }
-        }
-        self.drop_buffered(|buffered| !is_control && touched.contains(&buffered.partition));
+        let partitions = &mut self.partitions;
+        let mut back = |partition| if is_control { partitions.uncut(partition) } else { partitions.rewind(partition) };
+        let positions: Vec<(i32, i64)> =
+            touched.iter().filter_map(|partition| Some((*partition, back(*partition)?))).collect();
+        self.buffer.drop_where(|buffered| !is_control && touched.contains(&buffered.partition));
         fail::fail_point!("before_seek");
         self.log.seek(&positions)
     }
 
-    fn drop_buffered(&mut self, is_dropped: impl Fn(&Buffered) -> bool) {
-        self.buffer.retain(|buffered| !is_dropped(buffered));
-        self.buffered_bytes = self.buffer.iter().map(Buffered::bytes).sum();
-    }
-
-    fn buffer_is_full(&self) -> bool {
-        self.buffer.len() >= self.options.settings.buffer_records_max
-            || self.buffered_bytes >= self.options.settings.buffer_bytes_max
-    }
-
-    /// Pauses after a time at the high mark and resumes at half of it: a pause throws away what librdkafka has prefetched.
     fn balance_fetching(&mut self) -> Result<(), Fault> {
-        let now = self.log.instant();
-        self.full_since = if self.buffer_is_full() { self.full_since.or(Some(now)) } else { None };
-        let settings = &self.options.settings;
-        let wanted = if self.full_since.is_some_and(|since| now.saturating_duration_since(since) >= PAUSE_AFTER) {
-            Fetching::Paused
-        } else if self.buffer.len() <= settings.buffer_records_max / 2
-            && self.buffered_bytes <= settings.buffer_bytes_max / 2
-        {
-            Fetching::On
-        } else {
-            self.fetching
-        };
-        if wanted != self.fetching {
+        if let Some(wanted) = self.buffer.change_of_fetching(self.log.instant()) {
             self.log.set_fetching(wanted)?;
-            self.fetching = wanted;
+            self.buffer.set_fetching(wanted);
         }
         Ok(())
     }
@@ -372,7 +309,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// A batch is due when it is full, when its oldest record has waited long enough, or when nothing else is under
     /// way: so batches grow with the backlog, and a lone ticket does not wait for company.
     fn batch_is_due(&self) -> bool {
-        let Some(oldest) = self.buffer.front() else { return false };
+        let Some(oldest) = self.buffer.oldest() else { return false };
         let now = self.log.instant();
         if self.is_parked(now) {
             return false;
@@ -391,21 +328,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     fn cut_batch(&mut self) {
-        let count = self.records_max().min(self.buffer.len());
-        let records: Vec<Buffered> = self.buffer.drain(..count).collect();
-        self.buffered_bytes -= records.iter().map(Buffered::bytes).sum::<usize>();
+        let records = self.buffer.take(self.records_max());
         let ruling = Arc::clone(&self.options.ruling);
         let mut spans: BTreeMap<i32, Span> = BTreeMap::new();
         let mut items = Vec::with_capacity(records.len());
         for buffered in records {
-            let owned = self.partitions.get_mut(&buffered.partition).expect("buffers of lost partitions are dropped");
-            let next = buffered.offset + 1;
-            spans.entry(buffered.partition).and_modify(|span| span.next = next).or_insert(Span {
-                epoch: owned.epoch,
-                from: owned.cut,
-                next,
-            });
-            owned.cut = next;
+            self.partitions.cut(&mut spans, buffered.partition, buffered.offset);
             let unwritable = self.halving.unwritable_reason(buffered.partition, buffered.offset);
             items.push(reading::item(buffered, &self.options.intake, unwritable, self.log.now()));
         }
@@ -466,7 +394,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return Ok(false);
         }
         self.parked_until = None;
-        let in_order = self.in_flight.front().is_some_and(|batch| self.is_in_order(batch));
+        let in_order = self.in_flight.front().is_some_and(|batch| self.partitions.are_in_order(&batch.spans));
         if !in_order {
             tracing::error!("a batch does not continue where the last one committed: reading again from there");
             self.go_back()?;
@@ -552,34 +480,14 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         })
     }
 
-    fn is_in_order(&self, batch: &Batch) -> bool {
-        batch.spans.iter().all(|(partition, span)| {
-            self.partitions
-                .get(partition)
-                .is_some_and(|owned| owned.epoch == span.epoch && owned.committed == span.from)
-        })
-    }
-
     fn committed(&mut self, batch: Batch, decided: outputs::DecidedBatch, took: Duration) {
         let now = self.log.now();
-        for (partition, span) in &batch.spans {
-            let owned = self.partitions.get_mut(partition).expect("checked by is_in_order");
-            owned.committed = span.next;
-            owned.oldest_pending = None;
-        }
-        // What waits behind this batch is now the oldest without an outcome.
         let behind = self
             .in_flight
             .iter()
             .flat_map(|batch| batch.items.iter().map(|item| (item.partition, Some(item.appended_at))));
         let waiting = self.buffer.iter().map(|buffered| (buffered.partition, buffered.record.timestamp));
-        for (partition, appended_at) in behind.chain(waiting) {
-            if let Some(owned) = self.partitions.get_mut(&partition)
-                && owned.oldest_pending.is_none()
-            {
-                owned.oldest_pending = appended_at;
-            }
-        }
+        self.partitions.committed(&batch.spans, behind.chain(waiting));
         for (partition, remembered) in &decided.entries {
             self.view.commit(*partition, remembered);
         }
@@ -587,9 +495,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             batch.answered.map_or(Duration::ZERO, |at| at.saturating_duration_since(batch.handed_over));
         self.growth.committed(batch.items.len(), answered_after);
         let partitions = &self.partitions;
-        self.halving.committed(&batch, self.options.settings.batch_records_max, |partition| {
-            partitions.get(&partition).map(|owned| owned.committed)
-        });
+        self.halving
+            .committed(&batch, self.options.settings.batch_records_max, |partition| partitions.committed_of(partition));
         self.last_commit_problem = None;
         self.has_committed = true;
         self.metrics.transaction(TransactionResult::Committed, took, now);
@@ -638,21 +545,13 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             return LONGEST;
         }
         let batch_wait = self.options.settings.batch_wait;
-        let waited = self.buffer.front().map(|oldest| now.saturating_duration_since(oldest.received));
+        let waited = self.buffer.oldest().map(|oldest| now.saturating_duration_since(oldest.received));
         waited.map_or(LONGEST, |waited| batch_wait.saturating_sub(waited)).clamp(Duration::from_millis(1), LONGEST)
     }
 
     /// How far every owned partition is behind.
     pub fn lags(&self) -> Vec<Lag> {
-        let now = self.log.now();
-        self.partitions
-            .iter()
-            .map(|(partition, owned)| {
-                let behind = self.log.end_offset(*partition).map_or(0, |end| (end - owned.committed).max(0));
-                let seconds = owned.oldest_pending.map_or(0.0, |at| now.since_ms(at).max(0) as f64 / 1000.0);
-                Lag { partition: *partition, records: behind, seconds }
-            })
-            .collect()
+        self.partitions.lags(self.log.now(), |partition| self.log.end_offset(partition))
     }
 }
 
@@ -676,6 +575,6 @@ impl<L: Log> Triage<'_, L> {
     }
 
     pub(super) fn epoch(&self, partition: i32) -> Option<u64> {
-        self.partitions.get(&partition).map(|owned| owned.epoch)
+        self.partitions.epoch(partition)
     }
 }

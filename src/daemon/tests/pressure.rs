@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::daemon::triage::{PAUSE_AFTER, Progress};
+use crate::daemon::buffer::PAUSE_AFTER;
+use crate::daemon::triage::Progress;
 use crate::domain::stage::Stage;
 use crate::kafka::fault::AbortCause;
 use crate::kafka::log::Fetching;
