@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::config::keys;
 use crate::config::values::Item;
+use crate::config::{self, ConfigErrors, Mistake, Sources, keys};
+use crate::policy::ruling::DrawKey;
 
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
 
@@ -39,7 +40,7 @@ pub struct Arguments {
     /// User that noctriage writes as in the ticket system
     #[arg(long)]
     own_user: Option<String>,
-    /// Where transitions are announced (kept for the rollout controller)
+    /// Webhook that transitions, hard stops and halts are posted to
     #[arg(long)]
     notify_url: Option<String>,
     /// Ask nothing, even on a terminal
@@ -88,6 +89,9 @@ pub fn run(arguments: Arguments) -> CommandResult {
             .map_err(|problem| Failure::usage(anyhow::anyhow!("{key}: {problem}")))?;
         answers.push((key, answer));
     }
+    if let Some(contradiction) = contradiction(&answers) {
+        return Err(Failure::usage(anyhow::anyhow!("{contradiction}")));
+    }
     std::fs::create_dir_all(&arguments.dir).with_context(|| format!("{} cannot be made", arguments.dir.display()))?;
     let key_file = arguments.dir.join("draw.key");
     let is_key_new = write_draw_key(&key_file)?;
@@ -96,6 +100,15 @@ pub fn run(arguments: Arguments) -> CommandResult {
         println!("{line}");
     }
     Ok(EXIT_OK)
+}
+
+/// Answers that do not hold together, although each is a word that its key takes. What only a later step can give, the model
+/// and a mapping, is not missed yet.
+fn contradiction(answers: &[(&str, String)]) -> Option<String> {
+    let given: Vec<(&str, &str)> = answers.iter().map(|(key, answer)| (*key, answer.as_str())).collect();
+    let ConfigErrors(mistakes) = config::load(&Sources::built_in(&given, DrawKey([0; 16]))).err()?;
+    let is_asked = |mistake: &&Mistake| KEYS_ASKED.contains(&mistake.key.as_str()) && mistake.key != "model.directory";
+    mistakes.iter().find(is_asked).map(|mistake| format!("{}: {}", mistake.key, mistake.problem))
 }
 
 /// What the options say, in the order of [`KEYS_ASKED`].
@@ -185,7 +198,7 @@ fn next_steps(config_file: &Path, key_file: &Path, is_key_new: bool, answers: &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, MainFile, Origin, Sources};
+    use crate::config::{MainFile, Origin};
     use std::os::unix::fs::PermissionsExt as _;
 
     fn arguments(directory: &Path) -> Arguments {
@@ -247,6 +260,16 @@ mod tests {
         let wrong = Arguments { preset: Some("remedy".to_owned()), ..arguments(directory.path()) };
         let failure = run(wrong).expect_err("no such preset");
         assert!(format!("{failure:?}").contains("`remedy` is not one of native, servicenow, alertmanager, mapping"));
+        assert!(std::fs::read_dir(directory.path()).expect("can be listed").next().is_none());
+    }
+
+    #[test]
+    fn answers_that_do_not_hold_together_are_refused_before_anything_is_written() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let given = |word: &str| Some(word.to_owned());
+        let wrong = Arguments { preset: given("native"), truth: given("ticket_system"), ..arguments(directory.path()) };
+        let failure = run(wrong).expect_err("the native preset has no verdicts in its tickets");
+        assert!(format!("{failure:?}").contains("verdicts.truth: is ticket_system"), "{failure:?}");
         assert!(std::fs::read_dir(directory.path()).expect("can be listed").next().is_none());
     }
 
