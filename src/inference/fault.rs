@@ -79,7 +79,8 @@ pub enum LoadError {
     },
     /// Files differ from the card.
     #[error(
-        "{}: {}; if the change is meant, run `noctriage model init --force` on the directory", path.display(),
+        "{}: {}; the file is damaged or another: copy the directory anew. Only where the change is meant, run \
+         `noctriage model init --force` on it", path.display(),
         bounded(mistakes)
     )]
     Digests {
