@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::ticket::{Ticket, TicketId};
+use crate::domain::ticket::TicketId;
 use crate::statistics::false_discovery::adjusted_p_values;
 use crate::statistics::fisher::group_is_higher_p;
 use crate::statistics::random::SeededRandom;
@@ -40,33 +40,35 @@ pub struct Words {
 }
 
 impl Words {
-    /// Takes the next ticket of the set.
-    pub fn add(&mut self, ticket: &Ticket) {
-        let mut words = ComparedText::of(ticket).words;
-        words.truncate(WORDS_PER_TICKET_MAX);
-        let pairs = words.windows(2).map(|pair| pair.join(" "));
-        let mut found: Vec<u32> = words
-            .iter()
-            .cloned()
-            .chain(pairs)
-            .filter(|term| is_telling(term))
-            .filter_map(|term| self.number(term))
-            .collect();
+    /// Takes the text of the next ticket of the set.
+    pub fn add(&mut self, text: &ComparedText) {
+        let words = &text.words[..text.words.len().min(WORDS_PER_TICKET_MAX)];
+        let mut found: Vec<u32> = words.iter().filter_map(|word| self.number(word)).collect();
+        let mut pair = String::new();
+        for neighbours in words.windows(2) {
+            pair.clear();
+            pair.extend([neighbours[0].as_str(), " ", neighbours[1].as_str()]);
+            found.extend(self.number(&pair));
+        }
         found.sort_unstable();
         found.dedup();
         self.of_tickets.push(found);
     }
 
-    fn number(&mut self, term: String) -> Option<u32> {
-        if let Some(&known) = self.numbers.get(&term) {
+    /// The number of a term; `None`: it tells nothing, or comes too late to be counted. Only a new one is copied.
+    fn number(&mut self, term: &str) -> Option<u32> {
+        if !is_telling(term) {
+            return None;
+        }
+        if let Some(&known) = self.numbers.get(term) {
             return Some(known);
         }
         if self.terms.len() >= TERMS_MAX {
             return None;
         }
         let number = self.terms.len() as u32;
-        self.numbers.insert(term.clone(), number);
-        self.terms.push(term);
+        self.numbers.insert(term.to_owned(), number);
+        self.terms.push(term.to_owned());
         Some(number)
     }
 }
@@ -224,7 +226,7 @@ mod tests {
         let set = set_from(tickets);
         let mut words = Words::default();
         for labelled in tickets {
-            words.add(&labelled.ticket);
+            words.add(&ComparedText::of(&labelled.ticket));
         }
         failing_words(&column_right("v1", &set, is_right), &set, &words)
     }
@@ -280,7 +282,7 @@ mod tests {
     #[test]
     fn numbers_and_identifiers_are_no_words_and_a_rare_word_is_not_looked_at() {
         let mut words = Words::default();
-        words.add(&titled(1, "10.0.0.1 4711 down").ticket);
+        words.add(&ComparedText::of(&titled(1, "10.0.0.1 4711 down").ticket));
         let terms: Vec<&str> = words.terms.iter().map(String::as_str).collect();
         assert_eq!(terms, ["down", "# down"]);
         let tickets: Vec<LabelledTicket> =
@@ -291,9 +293,9 @@ mod tests {
     #[test]
     fn the_longest_text_and_the_most_words_are_bounded() {
         let mut words = Words::default();
-        words.add(&titled(1, &"word and other ".repeat(10_000)).ticket);
+        words.add(&ComparedText::of(&titled(1, &"word and other ".repeat(10_000)).ticket));
         let long: Vec<String> = (0..600).map(|number| ["x", "y", "z"][number % 3].repeat(1 + number / 3)).collect();
-        words.add(&titled(2, &long.join(" ")).ticket);
+        words.add(&ComparedText::of(&titled(2, &long.join(" ")).ticket));
         assert_eq!(words.of_tickets[0].len(), 6);
         assert_eq!(words.of_tickets[1].len(), 2 * WORDS_PER_TICKET_MAX - 1);
     }

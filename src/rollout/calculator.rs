@@ -178,14 +178,14 @@ fn sentence(
         );
     };
     let people = (judged_per_day / PER_DAY_MAX as f64).ceil() as u64;
-    let people = if people == 1 { "1 person".to_owned() } else { format!("{people} people") };
+    let people = if people == 1 { "1 person judges".to_owned() } else { format!("{people} people judge") };
     let kinds = needed.div_ceil(u64::from(PER_FINGERPRINT_MAX));
     let kinds = match permission {
         Permission::Suggest => String::new(),
         Permission::Auto(AutoAction::Triage | AutoAction::Resolve) => format!(", of at least {kinds} kinds"),
     };
     format!(
-        "{name}: {needed} counted verdicts if nothing is wrong{kinds}; {per_day:.1} a day count ({drawn}: {people} judge \
+        "{name}: {needed} counted verdicts if nothing is wrong{kinds}; {per_day:.1} a day count ({drawn}: {people} \
          {judged_per_day:.0} tickets a day): about {:.0} days",
         days.ceil()
     )

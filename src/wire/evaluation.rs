@@ -299,6 +299,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::evaluation::data::text::ComparedText;
     use crate::evaluation::diagnosis::Scores;
     use crate::evaluation::facet::Dimension;
     use crate::evaluation::mix::Mix;
@@ -314,7 +315,7 @@ mod tests {
         }
         let mut words = Words::default();
         for labelled in &tickets {
-            words.add(&labelled.ticket);
+            words.add(&ComparedText::of(&labelled.ticket));
         }
         let (set, training) = (set_from(&tickets), set_from(&category("routing", Severity::Low, 300)));
         let inputs = Inputs {

@@ -1,5 +1,6 @@
 //! Labelled tickets from a file, reduced to what this run needs of them.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::cli::Failure;
 use crate::cli::json_lines::each_line;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::Ticket;
-use crate::evaluation::data::overlap::{Likeness, same};
+use crate::evaluation::data::overlap::{Likeness, TextKey, same};
 use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::test_set::{Leakage, TestSet, TestSetBuilder};
@@ -32,6 +33,8 @@ pub(in crate::cli) struct LabelledFile {
     pub(in crate::cli) set: TestSet,
     /// In the order of the set; empty where nothing was to be kept.
     pub(in crate::cli) tickets: Vec<Ticket>,
+    /// What training is looked up by, in the order of the set; empty where the words were not read.
+    keys: Vec<TextKey>,
 }
 
 impl LabelledFile {
@@ -42,9 +45,13 @@ impl LabelledFile {
 
     /// Reads it, and the words of its tickets.
     pub(super) fn read_with_words(path: &Path, leakage: Leakage, keep: Keep) -> Result<(Self, Words), Failure> {
-        let mut words = Words::default();
-        let file = Self::read_each(path, leakage, keep, |ticket| words.add(ticket))?;
-        Ok((file, words))
+        let (mut words, mut keys) = (Words::default(), Vec::new());
+        let file = Self::read_each(path, leakage, keep, |ticket| {
+            let text = ComparedText::of(ticket);
+            words.add(&text);
+            keys.push(TextKey::from(&text));
+        })?;
+        Ok((Self { keys, ..file }, words))
     }
 
     fn read_each(path: &Path, leakage: Leakage, keep: Keep, mut also: impl FnMut(&Ticket)) -> Result<Self, Failure> {
@@ -59,7 +66,7 @@ impl LabelledFile {
             }
             Ok(())
         })?;
-        Ok(Self { set: builder.build(), tickets })
+        Ok(Self { set: builder.build(), tickets, keys: Vec::new() })
     }
 
     /// Positions of the tickets that models trained on `training` know: the same ones, and those with the words of one.
@@ -68,8 +75,7 @@ impl LabelledFile {
     /// # Errors
     /// The same ticket in both, unless that is accepted: a score on it proves nothing.
     pub(in crate::cli) fn known_from(&self, training: &Self, leakage: Leakage) -> Result<BTreeSet<usize>, Failure> {
-        let compared = |file: &Self| file.tickets.par_iter().map(ComparedText::of).collect::<Vec<_>>();
-        let found = same(&compared(self), &compared(training));
+        let found = same(&self.keys(), &training.keys());
         let of_id: Vec<usize> =
             found.iter().filter(|(_, likeness)| *likeness == Likeness::Id).map(|(at, _)| *at).collect();
         match (of_id.first(), leakage) {
@@ -80,6 +86,14 @@ impl LabelledFile {
                 of_id.len(),
                 self.tickets[*first].ticket_id.as_str()
             ))),
+        }
+    }
+
+    fn keys(&self) -> Cow<'_, [TextKey]> {
+        if self.keys.is_empty() {
+            Cow::Owned(self.tickets.par_iter().map(|ticket| TextKey::from(&ComparedText::of(ticket))).collect())
+        } else {
+            Cow::Borrowed(&self.keys)
         }
     }
 

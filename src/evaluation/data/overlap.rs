@@ -135,19 +135,35 @@ fn likeness(one: &ComparedText, other: &ComparedText, similarity: f64, near: f64
     }
 }
 
+/// What of a ticket is looked up: small enough to be kept of every ticket of a large set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextKey {
+    ticket_id: String,
+    exact: Digest,
+    words: Digest,
+}
+
+impl From<&ComparedText> for TextKey {
+    fn from(text: &ComparedText) -> Self {
+        // No word holds a space.
+        let words = Digest::of(text.words.join(" ").as_bytes());
+        Self { ticket_id: text.ticket_id.clone(), exact: text.exact, words }
+    }
+}
+
 /// Test tickets that are in training too, or have the words of a training ticket: all that can be told by looking up, in time
 /// that grows with the tickets and not with their pairs. What is nearly the same, [`overlap`] finds.
-pub fn same(test: &[ComparedText], train: &[ComparedText]) -> Vec<(usize, Likeness)> {
-    let ids: HashSet<&str> = train.iter().map(|text| text.ticket_id.as_str()).collect();
-    let exact: HashSet<Digest> = train.iter().map(|text| text.exact).collect();
-    let words: HashSet<&[String]> = train.iter().map(|text| text.words.as_slice()).collect();
-    let likeness = |text: &ComparedText| {
-        let of_id = ids.contains(text.ticket_id.as_str()).then_some(Likeness::Id);
-        let of_text = || exact.contains(&text.exact).then_some(Likeness::Text);
-        let of_words = || words.contains(text.words.as_slice()).then_some(Likeness::Words);
+pub fn same(test: &[TextKey], train: &[TextKey]) -> Vec<(usize, Likeness)> {
+    let ids: HashSet<&str> = train.iter().map(|key| key.ticket_id.as_str()).collect();
+    let exact: HashSet<Digest> = train.iter().map(|key| key.exact).collect();
+    let words: HashSet<Digest> = train.iter().map(|key| key.words).collect();
+    let likeness = |key: &TextKey| {
+        let of_id = ids.contains(key.ticket_id.as_str()).then_some(Likeness::Id);
+        let of_text = || exact.contains(&key.exact).then_some(Likeness::Text);
+        let of_words = || words.contains(&key.words).then_some(Likeness::Words);
         of_id.or_else(of_text).or_else(of_words)
     };
-    test.iter().enumerate().filter_map(|(at, text)| Some((at, likeness(text)?))).collect()
+    test.iter().enumerate().filter_map(|(at, key)| Some((at, likeness(key)?))).collect()
 }
 
 /// Every test ticket beside the training tickets. `progress` hears how many test tickets are done.

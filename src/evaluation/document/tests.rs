@@ -7,6 +7,7 @@ use crate::domain::labelled::LabelledTicket;
 use crate::domain::severity::{SetBy, Severity, SourceSeverity};
 use crate::evaluation::answer::{Column, ColumnKind};
 use crate::evaluation::composition::Composition;
+use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::diagnosis::Scores;
 use crate::evaluation::facet::Dimension;
 use crate::evaluation::humans::{Reading, Readings};
@@ -61,7 +62,7 @@ fn report() -> Report {
     let set = set_from(&test_tickets());
     let mut words = Words::default();
     for labelled in test_tickets() {
-        words.add(&labelled.ticket);
+        words.add(&ComparedText::of(&labelled.ticket));
     }
     let training = set_from(
         &[

@@ -10,6 +10,7 @@ use crate::domain::probability::SeverityDistribution;
 use crate::domain::severity::Severity;
 use crate::evaluation::answer::{Answer, Column, ColumnKind};
 use crate::evaluation::cost::CostMatrix;
+use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::facet::Dimension;
 use crate::evaluation::failures::{Standing, slice_failures};
 use crate::evaluation::humans::{People, Reading, Readings, among_people};
@@ -144,7 +145,7 @@ fn failing_words_agree_with_scikit_learn_scipy_and_statsmodels() {
         for title in titles {
             let mut ticket = labelled("T", Severity::Medium).ticket;
             ticket.title = title.as_str().map(str::to_owned);
-            words.add(&ticket);
+            words.add(&ComparedText::of(&ticket));
         }
         let found = failing_words(&column, &set, &words);
         assert_eq!(found.looked_at, case.count("looked_at"), "{}", case.name);

@@ -317,6 +317,21 @@ fn a_demo_model_never_leaves_shadow_outside_the_demo() {
     check_action(RESOLVE, &inside);
 }
 
+/// A map of the leader that holds the stage, with these grants for its two actions.
+fn at_auto_resolve(grants: [Option<Grant>; 2]) -> World {
+    world(|world| {
+        world.stage_map = Some(StageMap {
+            rollout_revision: 7,
+            slices: vec![SlicePermission {
+                slice: "rest".to_owned(),
+                stage: Stage::AutoResolve,
+                shares: world.shares,
+                grants,
+            }],
+        });
+    })
+}
+
 #[test]
 fn a_grant_that_names_something_else_permits_nothing() {
     let policy = World::open().policy;
@@ -326,19 +341,7 @@ fn a_grant_that_names_something_else_permits_nothing() {
         eligibility_digest: Some(policy.eligibility_digest),
         threshold_min: probability(0.95),
     };
-    let granted = |grant: Grant| {
-        world(|world| {
-            world.stage_map = Some(StageMap {
-                rollout_revision: 7,
-                slices: vec![SlicePermission {
-                    slice: "rest".to_owned(),
-                    stage: Stage::AutoResolve,
-                    shares: world.shares,
-                    grants: [Some(grant.clone()), Some(grant)],
-                }],
-            });
-        })
-    };
+    let granted = |grant: Grant| at_auto_resolve([Some(grant.clone()), Some(grant)]);
     let permitted = granted(good.clone()).decide().command.expect("the grant names us");
     assert_eq!(permitted.permit().rollout_revision(), 7);
     let other = Some(Digest([9; 32]));
@@ -357,17 +360,7 @@ fn a_grant_that_names_something_else_permits_nothing() {
 
 #[test]
 fn a_stage_without_a_grant_permits_nothing() {
-    let world = world(|world| {
-        world.stage_map = Some(StageMap {
-            rollout_revision: 7,
-            slices: vec![SlicePermission {
-                slice: "rest".to_owned(),
-                stage: Stage::AutoResolve,
-                shares: world.shares,
-                grants: [None, None],
-            }],
-        });
-    });
+    let world = at_auto_resolve([None, None]);
     check_refused(Rule::StageTooLow, &world);
 }
 
