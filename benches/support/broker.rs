@@ -112,7 +112,15 @@ impl Progress {
         for partition in 0..self.partitions {
             list.add_partition(&self.topic, partition);
         }
-        let committed = self.consumer.committed_offsets(list, TIMEOUT).context("asking for committed offsets")?;
+        let until = Instant::now() + TIMEOUT;
+        let committed = loop {
+            match self.consumer.committed_offsets(list.clone(), TIMEOUT) {
+                Ok(committed) => break committed,
+                // A broker that has just started looks for the group's coordinator first.
+                Err(error) if Instant::now() >= until => return Err(error).context("asking for committed offsets"),
+                Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            }
+        };
         let offsets: i64 =
             committed.elements().iter().map(|element| element.offset().to_raw().unwrap_or(0).max(0)).sum();
         Ok(u64::try_from(offsets)?)

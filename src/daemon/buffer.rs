@@ -65,8 +65,9 @@ impl Buffer {
         self.records.iter()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Buffered> {
-        self.records.iter_mut()
+    /// The oldest records, at most so many.
+    pub(super) fn oldest_mut(&mut self, count: usize) -> impl ExactSizeIterator<Item = &mut Buffered> + Send {
+        self.records.iter_mut().take(count)
     }
 
     /// Whether the log is asked for more. Once fetching is paused a full buffer goes on listening: rebalances must be heard,

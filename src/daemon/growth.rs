@@ -12,8 +12,8 @@ const FIRST: usize = 64;
 const LEAST: usize = 8;
 /// A batch that was answered within this part of the deadline may be followed by one of twice the size.
 const QUICK: u32 = 16;
-/// One that took more than this part is followed by one of half the size: two are in flight, so no ticket has waited for
-/// half the deadline yet.
+/// One that took more than this part is followed by one of half the size: two wait for the engine, so no ticket has waited
+/// for half the deadline yet.
 const SLOW: u32 = 4;
 
 /// The size of the next batch.

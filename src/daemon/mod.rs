@@ -1,5 +1,6 @@
 //! Start and stop order, the triage loop, reload, supervision.
 
+mod ahead;
 mod announcing;
 mod batch;
 mod buffer;

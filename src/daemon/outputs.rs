@@ -1,9 +1,9 @@
-//! Decides a batch, right before its transaction: `decide` for each record in order, on the view as it is then.
+//! Decides a batch: `decide` for each record in order, on the view as it will be when its transaction begins.
 
 use crate::domain::prediction::Answer;
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{Decided, Review, ReviewReason, ReviewState};
-use crate::policy::recent_view::{Query, RecentView, Remembered, TentativeView, parent_of};
+use crate::policy::recent_view::{Addition, Query, Remembered, TentativeView, parent_of};
 use crate::policy::ruling::{Moment, Ruling};
 use crate::policy::slices::slice_of;
 use crate::policy::{Event, RecordFacts, decide, identity};
@@ -48,6 +48,8 @@ pub(super) struct DecidedBatch {
     pub(super) records: Vec<OutputRecord>,
     /// What the view gains if, and only if, the transaction commits.
     pub(super) entries: Vec<(i32, Remembered)>,
+    /// The same as it is looked up, for the batch behind it.
+    pub(super) addition: Addition,
     /// One per item of the batch.
     pub(super) outcomes: Vec<Decided>,
 }
@@ -59,16 +61,15 @@ impl DecidedBatch {
     }
 }
 
-/// Decides every record of a batch in order. The permit of an automatic action is taken in here, which is right before
-/// `begin_transaction`: nothing waits between the two.
+/// Decides every record of a batch in order, beginning from `tentative`. The permit of an automatic action is taken in
+/// here, so what holds one is written only where nothing has waited between this and `begin_transaction`.
 pub(super) fn decide_batch(
     batch: &Batch,
-    view: &RecentView,
+    mut tentative: TentativeView<'_>,
     present: &Present<'_>,
     origin: &Origin,
     counter: u64,
 ) -> DecidedBatch {
-    let mut tentative = TentativeView::new(view);
     let mut records = Vec::with_capacity(batch.items.len() * 2);
     let mut outcomes = Vec::with_capacity(batch.items.len());
     for item in &batch.items {
@@ -81,7 +82,8 @@ pub(super) fn decide_batch(
         outcomes.push(decided);
     }
     stamp_transaction(&mut records, &origin.instance, origin.start_ms, counter);
-    DecidedBatch { records, entries: tentative.into_entries(), outcomes }
+    let (addition, entries) = tentative.into_parts();
+    DecidedBatch { records, entries, addition, outcomes }
 }
 
 /// Desk time is operating time where tickets are real; in the demo it is what the simulated tickets say. It is never

@@ -18,23 +18,26 @@ use crate::inference::engine::{Engine, JobAnswers, SubmitError};
 use crate::kafka::fault::{AbortCause, Fault};
 use crate::kafka::log::{Assignment, Fetching, Log, LogEvent, TransactionEnd};
 use crate::metrics::{Lag, Metrics, TransactionResult};
-use crate::policy::recent_view::{RecentView, ViewLimits};
+use crate::policy::recent_view::{RecentView, TentativeView, ViewLimits};
 use crate::policy::ruling::Ruling;
 use crate::policy::view::WindowState;
 use crate::wire::intake::{IntakeSettings, RawRecord};
-use crate::wire::output::OutputRecord;
 
+use super::ahead::{self, DecidedAhead, Helpers, Next};
 use super::batch::{Answers, Batch, Buffered, Span};
 use super::buffer::Buffer;
 use super::growth::Growth;
 use super::halving::Halving;
-use super::outputs::{self, Origin};
+use super::outputs::{self, DecidedBatch, Origin, Present};
 use super::partitions::{Arrival, Partitions};
 use super::standing::{Look, Standing};
 use super::{counting, reading};
 
-/// Batches between the log and their transactions: one being classified, one behind it.
-pub const BATCHES_IN_FLIGHT_MAX: usize = 2;
+/// Batches that wait for the engine: one being classified, one behind it.
+pub const BATCHES_UNANSWERED_MAX: usize = 2;
+/// Batches between the log and their transactions: those, and beside a head that is being committed one that is answered,
+/// so that it can be decided meanwhile.
+pub const BATCHES_IN_FLIGHT_MAX: usize = BATCHES_UNANSWERED_MAX + 1;
 /// Wait after a refusal that is not the batch's fault (authorisation): somebody has to grant something.
 const PARK: Duration = Duration::from_secs(15);
 /// Wait before a batch is tried again that the brokers could not take.
@@ -42,8 +45,6 @@ const WHILE_UNAVAILABLE: Duration = Duration::from_secs(1);
 /// Wait before an aborted batch is tried again: a broker that refuses at once must not be asked thousands of times a
 /// second; twice as much would be felt at every abort.
 const AFTER_AN_ABORT: Duration = Duration::from_millis(100);
-/// Fewer waiting records than this are read when their batch is cut: starting a thread for them costs more.
-const READ_AHEAD_MIN: usize = 8;
 /// Decisions on one batch, as long as each takes longer than a look at lease and halts is good for.
 const DECISIONS_MAX: usize = 2;
 /// Events taken from the log before batches are looked at again.
@@ -86,6 +87,9 @@ pub struct Triage<'daemon, L: Log> {
     partitions: Partitions,
     buffer: Buffer,
     in_flight: VecDeque<Batch>,
+    /// The second of them, decided while the first was being committed.
+    ahead: Option<DecidedAhead>,
+    helpers: Helpers,
     growth: Growth,
     halving: Halving,
     parked_until: Option<Instant>,
@@ -117,6 +121,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             partitions: Partitions::default(),
             buffer,
             in_flight: VecDeque::new(),
+            ahead: None,
+            helpers: Helpers::start(),
             growth,
             halving: Halving::default(),
             parked_until: None,
@@ -277,6 +283,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn go_back(&mut self) -> Result<(), Fault> {
         let touched: BTreeSet<i32> = self.in_flight.iter().flat_map(|batch| batch.spans.keys().copied()).collect();
         self.in_flight.clear();
+        self.ahead = None;
         // The engine need not work for batches that are gone.
         self.engine.give_up_before(self.batch_ids.load(std::sync::atomic::Ordering::Relaxed));
         let is_control = failpoints::fires("epoch_not_raised");
@@ -299,11 +306,16 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
 
     fn cut_batches(&mut self) -> bool {
         let mut any = false;
-        while self.in_flight.len() < BATCHES_IN_FLIGHT_MAX && self.batch_is_due() {
+        while self.has_place_in_flight() && self.batch_is_due() {
             self.cut_batch();
             any = true;
         }
         any
+    }
+
+    fn has_place_in_flight(&self) -> bool {
+        let unanswered = self.in_flight.iter().filter(|batch| !batch.is_ready()).count();
+        self.in_flight.len() < BATCHES_IN_FLIGHT_MAX && unanswered < BATCHES_UNANSWERED_MAX
     }
 
     /// A batch is due when it is full, when its oldest record has waited long enough, or when nothing else is under
@@ -400,11 +412,12 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
             self.go_back()?;
             return Ok(true);
         }
+        let ahead = self.ahead.take();
         let batch = self.in_flight.front().expect("looked at above");
-        let decided = self.decide(batch);
+        let decided = self.decide(batch, ahead);
         let offsets: Vec<(i32, i64)> = batch.spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
         let started = self.log.instant();
-        let end = self.transact_reading_ahead(&decided.records, &offsets);
+        let end = self.transact(&decided, &offsets);
         let took = self.log.instant().saturating_duration_since(started);
         for _ in 0..self.log.commits_asked_again() {
             self.metrics.transaction(TransactionResult::Retried, took, self.log.now());
@@ -436,10 +449,15 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// Decides on lease and halts of this moment. Where they are old before the transaction begins, because the process was
     /// stopped in between, it is decided once more, and then without anything automatic. So it is where the leader has
     /// spoken since the batch was cut: what it was cut under permits nothing any more.
-    fn decide(&self, batch: &Batch) -> outputs::DecidedBatch {
+    ///
+    /// A decision that was made ahead holds nothing automatic, and stands.
+    fn decide(&self, batch: &Batch, ahead: Option<DecidedAhead>) -> DecidedBatch {
         let standing = &self.options.standing;
         if let Some(look) = &batch.cut_on {
             return self.decide_on(batch, look);
+        }
+        if let Some(decided) = ahead.and_then(|ahead| ahead.of(batch, standing)) {
+            return decided;
         }
         let revision_of = |ruling: &Ruling| ruling.stage_map.rollout_revision;
         if revision_of(&batch.ruling) == revision_of(&self.options.ruling) {
@@ -455,32 +473,27 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
         self.decide_on(batch, &standing.look().without_automation())
     }
 
-    fn decide_on(&self, batch: &Batch, look: &Look) -> outputs::DecidedBatch {
-        let present = outputs::Present { now: self.log.now(), standing: look };
+    fn decide_on(&self, batch: &Batch, look: &Look) -> DecidedBatch {
+        let present = Present { now: self.log.now(), standing: look };
         // No batch has the number of another, so it stands for the transaction as well.
-        outputs::decide_batch(batch, &self.view, &present, &self.options.origin, batch.id)
+        outputs::decide_batch(batch, TentativeView::new(&self.view), &present, &self.options.origin, batch.id)
     }
 
-    /// While this thread waits for the brokers, a helper reads what the next batch will be cut from. Only that: nobody
-    /// polls between begin and commit, and nothing is decided before the transaction has ended.
-    fn transact_reading_ahead(&mut self, records: &[OutputRecord], offsets: &[(i32, i64)]) -> TransactionEnd {
-        let ahead = self.records_max().min(self.buffer.len());
-        let Self { log, buffer, options, .. } = self;
-        if ahead < READ_AHEAD_MIN {
-            return log.transact(records, offsets);
-        }
-        let intake = &options.intake;
-        std::thread::scope(|scope| {
-            let waiting = buffer.iter_mut().take(ahead);
-            let helper = std::thread::Builder::new().name("reader".into());
-            if let Err(error) = helper.spawn_scoped(scope, move || reading::read_ahead(waiting, intake)) {
-                tracing::debug!(%error, "no thread to read ahead; read later");
-            }
-            log.transact(records, offsets)
-        })
+    /// The transaction of the head. Nobody polls between begin and commit; meanwhile others work ahead.
+    fn transact(&mut self, decided: &DecidedBatch, offsets: &[(i32, i64)]) -> TransactionEnd {
+        let waiting = self.records_max().min(self.buffer.len());
+        let now = self.log.now();
+        let Self { log, buffer, options, view, in_flight, helpers, .. } = self;
+        let TriageOptions { intake, ruling, origin, standing, .. } = options;
+        let next = ahead::next_of(in_flight, ruling);
+        let next = next.map(|batch| Next { batch, head: decided, view, standing, origin, now });
+        let waiting = buffer.oldest_mut(waiting);
+        let (end, ahead) = helpers.work_during(next, waiting, intake, || log.transact(&decided.records, offsets));
+        self.ahead = ahead;
+        end
     }
 
-    fn committed(&mut self, batch: Batch, decided: outputs::DecidedBatch, took: Duration) {
+    fn committed(&mut self, batch: Batch, decided: DecidedBatch, took: Duration) {
         let now = self.log.now();
         let behind = self
             .in_flight
@@ -540,8 +553,8 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     fn idle_time(&self) -> Duration {
         const LONGEST: Duration = Duration::from_millis(50);
         let now = self.log.instant();
-        // While parked, or while both places in flight are taken, no batch is cut however long its records have waited.
-        if self.is_parked(now) || self.in_flight.len() == BATCHES_IN_FLIGHT_MAX {
+        // While parked, or while no place in flight is free, no batch is cut however long its records have waited.
+        if self.is_parked(now) || !self.has_place_in_flight() {
             return LONGEST;
         }
         let batch_wait = self.options.settings.batch_wait;
@@ -568,6 +581,10 @@ impl<L: Log> Triage<'_, L> {
 
     pub(super) fn records_buffered(&self) -> usize {
         self.buffer.len()
+    }
+
+    pub(super) const fn has_decided_ahead(&self) -> bool {
+        self.ahead.is_some()
     }
 
     pub(super) fn is_ready(&self) -> bool {

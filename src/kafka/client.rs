@@ -117,6 +117,14 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
     config
 }
 
+/// A reader that follows our own outputs for as long as the process lives. Each transaction would answer its fetch at once,
+/// with a few decisions: brokers are spared that while less than this has come, for as long as a fetch may wait anyway.
+pub fn tail(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = reader(settings, Isolation::Committed);
+    config.set("fetch.min.bytes", "65536");
+    config
+}
+
 /// The follower of `control` and `rollout`: what one instance has read of `control` is committed under a group of its own,
 /// where commands see who has heard of a halt. Nobody is ever a member of it.
 pub fn follower(settings: &KafkaSettings) -> ClientConfig {

@@ -9,8 +9,8 @@ use crate::domain::time::UtcMillis;
 use crate::rollout::decision::DecisionEvent;
 use crate::rollout::evidence::{Evidence, VerdictEvent};
 use crate::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
-use crate::wire::decision::DecisionRecord;
 use crate::wire::intake::DeadLetterClass;
+use crate::wire::seen::SeenDecision;
 use crate::wire::values::SourcePosition;
 use crate::wire::verdict::{self, VerdictIntake, VerdictSource};
 
@@ -172,15 +172,14 @@ impl Gathered {
     }
 
     fn add_decision(&mut self, appended: Appended, scanned: &Scanned) {
-        let record = DecisionRecord::from_json(scanned.record.value.as_deref().unwrap_or_default());
-        let seen = record.ok().and_then(|record| Some((record.seen().ok()?, record.source)));
-        match seen {
-            Some((Some(value), source)) => {
+        let record = SeenDecision::from_json(scanned.record.value.as_deref().unwrap_or_default());
+        match record.ok().and_then(|record| Some((record.seen().ok()?, record))) {
+            Some((Some(value), record)) => {
                 // Decisions of a ticket lie in one partition, in their order: the first one read is the first one made.
                 if let (Some(sources), DecisionEvent::Decided(decided)) = (&mut self.sources, &value.event)
                     && decided.is_drawn
                 {
-                    sources.entry(value.ticket_id.clone()).or_insert(source);
+                    sources.entry(value.ticket_id.clone()).or_insert_with(|| record.source().clone());
                 }
                 self.evidence.add_decision(Recorded { appended, value });
             }

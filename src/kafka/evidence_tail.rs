@@ -20,9 +20,10 @@ use crate::rollout::log::{Cut, EvidenceTopic};
 use super::client::Isolation;
 pub use super::evidence_fault::TailError;
 use super::evidence_reach::{Look, Reach};
+use super::fault::Fault;
 use super::scan::{ScanError, Scanned, partitions_of};
 use super::transaction::raw_record;
-use super::view_reader::{Reader, open_reader};
+use super::view_reader::{Reader, open_reader, open_tail};
 
 /// Longest single question to brokers: a stop waits for it.
 const CALL_MAX: Duration = Duration::from_secs(5);
@@ -119,16 +120,16 @@ impl EvidenceTail {
         since: UtcMillis,
         wake: &Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Self, TailError> {
-        let open = |isolation| open_reader(settings, isolation).map_err(|fault| TailError::Client(fault.to_string()));
+        let client = |fault: Fault| TailError::Client(fault.to_string());
         let tail = |tailed| {
-            let mut reader = open(Isolation::Committed)?;
+            let mut reader = open_tail(settings).map_err(client)?;
             let wake = Arc::clone(wake);
             reader.set_nonempty_callback(move || wake());
             Ok(TopicTail { tailed, reader, partitions: BTreeMap::new(), lows: BTreeMap::new() })
         };
         Ok(Self {
             topics: topics.into_iter().map(tail).collect::<Result<_, TailError>>()?,
-            uncommitted: open(Isolation::Uncommitted)?,
+            uncommitted: open_reader(settings, Isolation::Uncommitted).map_err(client)?,
             settings: settings.clone(),
             since,
             first: Cut::start(),

@@ -57,7 +57,18 @@ pub type Reader = BaseConsumer<QuietContext>;
 /// # Errors
 /// A property that librdkafka refuses.
 pub fn open_reader(settings: &KafkaSettings, isolation: Isolation) -> Result<Reader, Fault> {
-    let config: ClientConfig = client::reader(settings, isolation);
+    created(&client::reader(settings, isolation), settings)
+}
+
+/// Builds a reader that follows our own outputs for as long as the process lives.
+///
+/// # Errors
+/// A property that librdkafka refuses.
+pub fn open_tail(settings: &KafkaSettings) -> Result<Reader, Fault> {
+    created(&client::tail(settings), settings)
+}
+
+fn created(config: &ClientConfig, settings: &KafkaSettings) -> Result<Reader, Fault> {
     config
         .create_with_context(QuietContext)
         .map_err(|error| Fault::Fatal(format!("creating a reader of {}: {error}", settings.topics.decisions)))
@@ -125,7 +136,7 @@ impl ViewReader {
         signs: Signs<'_>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Fault> {
-        let mut committed = open_reader(settings, Isolation::Committed)?;
+        let mut committed = open_tail(settings)?;
         let uncommitted = open_reader(settings, Isolation::Uncommitted)?;
         let topic = settings.topics.decisions.clone();
         let patience = || Patience::new(signs, settings.request_timeout);

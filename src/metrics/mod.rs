@@ -403,6 +403,12 @@ impl Metrics {
         self.in_flight.set(batches_in_flight as i64);
     }
 
+    /// Whether triage works off a backlog, when [`Self::under_way`] was last called: a second batch is under way only where
+    /// there are tickets for it before the first has its outcomes.
+    pub fn has_backlog(&self) -> bool {
+        self.in_flight.get() > 1
+    }
+
     /// How many tickets the recent view remembers.
     pub fn view_size(&self, tickets: usize) {
         self.view_tickets.set(tickets as i64);

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::domain::digest::Digest;
 use crate::domain::ticket::{AuthorKind, Ticket};
 
-use phrases::{Mask, Phrase, PhraseSet};
+use phrases::{Beginnings, Mask, Phrase, PhraseSet};
 use skeleton::{Word, add_words, bare};
 
 /// Compiled guards. The default is the built-in lists, never an empty guard.
@@ -23,6 +23,8 @@ pub struct Guards {
     danger: PhraseSet,
     harmless: PhraseSet,
     machine: PhraseSet,
+    /// Of all three lists.
+    beginnings: Beginnings,
     digest: Digest,
 }
 
@@ -82,7 +84,11 @@ impl Guards {
             .map(|list| list.iter().map(|phrase| phrase.text().as_bytes()).collect::<Vec<_>>().join(b"\n".as_slice()));
         let digest = Digest::of_parts(texts.iter().map(Vec::as_slice));
         let (danger, harmless, machine) = (PhraseSet::new(danger), PhraseSet::new(harmless), PhraseSet::new(machine));
-        Self { danger, harmless, machine, digest }
+        let mut beginnings = Beginnings::default();
+        for list in [&danger, &harmless, &machine] {
+            beginnings.add_all(list);
+        }
+        Self { danger, harmless, machine, beginnings, digest }
     }
 
     /// Digest of all lists in force.
@@ -99,16 +105,26 @@ impl Guards {
         for text in &told {
             add_words(&text.bare, &mut words);
         }
-        let harmless = self.harmless.mask(&words);
-        let danger = self.danger.first_match(&words, &harmless);
+        let mut starts = self.starts(&words, 0);
+        let harmless = self.harmless.mask(&words, &starts);
+        let danger = self.danger.first_match(&words, &starts, &harmless);
+        let told_words = words.len();
         for text in &named {
             add_words(&text.bare, &mut words);
         }
-        let machine = self.machine.first_match(&words, &Mask::default()).or_else(|| {
+        starts.extend(self.starts(&words, told_words));
+        let machine = self.machine.first_match(&words, &starts, &Mask::default()).or_else(|| {
             let hidden = told.iter().chain(&named).find_map(|text| hidden::hidden_text(text.whole, &text.bare));
             hidden.map(Arc::from)
         });
         GuardHits { danger, machine }
+    }
+}
+
+impl Guards {
+    /// Places, from one on, at which a phrase of any list may begin.
+    fn starts(&self, words: &[Word<'_>], from: usize) -> Vec<usize> {
+        (from..words.len()).filter(|&at| self.beginnings.may_match(&words[at])).collect()
     }
 }
 

@@ -23,7 +23,7 @@ use super::decided::{ActionKind, Outcome, ReviewReason, ReviewState};
 use super::view::WindowState;
 use entry::Entry;
 use part::{News, Part};
-pub use tentative::TentativeView;
+pub use tentative::{Addition, TentativeView};
 
 /// Length of the hour that caps count in (desk time).
 const HOUR_MS: i64 = 3_600_000;

@@ -54,11 +54,22 @@ fn normalised_by_the_tables(text: &str) -> String {
 /// table of its own: `ß` becomes `ss` and both sigmas become one. Letters whose folding differs (the dotless `ı`
 /// becomes `i`) differ towards more matches, which is the side on which a guard may err.
 pub fn folded(text: &str) -> String {
-    if text.is_ascii() {
-        // Nothing in ASCII is invisible, composed or wide.
-        return collapsed(text.chars().map(|character| character.to_ascii_lowercase()));
+    // Nothing in ASCII is invisible, composed or wide.
+    if text.is_ascii() { folded_ascii(text) } else { folded_by_the_tables(text) }
+}
+
+/// Most of what a network says of itself, on the path of every ticket: words between white space and control characters.
+fn folded_ascii(text: &str) -> String {
+    let is_space = |character: char| character <= ' ' || character == '\u{7f}';
+    let mut folded = String::with_capacity(text.len());
+    for word in text.split(is_space).filter(|word| !word.is_empty()) {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.push_str(word);
     }
-    folded_by_the_tables(text)
+    folded.make_ascii_lowercase();
+    folded
 }
 
 fn folded_by_the_tables(text: &str) -> String {

@@ -22,7 +22,7 @@ pub mod review;
 pub mod rollout;
 pub mod rollout_state;
 pub mod schema;
-mod seen;
+pub mod seen;
 pub mod suggestion;
 pub mod ticket_schema;
 pub mod transaction;

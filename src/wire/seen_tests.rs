@@ -31,7 +31,7 @@ fn seen(record: &Value, basis: &Value, facts: &Value) -> Option<DecisionSeen> {
         "source": { "topic": "tickets", "partition": 0, "offset": 7 }, "appended_at": "2026-11-24T10:00:00Z",
         "outcome": "decided", "action": "people", "volatile": { "desk_time": "2026-11-24T10:00:01Z" }, "basis": basis_json });
     extend(&mut record_json, record);
-    DecisionRecord::from_json(record_json.to_string().as_bytes()).unwrap().seen().unwrap()
+    SeenDecision::from_json(record_json.to_string().as_bytes()).unwrap().seen().unwrap()
 }
 
 fn extend(value: &mut Value, changes: &Value) {
@@ -121,4 +121,13 @@ fn other_outcomes_are_only_seen_and_a_dead_letter_is_no_ticket() {
     }
     let dead = json!({ "outcome": "dead_letter", "ticket_id": null, "basis": null });
     assert_eq!(seen(&dead, &nothing(), &nothing()), None);
+}
+
+#[test]
+fn what_is_no_decision_of_this_version_is_not_seen() {
+    assert!(matches!(SeenDecision::from_json(b"{}"), Err(DecisionUnreadable::Json(_))));
+    let other = json!({ "schema": "noctriage.decision/v2", "decision_id": Digest::of(b"x").to_string(), "outcome": "unchanged",
+        "source": { "topic": "tickets", "partition": 0, "offset": 7 }, "volatile": { "desk_time": "2026-11-24T10:00:01Z" } });
+    let read = other.to_string();
+    assert!(matches!(SeenDecision::from_json(read.as_bytes()), Err(DecisionUnreadable::UnknownSchema(_))));
 }

@@ -58,10 +58,45 @@ pub struct Instant(pub UtcMillis);
 
 impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(text) = written_quickly(self.0.0) {
+            return formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?);
+        }
         let bounded = self.0.0.clamp(Timestamp::MIN.as_second() * 1000, Timestamp::MAX.as_second() * 1000);
         let instant = Timestamp::from_millisecond(bounded).map_err(|_| fmt::Error)?;
         write!(formatter, "{instant:.3}")
     }
+}
+
+/// `2025-11-24T16:00:00.007Z`, for the years 1970 to 9999: each decision holds several instants. The date is counted from
+/// the days as in "chrono-compatible low-level date algorithms" (Hinnant, `civil_from_days`), for days from 1970 on.
+fn written_quickly(milliseconds: i64) -> Option<[u8; 24]> {
+    const DAY_MS: u64 = 86_400_000;
+    let at = u64::try_from(milliseconds).ok()?;
+    // From 0000-03-01 on: the leap day is the last day of such a year.
+    let days = at / DAY_MS + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let of_day = at % DAY_MS;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |from: usize, digits: usize, mut number: u64| {
+        for place in text[from..from + digits].iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 2, month);
+    put(8, 2, day);
+    put(11, 2, of_day / 3_600_000);
+    put(14, 2, of_day / 60_000 % 60);
+    put(17, 2, of_day / 1_000 % 60);
+    put(20, 3, of_day % 1_000);
+    (year <= 9_999).then_some(text)
 }
 
 impl Serialize for Instant {
@@ -171,6 +206,35 @@ mod tests {
         for odd in ["f", "+f", "-1", "0x", "é", "zz"] {
             assert_eq!(BoundedBytes::Hex(odd.to_owned()).bytes(), None, "{odd}");
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_instant_written_quickly_is_written_as_the_calendar_writes_it(milliseconds in 0_i64..253_402_300_800_000) {
+            let calendar = format!("{:.3}", Timestamp::from_millisecond(milliseconds.min(253_402_207_199_999)).unwrap());
+            let quick = written_quickly(milliseconds.min(253_402_207_199_999)).unwrap();
+            proptest::prop_assert_eq!(std::str::from_utf8(&quick).unwrap(), calendar);
+        }
+    }
+
+    #[test]
+    fn leap_days_and_ends_of_years_are_written_as_the_calendar_writes_them() {
+        let days = [
+            "1970-01-01",
+            "1999-12-31",
+            "2000-02-29",
+            "2000-03-01",
+            "2024-02-29",
+            "2100-02-28",
+            "2100-03-01",
+            "9998-12-31",
+        ];
+        for day in days {
+            let text = format!("{day}T23:59:59.999Z");
+            let instant: Timestamp = text.parse().unwrap();
+            assert_eq!(written_quickly(instant.as_millisecond()).map(|quick| quick.to_vec()), Some(text.into_bytes()));
+        }
+        assert_eq!(written_quickly(-1), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The triage loop proved in memory: the daemon's own loop and engine on a log with a script of faults.
 
 mod aborts;
+mod ahead;
 mod bench;
 mod broker;
 mod checker;

@@ -28,6 +28,7 @@ use crate::rollout::second_reading::second_readings;
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::RolloutState;
 use crate::wire::decision::DecisionRecord;
+use crate::wire::seen::SeenDecision;
 
 pub use people::Known;
 use people::People;
@@ -93,7 +94,9 @@ impl Ladder {
     /// The committed outcome of a simulated ticket, and what only the simulation knows of it. Broken and hostile records of the
     /// demo are none: nobody judges them, and their desk time is from anywhere.
     pub fn decided(&mut self, record: &DecisionRecord, known: Known) {
-        let Ok(Some(seen)) = record.seen() else { return };
+        // Read as evidence reads it: as it lies in the log.
+        let Ok(written) = serde_json::to_vec(record) else { return };
+        let Some(seen) = SeenDecision::from_json(&written).ok().and_then(|record| record.seen().ok()?) else { return };
         let position = Position {
             topic: EvidenceTopic::Decisions,
             partition: record.source.partition,

@@ -101,9 +101,28 @@ fn has_special_token(line: &str) -> bool {
 const BASE64_LENGTH_MIN: usize = 60;
 
 fn has_base64(text: &str) -> bool {
-    // Bytes, not characters: no byte of a longer character is one of base64.
-    let is_of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
-    text.as_bytes().split(|byte| !is_of_base64(*byte)).any(is_base64)
+    long_runs(text.as_bytes()).any(is_base64)
+}
+
+/// Unbroken runs of characters of base64 that are long enough. Bytes, not characters: no byte of a longer character is one
+/// of base64. A run covers every place that is as far from the one before as it must be long, so hardly any other byte of a
+/// text is looked at.
+fn long_runs(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
+    let mut begin = 0;
+    std::iter::from_fn(move || {
+        while let Some(next) = bytes.get(begin..begin + BASE64_LENGTH_MIN) {
+            if let Some(other) = next.iter().rposition(|byte| !is_of_base64(byte)) {
+                begin += other + 1;
+                continue;
+            }
+            let rest = &bytes[begin..];
+            let length = rest.iter().position(|byte| !is_of_base64(byte)).unwrap_or(rest.len());
+            begin += length;
+            return Some(&rest[..length]);
+        }
+        None
+    })
 }
 
 /// Long, of all kinds of characters, and without the separators that make a path or a name.
@@ -120,6 +139,17 @@ fn is_base64(run: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn the_runs_found_by_leaps_are_those_of_a_look_at_every_byte(
+            lengths in proptest::collection::vec((0_usize..150, 0_usize..3), 0..6),
+        ) {
+            let text: String = lengths.iter().map(|(run, others)| "aB3".repeat(run.div_ceil(3))[..*run].to_owned() + &" ".repeat(*others)).collect();
+            let every: Vec<&[u8]> = text.as_bytes().split(|byte| *byte == b' ').filter(|run| run.len() >= BASE64_LENGTH_MIN).collect();
+            proptest::prop_assert_eq!(long_runs(text.as_bytes()).collect::<Vec<_>>(), every);
+        }
+    }
 
     #[test]
     fn every_role_tag_passes_the_first_look() {

@@ -111,12 +111,69 @@ fn end_of(parts: &[Part], words: &[Word<'_>], masked: &Mask, at: usize) -> Optio
 }
 
 /// Words that are not read, one flag for each: a lookup that a text full of harmless phrases cannot make slow.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mask(Vec<bool>);
 
 impl Mask {
     fn covers(&self, word: usize) -> bool {
         self.0.get(word).copied().unwrap_or(false)
+    }
+}
+
+/// Which words may begin a phrase at all: one bit for each hash of a beginning. Nearly every word of a text begins none, and
+/// is passed over by one look instead of one in each table of each list.
+#[derive(Clone, Debug)]
+pub(super) struct Beginnings(Box<[u64; Beginnings::WORDS]>);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self(Box::new([0; Self::WORDS]))
+    }
+}
+
+impl Beginnings {
+    /// 32,768 bits: a few hundred beginnings set one in a hundred of them. Four times as many would leave the first cache.
+    const WORDS: usize = 512;
+
+    /// Word and bit of what a pattern is filed under.
+    fn place(hash: u64) -> (usize, u64) {
+        let bit = hash.wrapping_mul(MIXING) >> 49;
+        ((bit / 64) as usize, 1 << (bit % 64))
+    }
+
+    /// Whole words and long beginnings are told apart by their first bytes, short beginnings by two.
+    fn of_long(word: &str) -> (usize, u64) {
+        Self::place(u64::from(word_start(word)))
+    }
+
+    fn of_short(word: &str) -> Option<(usize, u64)> {
+        word.as_bytes().first_chunk::<2>().map(|two| Self::place(u64::from(u16::from_le_bytes(*two)) | 1 << 32))
+    }
+
+    fn has(&self, (word, bit): (usize, u64)) -> bool {
+        self.0[word] & bit != 0
+    }
+
+    /// Adds the beginnings of a list.
+    pub(super) fn add_all(&mut self, list: &PhraseSet) {
+        for pattern in list.phrases.iter().flat_map(Phrase::first_patterns) {
+            let place = if ByStart::is_short(pattern) {
+                Self::of_short(&pattern.letters)
+            } else {
+                Some(Self::of_long(&pattern.letters))
+            };
+            if let Some((word, bit)) = place {
+                self.0[word] |= bit;
+            }
+        }
+    }
+
+    /// Whether a phrase may begin with a word, or lie inside it.
+    pub(super) fn may_match(&self, word: &Word<'_>) -> bool {
+        word.plain.len() >= RUN_TOGETHER_LETTERS_MIN
+            || word
+                .forms()
+                .any(|form| self.has(Self::of_long(form)) || Self::of_short(form).is_some_and(|place| self.has(place)))
     }
 }
 
@@ -141,8 +198,13 @@ fn word_start(word: &str) -> WordStart {
 }
 
 impl ByStart {
+    /// A beginning that is shorter than a [`WordStart`]: the words that it begins have many of those.
+    fn is_short(pattern: &Pattern) -> bool {
+        pattern.is_prefix && pattern.letters.len() < size_of::<WordStart>()
+    }
+
     fn add(&mut self, pattern: &Pattern, index: usize) {
-        let places = if pattern.is_prefix && pattern.letters.len() < size_of::<WordStart>() {
+        let places = if Self::is_short(pattern) {
             self.short.entry(key_of(&pattern.letters)).or_default()
         } else {
             self.long.entry(word_start(&pattern.letters)).or_default()
@@ -166,6 +228,9 @@ impl ByStart {
     }
 }
 
+/// An odd number without a pattern: the golden ratio in 64 bits.
+const MIXING: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// A hash of one number by one multiplication: the lists are ours and the site's, nobody can choose them to collide.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mix(u64);
@@ -186,9 +251,8 @@ impl Hasher for Mix {
     }
 
     fn write_u64(&mut self, number: u64) {
-        // An odd number without a pattern (the golden ratio in 64 bits); the high half is folded down, since tables look
-        // at both ends.
-        let product = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // The high half is folded down, since tables look at both ends.
+        let product = (self.0 ^ number).wrapping_mul(MIXING);
         self.0 = product ^ (product >> 32);
     }
 }
@@ -231,9 +295,9 @@ impl PhraseSet {
         Self { phrases, by_start, run_together }
     }
 
-    /// The first phrase found, in the order of the text.
-    pub(super) fn first_match(&self, words: &[Word<'_>], masked: &Mask) -> Option<Arc<str>> {
-        (0..words.len()).find_map(|start| {
+    /// The first phrase found, in the order of the text. `starts` are the words that [`Beginnings`] let pass.
+    pub(super) fn first_match(&self, words: &[Word<'_>], starts: &[usize], masked: &Mask) -> Option<Arc<str>> {
+        starts.iter().find_map(|&start| {
             self.at(words, masked, start)
                 .next()
                 .map(|(index, _)| index)
@@ -243,9 +307,9 @@ impl PhraseSet {
     }
 
     /// The words that any phrase covers.
-    pub(super) fn mask(&self, words: &[Word<'_>]) -> Mask {
+    pub(super) fn mask(&self, words: &[Word<'_>], starts: &[usize]) -> Mask {
         let mut mask = Mask(vec![false; words.len()]);
-        for start in 0..words.len() {
+        for &start in starts {
             for (_, end) in self.at(words, &Mask::default(), start) {
                 mask.0[start..end].fill(true);
             }

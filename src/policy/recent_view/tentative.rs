@@ -11,28 +11,55 @@ use crate::policy::view::{History, ParentState, TicketMemory, ViewFacts};
 
 use super::{Entry, HOUR_MS, Query, RecentView, Remembered, counts_as_arrival, minute_of};
 
-/// The view of one batch: what is committed, and what this batch would add. Dropped on abort.
-#[derive(Debug)]
-pub struct TentativeView<'view> {
-    committed: &'view RecentView,
-    changed: HashMap<(i32, TicketId), Entry>,
-    entries: Vec<(i32, Remembered)>,
+/// What a batch adds to the view if it commits, in the shape in which it is looked up.
+#[derive(Debug, Default)]
+pub struct Addition {
+    changed: HashMap<i32, HashMap<TicketId, Entry>>,
     arrivals: usize,
     fingerprints: HashMap<Digest, Vec<TicketId>>,
     actions: HashMap<(String, AutoAction), usize>,
 }
 
+impl Addition {
+    fn entry(&self, partition: i32, ticket_id: &TicketId) -> Option<&Entry> {
+        self.changed.get(&partition)?.get(ticket_id)
+    }
+
+    /// The ticket in whichever partition.
+    fn entry_anywhere(&self, ticket_id: &TicketId) -> Option<&Entry> {
+        self.changed.values().find_map(|of_partition| of_partition.get(ticket_id))
+    }
+
+    fn similar(&self, fingerprint: Digest) -> &[TicketId] {
+        self.fingerprints.get(&fingerprint).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The view of one batch: what is committed, what the batch before it would add where that one has not committed yet, and
+/// what this batch would add. Dropped on abort.
+#[derive(Debug)]
+pub struct TentativeView<'view> {
+    committed: &'view RecentView,
+    before: Option<&'view Addition>,
+    added: Addition,
+    entries: Vec<(i32, Remembered)>,
+}
+
 impl<'view> TentativeView<'view> {
     /// Starts from the committed view.
     pub fn new(committed: &'view RecentView) -> Self {
-        Self {
-            committed,
-            changed: HashMap::new(),
-            entries: Vec::new(),
-            arrivals: 0,
-            fingerprints: HashMap::new(),
-            actions: HashMap::new(),
-        }
+        Self::behind(committed, None)
+    }
+
+    /// Starts from the committed view and a batch whose transaction has not ended yet: what is decided on it holds only if
+    /// that one commits.
+    pub fn behind(committed: &'view RecentView, before: Option<&'view Addition>) -> Self {
+        Self { committed, before, added: Addition::default(), entries: Vec::new() }
+    }
+
+    /// What is not committed, the oldest first.
+    fn additions(&self) -> impl DoubleEndedIterator<Item = &Addition> {
+        [self.before, Some(&self.added)].into_iter().flatten()
     }
 
     /// All that `decide` needs to know about one record.
@@ -65,14 +92,15 @@ impl<'view> TentativeView<'view> {
                 .into_iter()
                 .flatten()
                 .filter(|(at, id)| others(id) && since(at, view.limits.storm_window_ms));
-            let tentative = self.fingerprints.get(&fingerprint).into_iter().flatten().filter(|id| others(id));
-            committed.count() + tentative.count()
+            let not_committed = self.additions().flat_map(|added| added.similar(fingerprint)).filter(|id| others(id));
+            committed.count() + not_committed.count()
         });
         let actions_last_hour = AutoAction::ALL.map(|action| {
             let key = (query.slice.to_owned(), action);
             let committed =
                 view.actions.get(&key).map_or(0, |times| times.iter().filter(|at| since(at, HOUR_MS)).count());
-            bounded(committed + self.actions.get(&key).copied().unwrap_or_default())
+            let added: usize = self.additions().filter_map(|added| added.actions.get(&key)).sum();
+            bounded(committed + added)
         });
         let hour_ago = minute_of(query.desk_time.plus_ms(-HOUR_MS));
         let arrivals: u32 = view.arrivals.range(hour_ago..).map(|(_, count)| count).sum();
@@ -81,7 +109,7 @@ impl<'view> TentativeView<'view> {
             parent,
             similar_recent: bounded(similar_recent),
             actions_last_hour,
-            arrivals_last_hour: arrivals.saturating_add(bounded(self.arrivals)),
+            arrivals_last_hour: arrivals.saturating_add(bounded(self.additions().map(|added| added.arrivals).sum())),
             window: view.window(query.partition),
         }
     }
@@ -91,38 +119,44 @@ impl<'view> TentativeView<'view> {
         if let Some(ticket_id) = &remembered.ticket_id {
             let mut entry = self.entry(partition, ticket_id).cloned().unwrap_or_else(Entry::empty);
             entry.apply(&remembered, 0);
-            self.changed.insert((partition, ticket_id.clone()), entry);
+            self.added.changed.entry(partition).or_default().insert(ticket_id.clone(), entry);
             if counts_as_arrival(&remembered) {
-                self.arrivals += 1;
+                self.added.arrivals += 1;
                 if let Some(fingerprint) = remembered.fingerprint {
-                    let similar = self.fingerprints.entry(fingerprint).or_default();
-                    if !similar.contains(ticket_id) {
-                        similar.push(ticket_id.clone());
+                    // Once, whether it came in this batch or in the one before.
+                    if !self.additions().any(|added| added.similar(fingerprint).contains(ticket_id)) {
+                        self.added.fingerprints.entry(fingerprint).or_default().push(ticket_id.clone());
                     }
                 }
             }
         }
         if let ActionKind::Auto(action) = remembered.action {
-            *self.actions.entry((remembered.slice.clone(), action)).or_default() += 1;
+            *self.added.actions.entry((remembered.slice.clone(), action)).or_default() += 1;
         }
         self.entries.push((partition, remembered));
     }
 
-    /// What the batch adds: apply it after the commit, and only then.
+    /// What the batch adds, for the batch behind it and for the view: apply the entries after the commit, and only then.
+    pub fn into_parts(self) -> (Addition, Vec<(i32, Remembered)>) {
+        (self.added, self.entries)
+    }
+
+    /// The second of [`Self::into_parts`].
     pub fn into_entries(self) -> Vec<(i32, Remembered)> {
         self.entries
     }
 
     fn entry(&self, partition: i32, ticket_id: &TicketId) -> Option<&Entry> {
-        self.changed.get(&(partition, ticket_id.clone())).or_else(|| self.committed.entry(partition, ticket_id))
+        let not_committed = self.additions().rev().find_map(|added| added.entry(partition, ticket_id));
+        not_committed.or_else(|| self.committed.entry(partition, ticket_id))
     }
 
     fn open_critical(&self, ticket_id: &TicketId) -> Option<bool> {
-        self.changed
-            .iter()
-            .find(|((_, id), _)| id == ticket_id)
-            .filter(|(_, entry)| entry.is_founded)
-            .map(|(_, entry)| entry.open_critical)
+        self.additions()
+            .rev()
+            .filter_map(|added| added.entry_anywhere(ticket_id))
+            .find(|entry| entry.is_founded)
+            .map(|entry| entry.open_critical)
             .or_else(|| self.committed.open_critical(ticket_id))
     }
 }
