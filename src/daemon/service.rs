@@ -20,6 +20,7 @@ use crate::config::settings::RolloutMode;
 use crate::domain::digest::Digest;
 use crate::domain::prediction::{ModelIdentity, ModelRole};
 use crate::domain::stage::{Share, Stage};
+use crate::failpoints;
 use crate::inference::classifier::{Classifier, ModelInfo};
 use crate::inference::engine::{Engine, EngineError, EngineModels};
 use crate::inference::fault::LoadError;
@@ -214,6 +215,7 @@ impl Service {
         let leads = rollout.leads(settings.rollout.mode);
         let shared = Arc::new(ArcSwap::new(Arc::clone(&in_force)));
         let evidence = match surroundings {
+            Surroundings::Desk if failpoints::fires("evidence_not_read") => None,
             Surroundings::Desk => Some(EvidenceOptions {
                 settings: Arc::new(settings.clone()),
                 ruling: Arc::clone(&shared),
