@@ -1,12 +1,13 @@
 //! Files of one JSON a line: read line by line, with bounds, and with all mistakes of a kind told together.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 
 use super::Failure;
+use super::bounded_lines::{BoundedLines, Line, too_long};
 use super::progress::Progress;
 
 /// Mistakes that are told; the others are counted.
@@ -35,34 +36,25 @@ pub fn each_text(
 ) -> Result<u64, Failure> {
     let opened = File::open(path).with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
     let total = opened.metadata().map_or(0, |metadata| metadata.len());
-    let (mut progress, mut done) = (Progress::new("reading"), 0);
-    let mut reader = BufReader::with_capacity(1 << 16, opened);
-    let (mut taken, mut number, mut mistakes) = (0, 0, Mistakes::default());
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        let limit = line_bytes_max as u64 + 1;
-        let read = reader.by_ref().take(limit).read_until(b'\n', &mut bytes);
-        if read.with_context(|| format!("{}", path.display())).map_err(Failure::usage)? == 0 {
-            break;
-        }
-        number += 1;
-        done += bytes.len() as u64;
-        progress.at(done, total);
-        if bytes.len() > line_bytes_max && !bytes.ends_with(b"\n") {
-            reader.skip_until(b'\n').with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
-            mistakes.add(number, format!("the line is longer than {line_bytes_max} bytes"));
-            continue;
-        }
-        let outcome = match std::str::from_utf8(&bytes) {
-            Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => take(Some(line.trim())),
-            Err(_) => take(None),
+    let mut progress = Progress::new("reading");
+    let mut lines = BoundedLines::new(BufReader::with_capacity(1 << 16, opened), line_bytes_max);
+    let (mut taken, mut mistakes) = (0, Mistakes::default());
+    while let Some((number, line)) =
+        lines.next_line().with_context(|| format!("{}", path.display())).map_err(Failure::usage)?
+    {
+        let outcome = match line {
+            Line::TooLong => Err(too_long(line_bytes_max)),
+            Line::Whole(bytes) => match std::str::from_utf8(bytes) {
+                Ok(line) if line.trim().is_empty() => continue,
+                Ok(line) => take(Some(line.trim())),
+                Err(_) => take(None),
+            },
         };
         match outcome {
             Ok(()) => taken += 1,
             Err(mistake) => mistakes.add(number, mistake),
         }
+        progress.at(lines.bytes_read(), total);
     }
     mistakes.told(path).map_or(Ok(taken), Err)
 }

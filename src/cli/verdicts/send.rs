@@ -1,7 +1,6 @@
 //! `noctriage verdicts add` and `import`: verdicts into their topic. Whatever is sent has been read by the reader that
 //! everybody uses, so that what is written is a verdict.
 
-use std::io::BufRead as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +22,8 @@ use crate::wire::intake::RawRecord;
 use crate::wire::verdict::{self, VerdictIntake, VerdictRecord, VerdictSource};
 use crate::wire::words::ClosedWord;
 
+use super::super::bounded_lines::RECORD_BYTES_MAX;
+use super::super::json_lines::each_line;
 use super::super::progress::Progress;
 use super::super::settings_file::SettingsFile;
 use super::super::{CommandResult, EXIT_OK, EXIT_TEMPORARY, Failure};
@@ -143,26 +144,16 @@ fn stated(arguments: &AddArguments, settings: &Settings, now: UtcMillis) -> anyh
 pub fn import(arguments: &ImportArguments) -> CommandResult {
     let loaded = arguments.file_of_settings.load()?;
     let settings = &loaded.settings;
-    let file = arguments.file.display();
-    let opened = std::fs::File::open(&arguments.file).with_context(|| file.to_string()).map_err(Failure::usage)?;
-    let (mut verdicts, mut mistakes) = (Vec::new(), Vec::new());
-    for (number, line) in std::io::BufReader::new(opened).lines().enumerate() {
-        let line = line.with_context(|| format!("{file}:{}", number + 1)).map_err(Failure::usage)?;
-        if line.trim().is_empty() {
-            continue;
+    let mut verdicts = Vec::new();
+    each_line(&arguments.file, RECORD_BYTES_MAX, |line| {
+        if verdicts.len() == IMPORT_MAX {
+            return Err(format!("more than {IMPORT_MAX} verdicts; split the file"));
         }
-        match Outgoing::read(line.into_bytes(), settings) {
-            Ok(outgoing) => verdicts.push(outgoing),
-            Err(error) => mistakes.push(format!("{file}:{}: {error}", number + 1)),
-        }
-        if verdicts.len() > IMPORT_MAX {
-            return Err(Failure::usage(anyhow!("{file} has more than {IMPORT_MAX} verdicts: split it")));
-        }
-    }
-    if !mistakes.is_empty() {
-        mistakes.truncate(20);
-        return Err(Failure::usage(anyhow!("nothing was written; the first mistakes:\n  {}", mistakes.join("\n  "))));
-    }
+        let verdict = Outgoing::read(line.as_bytes().to_vec(), settings).map_err(|error| error.to_string())?;
+        verdicts.push(verdict);
+        Ok(())
+    })
+    .map_err(|failure| failure.context("nothing was written"))?;
     let topic = &settings.kafka.topics.verdicts;
     if arguments.dry_run {
         println!("would write {} verdicts to {topic}", verdicts.len());
