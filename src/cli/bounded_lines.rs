@@ -66,8 +66,10 @@ pub(super) fn too_long(bytes_max: usize) -> String {
 mod tests {
     use super::*;
 
-    /// Numbers and lines; a line that is too long is a `None`.
-    fn lines(bytes: &[u8], bytes_max: usize) -> (Vec<(u64, Option<Vec<u8>>)>, u64) {
+    /// A number and its line; one that is too long is a `None`.
+    type Numbered = (u64, Option<Vec<u8>>);
+
+    fn lines(bytes: &[u8], bytes_max: usize) -> (Vec<Numbered>, u64) {
         let mut lines = BoundedLines::new(bytes, bytes_max);
         let mut found = Vec::new();
         while let Some((number, line)) = lines.next_line().expect("memory does not fail") {
