@@ -28,7 +28,7 @@ use crate::evaluation::value::Minutes;
 use crate::evaluation::words::Words;
 use crate::statistics::tally::ErrorLimit;
 use crate::statistics::wilson::Share;
-use crate::wire::evaluation::{holds_word, record};
+use crate::wire::evaluation::record;
 
 pub(super) mod answerer;
 pub(super) mod ledger;
@@ -358,7 +358,7 @@ fn outcomes(arguments: &Arguments, requirements: &[Requirement], report: &Report
 fn show(arguments: &Arguments, report: &Report, outcomes: &[(String, Holds)]) -> Result<(), Failure> {
     let redaction = if arguments.redact { Redaction::Tickets } else { Redaction::None };
     let mut document = composed(report, redaction);
-    document.demanded(outcomes.iter().map(|(text, holds)| format!("{text}: {}", holds_sentence(*holds))).collect());
+    document.demanded(outcomes.iter().map(said).collect());
     if let Some(path) = &arguments.html {
         let written = std::fs::write(path, html::rendered(&document));
         written.with_context(|| format!("{}", path.display())).map_err(Failure::usage)?;
@@ -370,10 +370,14 @@ fn show(arguments: &Arguments, report: &Report, outcomes: &[(String, Holds)]) ->
     } else {
         print!("{}", terminal::rendered(&document));
     }
-    for (text, holds) in outcomes.iter().filter(|(_, holds)| *holds != Holds::Yes) {
-        eprintln!("noctriage: {text}: {}", holds_word(*holds));
+    for unmet in outcomes.iter().filter(|(_, holds)| *holds != Holds::Yes) {
+        eprintln!("noctriage: {}", said(unmet));
     }
     Ok(())
+}
+
+fn said((text, holds): &(String, Holds)) -> String {
+    format!("{text}: {}", holds_sentence(*holds))
 }
 
 const fn holds_sentence(holds: Holds) -> &'static str {
@@ -393,5 +397,12 @@ mod tests {
         assert_eq!(by_word("vendor"), Ok(Dimension::Vendor));
         let refused = by_word("message").unwrap_err();
         assert_eq!(refused, "is not one of slice, category, vendor, device_type, region, channel");
+    }
+
+    #[test]
+    fn people_read_in_words_whether_it_holds_and_never_what_programs_read() {
+        let said = |holds| said(&("v2 > v1".to_owned(), holds));
+        assert_eq!(said(Holds::Unknown), "v2 > v1: too little data to tell");
+        assert_eq!((said(Holds::Yes).as_str(), said(Holds::No).as_str()), ("v2 > v1: holds", "v2 > v1: DOES NOT HOLD"));
     }
 }

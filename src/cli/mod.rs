@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod actions;
+mod bounded_lines;
 mod check;
 mod config_command;
 mod control;
@@ -179,6 +180,11 @@ impl Failure {
     /// The configuration is wrong.
     pub fn configuration(error: impl Into<anyhow::Error>) -> Self {
         Self::new(EXIT_CONFIGURATION, error)
+    }
+
+    /// The same, and what it means.
+    fn context(self, words: &'static str) -> Self {
+        Self { code: self.code, error: self.error.context(words) }
     }
 
     fn report(&self) -> ExitCode {

@@ -137,7 +137,7 @@ fn units(first: &Column, second: &Column, set: &TestSet) -> Vec<Vec<Answered>> {
         let ((truth, one), (_, other)) = (pair(first, set, position), pair(second, set, position));
         Answered { truth, first: one, second: other }
     };
-    set.groups().into_iter().map(|group| group.into_iter().map(answered).collect()).collect()
+    set.groups().iter().map(|group| group.iter().copied().map(answered).collect()).collect()
 }
 
 fn share_right(confusion: &Confusion) -> Option<f64> {

@@ -8,7 +8,7 @@ use crate::domain::severity::Severity;
 use crate::domain::ticket::TicketId;
 use crate::statistics::bootstrap::percentile_interval;
 use crate::statistics::confusion::{Confusion, Weighting};
-use crate::statistics::krippendorff::{Scale, alpha};
+use crate::statistics::krippendorff::{Scale, alpha_of_counted};
 use crate::statistics::random::SeededRandom;
 use crate::statistics::wilson::{Interval, Share};
 
@@ -135,11 +135,8 @@ impl People {
         }
         let classes: Vec<Vec<usize>> =
             units.iter().map(|(_, severities)| severities.iter().map(|severity| severity.index()).collect()).collect();
-        let kappa = |weighting| move |units: &[&Vec<usize>]| first_two(units).kappa(weighting);
-        let alpha_of = |units: &[&Vec<usize>]| {
-            let owned: Vec<Vec<usize>> = units.iter().map(|&unit| unit.clone()).collect();
-            alpha(&owned, SEVERITIES, Scale::Ordinal)
-        };
+        let kappa = |weighting| move |alike: &[(&[usize], u64)]| first_two(alike).kappa(weighting);
+        let alpha = |alike: &[(&[usize], u64)]| alpha_of_counted(alike.iter().copied(), SEVERITIES, Scale::Ordinal);
         Self {
             against_label,
             elsewhere: readings.elsewhere,
@@ -147,24 +144,49 @@ impl People {
             agreed,
             kappa: measured(&classes, random, kappa(Weighting::Equal)),
             quadratic_kappa: measured(&classes, random, kappa(Weighting::Quadratic)),
-            alpha: measured(&classes, random, alpha_of),
+            alpha: measured(&classes, random, alpha),
             disagreed,
         }
     }
 }
 
-fn first_two(units: &[&Vec<usize>]) -> Confusion {
-    Confusion::of(SEVERITIES, units.iter().map(|unit| (unit[0], unit[1])))
+fn first_two(alike: &[(&[usize], u64)]) -> Confusion {
+    let mut confusion = Confusion::new(SEVERITIES);
+    for (unit, times) in alike {
+        confusion.add_many(unit[0], unit[1], *times);
+    }
+    confusion
 }
 
+/// An agreement does not ask which ticket it was: tickets that are read alike are counted once for all draws, and a draw is how
+/// many of each kind it holds.
 fn measured(
     units: &[Vec<usize>],
     random: &mut SeededRandom,
-    measure: impl Fn(&[&Vec<usize>]) -> Option<f64>,
+    measure: impl Fn(&[(&[usize], u64)]) -> Option<f64>,
 ) -> Option<Measured> {
-    let value = measure(&units.iter().collect::<Vec<_>>())?;
+    let mut kinds: BTreeMap<&[usize], usize> = BTreeMap::new();
+    let mut alike: Vec<(&[usize], u64)> = Vec::new();
+    let mut kind_of = Vec::with_capacity(units.len());
+    for unit in units {
+        let kind = *kinds.entry(unit).or_insert_with(|| {
+            alike.push((unit, 0));
+            alike.len() - 1
+        });
+        alike[kind].1 += 1;
+        kind_of.push(kind);
+    }
+    let value = measure(&alike)?;
+    let again = |drawn: &[usize]| {
+        for (_, times) in &mut alike {
+            *times = 0;
+        }
+        for &unit in drawn {
+            alike[kind_of[unit]].1 += 1;
+        }
+        measure(&alike)
+    };
     let draws = units.len() <= INTERVAL_MAX;
-    let again = |drawn: &[usize]| measure(&drawn.iter().map(|&unit| &units[unit]).collect::<Vec<_>>());
     let interval = if draws { percentile_interval(units.len(), 0.95, random, again) } else { None };
     Some(Measured { value, interval })
 }

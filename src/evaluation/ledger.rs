@@ -6,6 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::statistics::wilson::Share;
 
 use super::diagnosis::Tried;
+use super::lineage::are_one_family;
+
+/// Among what a model is: what it was trained from.
+pub const PARENT: &str = "parent";
 
 /// One judgement of one version. The file only grows; a version judged again has another entry.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,11 +18,16 @@ pub struct Entry {
     pub name: String,
     /// Which model, to the last bit, where it is known.
     pub model: Option<String>,
+    /// Name and version as its card says them, which is how the card of a model that is trained from it names it; `None`:
+    /// there is no card.
+    pub card: Option<String>,
     /// What it was trained on; `None`: not given.
     pub data: Option<TrainingData>,
+    /// What its card says of the tickets that it was trained on; empty where it says nothing.
+    pub composition: BTreeMap<String, String>,
     /// Settings of its training, as its directory says them; empty where it says none.
     pub hyperparameters: BTreeMap<String, String>,
-    /// What kind of model it is: architecture, base, template. Empty where it is not known.
+    /// What kind of model it is: architecture, template, [`PARENT`]. Empty where it is not known.
     pub approach: BTreeMap<String, String>,
     /// The test set.
     pub test_set: String,
@@ -36,7 +45,9 @@ impl Entry {
         Self {
             name: name.to_owned(),
             model: None,
+            card: None,
             data: None,
+            composition: BTreeMap::new(),
             hyperparameters: BTreeMap::new(),
             approach: BTreeMap::new(),
             test_set: test_set.to_owned(),
@@ -49,6 +60,11 @@ impl Entry {
     /// What counts as one version: a model that is trained anew under its old name is another.
     pub fn version(&self) -> (&str, Option<&str>) {
         (&self.name, self.model.as_deref())
+    }
+
+    /// What it was trained from, as its card names it; `None`: from nothing, or it is not said.
+    pub fn parent(&self) -> Option<&str> {
+        self.approach.get(PARENT).map(String::as_str)
     }
 }
 
@@ -97,13 +113,17 @@ pub struct TrainingData {
 }
 
 /// A group of things that a team changes.
+///
+/// The weights that a version was trained from are of none of them while they come from the same base: version 2 trained on
+/// from version 1 is the next step of one approach, and what is new in it is its tickets or its settings. Another base is
+/// another approach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {
-    /// Training tickets.
+    /// Training tickets: those that were given, and what the card says of them.
     Data,
     /// Settings of the training.
     Hyperparameters,
-    /// Architecture, base, template.
+    /// Architecture and its size, base model, template of the text.
     Approach,
 }
 
@@ -124,8 +144,8 @@ impl Group {
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Of which group.
-    pub group: Group,
+    /// Of which group; `None`: of none, another parent from the same base.
+    pub group: Option<Group>,
     /// What.
     pub what: String,
     /// As it was; `None`: it was not said.
@@ -134,8 +154,8 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// What differs between two versions.
-pub fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
+/// What differs between two versions of a ledger.
+pub fn changes(entries: &[Entry], before: &Entry, after: &Entry) -> Vec<Change> {
     let mut found = Vec::new();
     let data = |entry: &Entry| {
         let Some(TrainingData { tickets, digest, by, counts }) = &entry.data else { return BTreeMap::new() };
@@ -145,32 +165,41 @@ pub fn changes(before: &Entry, after: &Entry) -> Vec<Change> {
     };
     // What is not known of one of them cannot be said to have changed.
     if before.data.is_some() && after.data.is_some() {
-        differing(Group::Data, &data(before), &data(after), &mut found);
+        found.extend(differing(Group::Data, &data(before), &data(after)));
     }
     for (group, old, new) in [
+        (Group::Data, &before.composition, &after.composition),
         (Group::Hyperparameters, &before.hyperparameters, &after.hyperparameters),
         (Group::Approach, &before.approach, &after.approach),
     ] {
         if !old.is_empty() && !new.is_empty() {
-            differing(group, old, new, &mut found);
+            found.extend(differing(group, old, new));
         }
+    }
+    if are_one_family(entries, before, after) {
+        let is_parent = |change: &&mut Change| change.group == Some(Group::Approach) && change.what == PARENT;
+        found.iter_mut().filter(is_parent).for_each(|change| change.group = None);
     }
     found
 }
 
-fn differing(group: Group, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>, found: &mut Vec<Change>) {
+fn differing<'settings>(
+    group: Group,
+    old: &'settings BTreeMap<String, String>,
+    new: &'settings BTreeMap<String, String>,
+) -> impl Iterator<Item = Change> + 'settings {
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    found.extend(keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).map(|key| Change {
-        group,
+    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).map(move |key| Change {
+        group: Some(group),
         what: key.clone(),
         before: old.get(key).cloned(),
         after: new.get(key).cloned(),
-    }));
+    })
 }
 
 /// The groups in which something changed.
 pub fn groups(changes: &[Change]) -> BTreeSet<Group> {
-    changes.iter().map(|change| change.group).collect()
+    changes.iter().filter_map(|change| change.group).collect()
 }
 
 /// The last entry of a version.
@@ -190,7 +219,7 @@ pub fn tried(entries: &[Entry]) -> Tried {
             continue;
         }
         let Some(before) = latest(entries, &against.name) else { continue };
-        let changed: Vec<Group> = groups(&changes(before, entry)).into_iter().collect();
+        let changed: Vec<Group> = groups(&changes(entries, before, entry)).into_iter().collect();
         match changed.as_slice() {
             [Group::Data] => tried.data += 1,
             [Group::Hyperparameters] => tried.hyperparameters += 1,
@@ -208,12 +237,14 @@ mod tests {
         Entry {
             name: name.to_owned(),
             model: None,
+            card: None,
             data: Some(TrainingData {
                 tickets: 480 + wireless,
                 digest: format!("d{wireless}"),
                 by: "category".into(),
                 counts: [("wireless".to_owned(), wireless)].into(),
             }),
+            composition: BTreeMap::new(),
             hyperparameters: [("learning_rate".to_owned(), rate.to_owned())].into(),
             approach: [("architecture".to_owned(), "bert".to_owned())].into(),
             test_set: "t".into(),
@@ -226,11 +257,11 @@ mod tests {
     #[test]
     fn what_changed_is_said_by_group() {
         let (v1, v2) = (entry("v1", 20, "2e-5", None), entry("v2", 120, "1e-5", None));
-        let found = changes(&v1, &v2);
+        let found = changes(&[], &v1, &v2);
         assert_eq!(groups(&found), [Group::Data, Group::Hyperparameters].into());
         let wireless = found.iter().find(|change| change.what == "category wireless").expect("it changed");
         assert_eq!((wireless.before.as_deref(), wireless.after.as_deref()), (Some("20"), Some("120")));
-        assert_eq!(changes(&v1, &v1), []);
+        assert_eq!(changes(&[], &v1, &v1), []);
     }
 
     #[test]
@@ -241,7 +272,68 @@ mod tests {
             approach: BTreeMap::new(),
             ..entry("v0", 0, "", None)
         };
-        assert_eq!(changes(&bare, &entry("v1", 20, "2e-5", None)), []);
+        assert_eq!(changes(&[], &bare, &entry("v1", 20, "2e-5", None)), []);
+    }
+
+    #[test]
+    fn each_thing_that_may_change_is_of_one_group_and_another_parent_of_the_same_base_is_of_none() {
+        use Group::{Approach, Data, Hyperparameters};
+        let version = |name: &str, of: &dyn Fn(&mut Entry)| {
+            let mut version = entry(name, 20, "2e-5", None);
+            version.card = Some(format!("triage {}", &name[1..]));
+            version.composition = [("held_out".to_owned(), "4000".to_owned())].into();
+            version.approach.insert(PARENT.to_owned(), "mini-bert".to_owned());
+            of(&mut version);
+            version
+        };
+        let from =
+            |parent: &'static str| move |entry: &mut Entry| drop(entry.approach.insert(PARENT.into(), parent.into()));
+        let v1 = version("v1", &|_| ());
+        let ledger = [v1.clone(), version("v2", &from("triage 1")), version("v3", &from("v2"))];
+        let check = |what: &str, changed: &dyn Fn(&mut Entry), groups: &[Option<Group>]| {
+            let found = changes(&ledger, &v1, &version("v4", changed));
+            assert_eq!(found.iter().map(|change| change.group).collect::<Vec<_>>(), groups, "{what}");
+        };
+        check("nothing", &|_| (), &[]);
+        check(
+            "a note on its tickets",
+            &|entry| drop(entry.composition.insert("held_out".into(), "5".into())),
+            &[Some(Data)],
+        );
+        check(
+            "a setting",
+            &|entry| drop(entry.hyperparameters.insert("learning_rate".into(), "1e-5".into())),
+            &[Some(Hyperparameters)],
+        );
+        check(
+            "another architecture",
+            &|entry| drop(entry.approach.insert("architecture".into(), "roberta".into())),
+            &[Some(Approach)],
+        );
+        check(
+            "another template",
+            &|entry| drop(entry.approach.insert("text".into(), "{title}".into())),
+            &[Some(Approach)],
+        );
+        check("trained on from the version before", &from("v1"), &[None]);
+        check("the same, by the words of its card", &from("triage 1"), &[None]);
+        check("from a descendant of it", &from("triage 3"), &[None]);
+        check("another base", &from("large-bert"), &[Some(Approach)]);
+        check("from nothing", &|entry| drop(entry.approach.remove(PARENT)), &[Some(Approach)]);
+        let both = |entry: &mut Entry| {
+            from("v3")(entry);
+            entry.hyperparameters.insert("learning_rate".into(), "1e-5".into());
+        };
+        check("a parent of the same base and a setting", &both, &[Some(Hyperparameters), None]);
+    }
+
+    #[test]
+    fn a_version_trained_on_from_the_one_before_with_more_tickets_is_a_try_of_data() {
+        let next = Entry {
+            approach: [("architecture", "bert"), (PARENT, "v1")].map(|(key, value)| (key.into(), value.into())).into(),
+            ..entry("v2", 120, "2e-5", Some(("v1", Gain::NotShown)))
+        };
+        assert_eq!(tried(&[entry("v1", 20, "2e-5", None), next]), Tried { data: 1, hyperparameters: 0 });
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! | where does it fail? | `failures`, `scan`, `words`, `surprises` |
 //! | what comes next? | `composition`, `diagnosis` |
 //! | which threshold? | `plan` |
-//! | what was tried? | `ledger` |
+//! | what was tried? | `ledger`, `lineage` |
 //! | does it hold? | `requirement` |
 //! | what is said of all this? | `report`, `document` |
 
@@ -28,6 +28,7 @@ pub mod facet;
 pub mod failures;
 pub mod humans;
 pub mod ledger;
+pub mod lineage;
 pub mod linear;
 pub mod message;
 pub mod mix;

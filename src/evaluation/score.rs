@@ -80,8 +80,8 @@ impl ColumnScore {
         }
         let units: Vec<Vec<(usize, usize)>> = set
             .groups()
-            .into_iter()
-            .map(|group| group.into_iter().map(|position| pair(column, set, position)).collect())
+            .iter()
+            .map(|group| group.iter().map(|&position| pair(column, set, position)).collect())
             .collect();
         Self {
             macro_f1: macro_f1(&confusion),

@@ -77,6 +77,8 @@ pub struct TestSet {
     tickets: Vec<TestTicket>,
     numbers: HashMap<TicketId, usize>,
     facets: FacetTable,
+    /// Positions by group.
+    groups: Vec<Vec<usize>>,
     may_leak: u64,
     digest: Option<Digest>,
 }
@@ -108,17 +110,8 @@ impl TestSet {
     }
 
     /// Positions of the tickets by group, each with at least one.
-    pub fn groups(&self) -> Vec<Vec<usize>> {
-        let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (position, ticket) in self.tickets.iter().enumerate() {
-            let group = ticket.group as usize;
-            if groups.len() <= group {
-                groups.resize(group + 1, Vec::new());
-            }
-            groups[group].push(position);
-        }
-        groups.retain(|group| !group.is_empty());
-        groups
+    pub fn groups(&self) -> &[Vec<usize>] {
+        &self.groups
     }
 }
 
@@ -191,7 +184,13 @@ impl TestSetBuilder {
             agreement: label.agreement,
             trains,
         };
-        self.set.numbers.insert(id, self.set.tickets.len());
+        let position = self.set.tickets.len();
+        if is_first_of_group {
+            self.set.groups.push(Vec::with_capacity(1));
+        }
+        // Groups are numbered as they come.
+        self.set.groups[group as usize].push(position);
+        self.set.numbers.insert(id, position);
         self.set.tickets.push(test_ticket);
         Ok(())
     }
@@ -208,11 +207,14 @@ impl TestSetBuilder {
 
     /// The number of a group, and whether it is new.
     fn group_of(&mut self, name: Option<&str>) -> (u32, bool) {
-        let next = self.groups.len() as u32;
-        // A ticket without a group is one of its own; no name of a file holds a control character.
-        let name = name.map_or_else(|| format!("\u{1}{}", self.set.tickets.len()), str::to_owned);
-        let group = *self.groups.entry(name).or_insert(next);
-        (group, group == next)
+        let next = self.set.groups.len() as u32;
+        // A ticket without a group is one of its own.
+        let Some(name) = name else { return (next, true) };
+        if let Some(&known) = self.groups.get(name) {
+            return (known, false);
+        }
+        self.groups.insert(name.to_owned(), next);
+        (next, true)
     }
 
     fn word(&mut self, word: &str) -> Arc<str> {

@@ -6,7 +6,9 @@ use crate::statistics::calibration::{
     CalibrationTest, Claim, Forecast, Gap, brier, gap, negative_log_likelihood, spiegelhalter,
 };
 use crate::statistics::random::SeededRandom;
-use crate::statistics::reliability::{Bin, bins_for, equal_mass_bins, expected_calibration_error, null_error_p95};
+use crate::statistics::reliability::{
+    Bin, bins_for, equal_mass_bins, equal_masses, expected_calibration_error, null_error_p95,
+};
 use crate::statistics::tally::ErrorLimit;
 use crate::statistics::threshold::{DELTA, Threshold, lowest_threshold};
 use crate::statistics::wilson::Share;
@@ -76,19 +78,18 @@ impl Trust {
                 called_low.push(Claim { confidence, is_right: !is_breach(truth) });
             }
         }
-        // From the surest down; also what the sorting inside the bins is quick on, when read from behind.
         claims.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
         let forecasts: Vec<Forecast> =
             probabilities.iter().map(|(probabilities, truth)| Forecast { probabilities, truth: *truth }).collect();
-        let binned = |claims: &[Claim]| equal_mass_bins(claims, bins_for(claims.len()));
-        let bins = binned(&claims);
+        let bins_count = bins_for(claims.len());
+        let bins = equal_mass_bins(&claims, bins_count);
         Some(Self {
             gap: gap(&claims)?,
             test: spiegelhalter(&claims),
             log_likelihood: negative_log_likelihood(&forecasts),
             brier: brier(&forecasts),
             calibration_error: expected_calibration_error(&bins),
-            calibration_error_by_chance: null_error_p95(&claims, binned, random),
+            calibration_error_by_chance: null_error_p95(&equal_masses(&claims, bins_count), random),
             bins,
             at_reach: REACHES.iter().map(|&percent| (percent, surest(&claims, percent as f64 / 100.0))).collect(),
             curve: (1..=CURVE_POINTS).map(|point| surest(&claims, point as f64 / CURVE_POINTS as f64)).collect(),

@@ -55,7 +55,7 @@ pub fn paired_difference(
     random: &mut SeededRandom,
 ) -> Option<Interval> {
     let kinds = Kinds::of(
-        units.iter().map(|unit| unit.iter().map(|&Answered { truth, first, second }| (truth, first, second)).collect()),
+        units.iter().map(|unit| unit.iter().map(|&Answered { truth, first, second }| (truth, first, second))),
     );
     kinds.interval(level, random, |drawn| {
         let (mut first, mut second) = (Confusion::new(classes), Confusion::new(classes));
@@ -80,7 +80,7 @@ pub fn measure_interval(
     measure: impl Fn(&Confusion) -> Option<f64>,
     random: &mut SeededRandom,
 ) -> Option<Interval> {
-    Kinds::of(units.iter().cloned()).interval(level, random, |drawn| {
+    Kinds::of(units.iter().map(|unit| unit.iter().copied())).interval(level, random, |drawn| {
         let mut confusion = Confusion::new(classes);
         for (unit, times) in drawn {
             for &(truth, answer) in *unit {
@@ -98,12 +98,19 @@ struct Kinds<K> {
     units: u64,
 }
 
-impl<K: Ord> Kinds<K> {
-    fn of(units: impl Iterator<Item = Vec<K>>) -> Self {
+impl<K: Ord + Copy> Kinds<K> {
+    /// Only of a kind that was not there yet is a copy made.
+    fn of(units: impl Iterator<Item = impl Iterator<Item = K>>) -> Self {
         let mut counts: BTreeMap<Vec<K>, u64> = BTreeMap::new();
-        for mut unit in units {
-            unit.sort_unstable();
-            *counts.entry(unit).or_default() += 1;
+        let mut sorted = Vec::new();
+        for unit in units {
+            sorted.clear();
+            sorted.extend(unit);
+            sorted.sort_unstable();
+            match counts.get_mut(sorted.as_slice()) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(sorted.clone(), 1)),
+            }
         }
         let units = counts.values().sum();
         Self { kinds: counts.into_iter().collect(), units }

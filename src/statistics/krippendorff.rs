@@ -20,6 +20,17 @@ pub enum Scale {
 ///
 /// Contract: each rating is below `classes`.
 pub fn alpha(units: &[Vec<usize>], classes: usize, scale: Scale) -> Option<f64> {
+    alpha_of_counted(units.iter().map(|unit| (unit.as_slice(), 1)), classes, scale)
+}
+
+/// [`alpha`] where units that are rated alike stand there once, each with how many of them there are.
+///
+/// Contract: each rating is below `classes`.
+pub fn alpha_of_counted<'units>(
+    units: impl IntoIterator<Item = (&'units [usize], u64)>,
+    classes: usize,
+    scale: Scale,
+) -> Option<f64> {
     let coincidences = coincidences(units, classes);
     let totals: Vec<f64> = coincidences.iter().map(|row| row.iter().sum()).collect();
     let ratings: f64 = totals.iter().sum();
@@ -34,10 +45,10 @@ pub fn alpha(units: &[Vec<usize>], classes: usize, scale: Scale) -> Option<f64> 
     (expected > 0.0).then(|| 1.0 - (ratings - 1.0) * observed / expected)
 }
 
-fn coincidences(units: &[Vec<usize>], classes: usize) -> Vec<Vec<f64>> {
+fn coincidences<'units>(units: impl IntoIterator<Item = (&'units [usize], u64)>, classes: usize) -> Vec<Vec<f64>> {
     let mut found = vec![vec![0.0; classes]; classes];
-    for unit in units.iter().filter(|unit| unit.len() >= 2) {
-        let weight = 1.0 / (unit.len() - 1) as f64;
+    for (unit, times) in units.into_iter().filter(|(unit, _)| unit.len() >= 2) {
+        let weight = times as f64 / (unit.len() - 1) as f64;
         for (first, &one) in unit.iter().enumerate() {
             for (second, &other) in unit.iter().enumerate() {
                 if first != second {
@@ -133,6 +144,21 @@ mod tests {
             for scale in [Scale::Nominal, Scale::Ordinal, Scale::Interval] {
                 match (alpha(&units, 4, scale), alpha(&other, 4, scale)) {
                     (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-9 && a <= 1.0),
+                    (a, b) => prop_assert_eq!(a, b),
+                }
+            }
+        }
+
+        #[test]
+        fn units_that_are_counted_say_what_they_say_one_by_one(
+            kinds in prop::collection::vec((prop::collection::vec(0..4_usize, 1..5), 0..4_u64), 1..10)
+        ) {
+            let units: Vec<Vec<usize>> =
+                kinds.iter().flat_map(|(unit, times)| std::iter::repeat_n(unit.clone(), *times as usize)).collect();
+            for scale in [Scale::Nominal, Scale::Ordinal, Scale::Interval] {
+                let counted = kinds.iter().map(|(unit, times)| (unit.as_slice(), *times));
+                match (alpha_of_counted(counted, 4, scale), alpha(&units, 4, scale)) {
+                    (Some(a), Some(b)) => prop_assert!((a - b).abs() < 1e-9),
                     (a, b) => prop_assert_eq!(a, b),
                 }
             }

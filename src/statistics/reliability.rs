@@ -51,14 +51,21 @@ pub const fn bins_for(answers: usize) -> usize {
 pub fn equal_mass_bins(claims: &[Claim], bins: usize) -> Vec<Bin> {
     let mut sorted = claims.to_vec();
     sorted.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
+    equal_masses(&sorted, bins).into_iter().filter_map(bin_of).collect()
+}
+
+/// The answers of each bin of [`equal_mass_bins`].
+///
+/// Contract: `sorted` by confidence, rising.
+pub fn equal_masses(sorted: &[Claim], bins: usize) -> Vec<&[Claim]> {
     let bins = bins.clamp(1, sorted.len().max(1));
     let (size, larger) = (sorted.len() / bins, sorted.len() % bins);
-    let mut rest = sorted.as_slice();
+    let mut rest = sorted;
     let mut found = Vec::with_capacity(bins);
     for index in 0..bins {
         let (bin, after) = rest.split_at(size + usize::from(index < larger));
         rest = after;
-        found.extend(bin_of(bin));
+        found.push(bin);
     }
     found
 }
@@ -96,14 +103,17 @@ pub fn expected_calibration_error(bins: &[Bin]) -> f64 {
     weighted.sum::<f64>() / answers as f64
 }
 
-/// What the error of `binned` stays below in 95 % of cases when each confidence is true: 200 sets of answers
-/// drawn from the model's own confidences.
-pub fn null_error_p95(claims: &[Claim], binned: impl Fn(&[Claim]) -> Vec<Bin>, random: &mut SeededRandom) -> f64 {
+/// What the error of these bins stays below in 95 % of cases when each confidence is true: 200 sets of answers drawn from the
+/// model's own confidences. Which bin an answer is in does not depend on whether it is right: bins are made once.
+pub fn null_error_p95(bins: &[&[Claim]], random: &mut SeededRandom) -> f64 {
+    let bins: Vec<(&[Claim], Bin)> = bins.iter().filter_map(|claims| Some((*claims, bin_of(claims)?))).collect();
     let mut errors: Vec<f64> = (0..SIMULATIONS)
         .map(|_| {
-            let drawn: Vec<Claim> =
-                claims.iter().map(|claim| Claim { is_right: random.happens(claim.confidence), ..*claim }).collect();
-            expected_calibration_error(&binned(&drawn))
+            let drawn = bins.iter().map(|(claims, bin)| {
+                let right = claims.iter().map(|claim| u64::from(random.happens(claim.confidence))).sum();
+                Bin { right, ..*bin }
+            });
+            expected_calibration_error(&drawn.collect::<Vec<_>>())
         })
         .collect();
     errors.sort_by(f64::total_cmp);
@@ -152,17 +162,20 @@ mod tests {
     #[test]
     fn a_perfect_model_has_an_error_too() {
         let mut random = SeededRandom::new(11);
-        let claims: Vec<Claim> = (0..100)
-            .map(|_| {
-                let confidence = 0.5 + 0.5 * random.unit();
-                Claim { confidence, is_right: random.happens(confidence) }
-            })
-            .collect();
-        let binned = |claims: &[Claim]| equal_width_bins(claims, 10);
-        let p95 = null_error_p95(&claims, binned, &mut SeededRandom::new(12));
+        let mut claims: Vec<Claim> =
+            (0..100).map(|_| Claim { confidence: 0.5 + 0.5 * random.unit(), is_right: false }).collect();
+        claims.sort_by(|a, b| a.confidence.total_cmp(&b.confidence));
+        let p95 = null_error_p95(&equal_masses(&claims, 10), &mut SeededRandom::new(12));
         // The reference note has 0.091 for another distribution of confidences, 100 answers, ten bins.
         assert!((0.05..0.2).contains(&p95), "{p95}");
-        assert_eq!(p95, null_error_p95(&claims, binned, &mut SeededRandom::new(12)));
+        assert_eq!(p95, null_error_p95(&equal_masses(&claims, 10), &mut SeededRandom::new(12)));
+    }
+
+    #[test]
+    fn of_answers_that_are_certain_the_error_is_none_by_chance_and_of_no_answers_too() {
+        let certain = [0.0, 0.0, 1.0, 1.0].map(|confidence| Claim { confidence, is_right: false });
+        assert_eq!(null_error_p95(&equal_masses(&certain, 2), &mut SeededRandom::new(1)), 0.0);
+        assert_eq!(null_error_p95(&equal_masses(&[], 2), &mut SeededRandom::new(1)), 0.0);
     }
 
     proptest! {

@@ -112,16 +112,20 @@ struct Cells {
 impl Cells {
     fn of(differing: &[Vec<Answered>], models: &Models) -> Self {
         let mut agreeing = Models { first: models.first.clone(), second: models.second.clone() };
-        let mut cells = BTreeMap::new();
+        let mut cells: BTreeMap<Vec<(usize, usize, usize)>, u64> = BTreeMap::new();
+        let mut kind = Vec::new();
         for unit in differing {
-            let mut kind: Vec<(usize, usize, usize)> =
-                unit.iter().map(|&Answered { truth, first, second }| (truth, first, second)).collect();
+            kind.clear();
+            kind.extend(unit.iter().map(|&Answered { truth, first, second }| (truth, first, second)));
             for &(truth, first, second) in &kind {
                 agreeing.first.remove(truth, first);
                 agreeing.second.remove(truth, second);
             }
             kind.sort_unstable();
-            *cells.entry(kind).or_default() += 1;
+            match cells.get_mut(kind.as_slice()) {
+                Some(count) => *count += 1,
+                None => drop(cells.insert(kind.clone(), 1)),
+            }
         }
         Self { agreeing, cells }
     }

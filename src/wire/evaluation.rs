@@ -57,8 +57,8 @@ pub fn record(report: &Report, requirements: &[(String, Holds)], redaction: Reda
     })
 }
 
-/// The word of an outcome.
-pub const fn holds_word(holds: Holds) -> &'static str {
+/// The word of an outcome, for programs.
+const fn holds_word(holds: Holds) -> &'static str {
     match holds {
         Holds::Yes => "yes",
         Holds::Unknown => "too_little_data",

@@ -1,6 +1,8 @@
 //! `noctriage.labelled/v1`: a ticket as it was at its creation with what people said it should have been; one per line
 //! of a file. The one reader and the one writer.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,6 +26,8 @@ const READERS_MAX: usize = 32;
 const WORD_BYTES_MAX: usize = 256;
 /// Characters that a mistake shows of what a parser says.
 const SHOWN_CHARS_MAX: usize = 300;
+/// How a native ticket is read: made once, and not for each line of a file.
+static NATIVE: LazyLock<IntakeSettings> = LazyLock::new(IntakeSettings::default);
 
 /// A ticket as it was at its creation, and what people said it should have been. `ticket` and `label` are needed; unknown
 /// fields are ignored, which lets a file carry columns of its own.
@@ -137,8 +141,8 @@ pub fn read(line: &str) -> Result<LabelledLine, NotLabelled> {
     if let Some(other) = schema.filter(|schema| schema != LABELLED_SCHEMA) {
         return Err(NotLabelled::Schema(in_line(&other, WORD_BYTES_MAX)));
     }
-    let ticket = read_inner(&native, &IntakeSettings::default())
-        .map_err(|reason| NotLabelled::Ticket(in_line(&reason.detail, SHOWN_CHARS_MAX)))?;
+    let ticket =
+        read_inner(&native, &NATIVE).map_err(|reason| NotLabelled::Ticket(in_line(&reason.detail, SHOWN_CHARS_MAX)))?;
     let labelled = LabelledTicket {
         ticket,
         label: label_of(label)?,

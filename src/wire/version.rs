@@ -25,7 +25,11 @@ struct VersionRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    card: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<DataRecord>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    composition: BTreeMap<String, String>,
     #[serde(default)]
     hyperparameters: BTreeMap<String, String>,
     #[serde(default)]
@@ -67,12 +71,15 @@ impl ClosedWord for Gain {
 /// # Errors
 /// Never, but that JSON says so.
 pub fn line(entry: &Entry) -> Result<String, serde_json::Error> {
-    let Entry { name, model, data, hyperparameters, approach, test_set, right, macro_f1, against } = entry.clone();
+    let Entry { name, model, card, data, composition, hyperparameters, approach, test_set, right, macro_f1, against } =
+        entry.clone();
     serde_json::to_string(&VersionRecord {
         schema: VERSION_SCHEMA.to_owned(),
         name,
         model,
+        card,
         data: data.map(|TrainingData { tickets, digest, by, counts }| DataRecord { tickets, digest, by, counts }),
+        composition,
         hyperparameters,
         approach,
         test_set,
@@ -90,8 +97,21 @@ pub fn line(entry: &Entry) -> Result<String, serde_json::Error> {
 pub fn read(line: &str) -> Result<Entry, String> {
     let record: VersionRecord = serde_json::from_str(line)
         .map_err(|error| format!("is no {VERSION_SCHEMA}: {}", in_line(&error.to_string(), SHOWN_CHARS_MAX)))?;
-    let VersionRecord { schema, name, model, data, hyperparameters, approach, test_set, right, of, macro_f1, against } =
-        record;
+    let VersionRecord {
+        schema,
+        name,
+        model,
+        card,
+        data,
+        composition,
+        hyperparameters,
+        approach,
+        test_set,
+        right,
+        of,
+        macro_f1,
+        against,
+    } = record;
     if schema != VERSION_SCHEMA {
         return Err(format!("names the schema `{}`; this reader reads {VERSION_SCHEMA}", in_line(&schema, 64)));
     }
@@ -101,7 +121,9 @@ pub fn read(line: &str) -> Result<Entry, String> {
     Ok(Entry {
         name,
         model,
+        card,
         data: data.map(|DataRecord { tickets, digest, by, counts }| TrainingData { tickets, digest, by, counts }),
+        composition,
         hyperparameters,
         approach,
         test_set,
@@ -120,12 +142,14 @@ mod tests {
         let full = Entry {
             name: "v2".into(),
             model: Some("ab12".into()),
+            card: Some("triage 2".into()),
             data: Some(TrainingData {
                 tickets: 600,
                 digest: "cd34".into(),
                 by: "category".into(),
                 counts: [("wireless".to_owned(), 120)].into(),
             }),
+            composition: [("training.held_out".to_owned(), "4000".to_owned())].into(),
             hyperparameters: [("learning_rate".to_owned(), "2e-5".to_owned())].into(),
             approach: [("architecture".to_owned(), "bert".to_owned())].into(),
             test_set: "ef56".into(),
@@ -135,7 +159,9 @@ mod tests {
         };
         let bare = Entry {
             model: None,
+            card: None,
             data: None,
+            composition: BTreeMap::new(),
             hyperparameters: BTreeMap::new(),
             approach: BTreeMap::new(),
             macro_f1: None,

@@ -91,7 +91,8 @@ fn exit_codes_say_whether_it_holds_does_not_or_cannot_be_told() {
     check_exit(folder.path(), &["--by", "message"], 2);
     check_exit(folder.path(), &["--humans", "nowhere.jsonl"], 2);
     let same = ["--model", "v3=predictions:v2.jsonl", "--fail-unless", "v3 > v2"];
-    check_exit(folder.path(), &same, 3);
+    let unknown = check_exit(folder.path(), &same, 3);
+    assert_eq!(String::from_utf8_lossy(&unknown.stderr), "noctriage: v3 > v2: too little data to tell\n");
 }
 
 #[test]

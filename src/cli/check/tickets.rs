@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::cli::Failure;
+use crate::cli::bounded_lines::{self, BoundedLines, RECORD_BYTES_MAX, too_long};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::daemon::service::{self, Surroundings};
@@ -33,9 +34,6 @@ use crate::wire::values::SourcePosition;
 /// Most records that are read: a check, not a replay.
 pub(super) const RECORDS_MAX: usize = 100_000;
 
-/// Longest line; a longer record is too large for any topic.
-const LINE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
 /// Most rows of each list that are shown; the JSON report has all.
 const ROWS_SHOWN: usize = 20;
 
@@ -55,23 +53,17 @@ pub(super) struct Line {
 pub(super) fn read_lines(path: &Path) -> Result<Vec<Line>, Failure> {
     let shown = path.display();
     let file = File::open(path).with_context(|| format!("{shown} cannot be read")).map_err(Failure::usage)?;
-    let mut reader = BufReader::new(file);
+    let mut reader = BoundedLines::new(BufReader::new(file), RECORD_BYTES_MAX);
     let mut lines = Vec::new();
-    for number in 1.. {
-        let mut bytes = Vec::new();
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes);
-        let read = read.with_context(|| format!("{shown}: line {number} cannot be read")).map_err(Failure::usage)?;
-        if read == 0 {
-            break;
-        }
-        if read as u64 == LINE_BYTES_MAX {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "{shown}: line {number} is longer than {LINE_BYTES_MAX} bytes"
-            )));
-        }
-        while bytes.last().is_some_and(u8::is_ascii_whitespace) {
-            bytes.pop();
-        }
+    while let Some((number, line)) =
+        reader.next_line().with_context(|| format!("{shown} cannot be read")).map_err(Failure::usage)?
+    {
+        let bytes = match line {
+            bounded_lines::Line::Whole(bytes) => bytes.trim_ascii_end(),
+            bounded_lines::Line::TooLong => {
+                return Err(Failure::usage(anyhow::anyhow!("{shown}: line {number}: {}", too_long(RECORD_BYTES_MAX))));
+            }
+        };
         if bytes.is_empty() {
             continue;
         }
@@ -82,7 +74,10 @@ pub(super) fn read_lines(path: &Path) -> Result<Vec<Line>, Failure> {
         }
         // In Kafka every record has a time, which stands in where the ticket is silent.
         let timestamp = Some(Clock::Real.operating_now());
-        lines.push(Line { number, record: RawRecord { value: Some(bytes), timestamp, ..RawRecord::default() } });
+        lines.push(Line {
+            number,
+            record: RawRecord { value: Some(bytes.to_vec()), timestamp, ..RawRecord::default() },
+        });
     }
     Ok(lines)
 }

@@ -2,13 +2,14 @@
 //! line it begins in.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
+use crate::cli::bounded_lines::{BoundedLines, Line, too_long};
 
 /// Largest file that is read, in bytes: a row of an export has a few kilobytes, and a million of them are more than anybody
 /// trains on.
@@ -183,26 +184,19 @@ fn json_lines(
     progress: &mut impl FnMut(u64),
 ) -> Result<(), Problem> {
     /// Longest line in bytes: far more than a ticket may have.
-    const LINE_BYTES_MAX: u64 = 4 << 20;
-    let mut reader = BufReader::new(file);
-    let mut done = 0;
-    for number in 1.. {
-        let mut line = Vec::new();
-        let read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
-        let read = read.map_err(|error| Problem::OfFile(error.into()))? as u64;
-        if read == 0 {
-            break;
-        }
-        if read == LINE_BYTES_MAX {
-            return Err(Problem::OfFile(anyhow!("line {number} is longer than {LINE_BYTES_MAX} bytes")));
-        }
-        done += read;
-        progress(done);
-        let text = line.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&line);
+    const LINE_BYTES_MAX: usize = 4 << 20;
+    let mut lines = BoundedLines::new(BufReader::new(file), LINE_BYTES_MAX);
+    while let Some((number, line)) = lines.next_line().map_err(|error| Problem::OfFile(error.into()))? {
+        let bytes = match line {
+            Line::Whole(bytes) => bytes,
+            Line::TooLong => return Err(Problem::OfFile(anyhow!("line {number}: {}", too_long(LINE_BYTES_MAX)))),
+        };
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(bytes);
         if !text.iter().all(u8::is_ascii_whitespace) {
             let fields = serde_json::from_slice(text).map_err(|error| format!("is no JSON: {error}"));
             take(Row { number, fields }).map_err(Problem::OfTaker)?;
         }
+        progress(lines.bytes_read());
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use super::saved::Saved;
 use super::tickets::{Keep, LabelledFile};
 use crate::cli::Failure;
-use crate::cli::json_lines::each_line;
+use crate::cli::json_lines::each_parsed;
 use crate::cli::progress::Progress;
 use crate::config::settings::DeviceChoice;
 use crate::domain::digest::Digest;
@@ -198,8 +198,8 @@ pub(in crate::cli) fn linear_answers(linear: &Linear, tickets: &[Ticket]) -> Vec
 
 fn read_predictions(path: &Path) -> Result<HashMap<TicketId, Answer>, Failure> {
     let mut answers = HashMap::new();
-    each_line(path, predictions::LINE_BYTES_MAX, |line| {
-        let Some(reported) = predictions::read(line)? else { return Ok(()) };
+    each_parsed(path, predictions::LINE_BYTES_MAX, predictions::read, |reported| {
+        let Some(reported) = reported else { return Ok(()) };
         match answers.insert(reported.ticket_id.clone(), reported.answer) {
             None => Ok(()),
             Some(_) => Err(crate::evaluation::answer::AnsweredTwice(reported.ticket_id).to_string()),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
+use toml::Table;
 
 use super::answerer::What;
 use crate::cli::Failure;
@@ -14,7 +15,7 @@ use crate::cli::json_lines::each_line;
 use crate::domain::digest::Digest;
 use crate::evaluation::compare::Finding;
 use crate::evaluation::facet::Dimension;
-use crate::evaluation::ledger::{Against, Entry, Gain, TrainingData};
+use crate::evaluation::ledger::{Against, Entry, Gain, PARENT, TrainingData};
 use crate::evaluation::mix::Mix;
 use crate::evaluation::report::Report;
 use crate::evaluation::test_set::TestSet;
@@ -23,8 +24,34 @@ use crate::wire::version;
 /// What trainers leave beside their weights, and what the card says of itself.
 const TRAINER_STATE: &str = "trainer_state.json";
 const ADAPTER: &str = "adapter_config.json";
-const TRAINING_TABLES: [&str; 2] = ["hyperparameters", "training"];
-const APPROACH_KEYS: [&str; 2] = ["parent", "text"];
+const HYPERPARAMETERS: &str = "hyperparameters";
+const APPROACH_KEYS: [&str; 2] = [PARENT, "text"];
+/// The tables in which a card says what it was trained on. Nobody prescribes what stands in the second, and settings may.
+const DATA: &str = "data";
+const TRAINING: &str = "training";
+/// Words of which one stands in the name of a setting there, as in `learning_rate`; whatever has none is about the tickets.
+const SETTING_WORDS: [&str; 20] = [
+    "adam",
+    "adamw",
+    "batch",
+    "beta",
+    "betas",
+    "decay",
+    "dropout",
+    "epoch",
+    "epochs",
+    "gradient",
+    "learning",
+    "lr",
+    "optimiser",
+    "optimizer",
+    "schedule",
+    "scheduler",
+    "seed",
+    "smoothing",
+    "steps",
+    "warmup",
+];
 /// Settings that are taken from the trainer's state; the rest of it is a history of the loss.
 const TRAINER_SETTINGS: [&str; 5] = ["num_train_epochs", "train_batch_size", "max_steps", "global_step", "best_metric"];
 /// Largest of these files, in bytes: a long history of the loss.
@@ -64,20 +91,24 @@ pub(super) fn entry(
         };
         Some(Against { name, gain })
     });
-    let (hyperparameters, approach) = match what {
-        What::Directory(directory) => settings_of(directory),
-        What::Trained(_) => (BTreeMap::new(), [("architecture".to_owned(), "tfidf_logistic".to_owned())].into()),
-        What::Predictions(_) => (BTreeMap::new(), BTreeMap::new()),
+    let Said { card, composition, hyperparameters, approach } = match what {
+        What::Directory(directory) => said_in(directory),
+        What::Trained(_) => {
+            Said { approach: [("architecture".to_owned(), "tfidf_logistic".to_owned())].into(), ..Said::default() }
+        }
+        What::Predictions(_) => Said::default(),
     };
     Some(Entry {
         name: subject.name.clone(),
         model: model.map(|digest| digest.short()),
+        card,
         data: training.map(|training| TrainingData {
             tickets: training.tickets().len() as u64,
             digest: training.digest().short(),
             by: by.as_str().to_owned(),
             counts: Mix::of(training, by).counts,
         }),
+        composition,
         hyperparameters,
         approach,
         test_set: report.digest.short(),
@@ -107,38 +138,75 @@ pub(super) fn append(path: &Path, entry: &Entry) -> Result<(), Failure> {
     write().with_context(|| format!("{}", path.display())).map_err(Failure::usage)
 }
 
-/// Hyperparameters and approach, as far as the files of a directory say them. A file that cannot be read says nothing here;
-/// what decides about tickets is checked when the model is loaded.
-fn settings_of(directory: &Path) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+/// What the files of a directory say of how the model was made.
+#[derive(Default)]
+struct Said {
+    card: Option<String>,
+    composition: BTreeMap<String, String>,
+    hyperparameters: BTreeMap<String, String>,
+    approach: BTreeMap<String, String>,
+}
+
+/// Reads what a directory says. A file that cannot be read says nothing here; what decides about tickets is checked when the
+/// model is loaded.
+fn said_in(directory: &Path) -> Said {
     let json = |name: &str| text_of(&directory.join(name)).and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let card = text_of(&directory.join("model.toml")).and_then(|text| text.parse::<toml::Table>().ok());
-    let mut hyperparameters = BTreeMap::new();
-    let mut approach = BTreeMap::new();
+    let card = text_of(&directory.join("model.toml")).and_then(|text| text.parse::<Table>().ok()).unwrap_or_default();
+    let mut said = Said::default();
     if let Some(state) = json(TRAINER_STATE) {
         for name in TRAINER_SETTINGS {
-            put(&mut hyperparameters, name, state.get(name));
+            put(&mut said.hyperparameters, name, state.get(name));
         }
         let rates = state["log_history"].as_array().into_iter().flatten().filter_map(|step| step.get("learning_rate"));
-        put(&mut hyperparameters, "learning_rate", rates.max_by(|a, b| number(a).total_cmp(&number(b))));
+        put(&mut said.hyperparameters, "learning_rate", rates.max_by(|a, b| number(a).total_cmp(&number(b))));
     }
     for (name, value) in json(ADAPTER).iter().filter_map(Value::as_object).flatten() {
-        put(&mut hyperparameters, &format!("adapter.{name}"), Some(value));
+        put(&mut said.hyperparameters, &format!("adapter.{name}"), Some(value));
     }
     if let Some(config) = json("config.json") {
-        put(&mut approach, "architecture", config.get("model_type"));
-        put(&mut approach, "layers", config.get("num_hidden_layers"));
-        put(&mut approach, "width", config.get("hidden_size"));
+        put(&mut said.approach, "architecture", config.get("model_type"));
+        put(&mut said.approach, "layers", config.get("num_hidden_layers"));
+        put(&mut said.approach, "width", config.get("hidden_size"));
     }
-    for (name, value) in card.iter().flatten() {
-        if let Some(table) = value.as_table().filter(|_| TRAINING_TABLES.contains(&name.as_str())) {
-            for (key, value) in table.iter().filter(|(_, value)| !value.is_table() && !value.is_array()) {
-                put(&mut hyperparameters, key, Some(&Value::String(value.to_string())));
+    said.add_card(&card);
+    said
+}
+
+impl Said {
+    /// `[hyperparameters]` are settings, `[data]` speaks of the tickets; so does `[training]`, but for what is called as
+    /// settings are. Of each, single values alone.
+    fn add_card(&mut self, card: &Table) {
+        for key in APPROACH_KEYS {
+            let text = card.get(key).and_then(toml::Value::as_str);
+            put(&mut self.approach, key, text.map(Value::from).as_ref());
+        }
+        let word = |key: &str| card.get(key).and_then(toml::Value::as_str);
+        self.card = word("name").zip(word("version")).map(|(name, version)| shortened(&format!("{name} {version}")));
+        for (key, value) in single_values(card, HYPERPARAMETERS) {
+            put(&mut self.hyperparameters, key, Some(&value));
+        }
+        for (key, value) in single_values(card, DATA) {
+            put(&mut self.composition, &format!("{DATA}.{key}"), Some(&value));
+        }
+        for (key, value) in single_values(card, TRAINING) {
+            if is_setting(key) {
+                put(&mut self.hyperparameters, key, Some(&value));
+            } else {
+                put(&mut self.composition, &format!("{TRAINING}.{key}"), Some(&value));
             }
-        } else if let Some(text) = value.as_str().filter(|_| APPROACH_KEYS.contains(&name.as_str())) {
-            put(&mut approach, name, Some(&Value::String(text.to_owned())));
         }
     }
-    (hyperparameters, approach)
+}
+
+/// What a table of the card says that is no list and no table of its own.
+fn single_values<'card>(card: &'card Table, table: &str) -> impl Iterator<Item = (&'card String, Value)> {
+    let fields = card.get(table).and_then(toml::Value::as_table).into_iter().flatten();
+    let single = fields.filter(|(_, value)| !value.is_table() && !value.is_array());
+    single.map(|(key, value)| (key, Value::String(value.as_str().map_or_else(|| value.to_string(), str::to_owned))))
+}
+
+fn is_setting(key: &str) -> bool {
+    key.to_lowercase().split(['_', '-', ' ']).any(|word| SETTING_WORDS.contains(&word))
 }
 
 fn number(value: &Value) -> f64 {
@@ -157,8 +225,12 @@ fn put(settings: &mut BTreeMap<String, String>, name: &str, value: Option<&Value
         Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_))) => other.to_string(),
     };
     if settings.len() < SETTINGS_MAX {
-        settings.insert(name.chars().take(SETTING_CHARS_MAX).collect(), text.chars().take(SETTING_CHARS_MAX).collect());
+        settings.insert(shortened(name), shortened(&text));
     }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(SETTING_CHARS_MAX).collect()
 }
 
 #[cfg(test)]
@@ -176,16 +248,60 @@ mod tests {
         );
         write(ADAPTER, r#"{"r": 16, "target_modules": ["q", "v"], "inner": {}}"#);
         write("config.json", r#"{"model_type": "bert", "num_hidden_layers": 2}"#);
-        write("model.toml", "parent = \"base 1\"\n[hyperparameters]\nbatch = 32\n[scores]\nright = 3\n");
-        let (hyperparameters, approach) = settings_of(folder.path());
+        let card = [
+            "name = \"triage\"\nversion = \"2\"\nparent = \"base 1\"",
+            "[hyperparameters]\nbatch = 32",
+            "[training]\ngenerated = \"500 tickets\"\nseed = 7\nslices = { wireless = 20 }\nmanifests = [\"a1\"]",
+            "[data]\ntickets = 500\nchoosing_the_epoch = 50",
+            "[scores]\nright = 3\n",
+        ];
+        write("model.toml", &card.join("\n"));
+        let said = said_in(folder.path());
         let shown = |settings: &BTreeMap<String, String>| {
             settings.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(
-            shown(&hyperparameters),
-            "adapter.r=16 adapter.target_modules=[\"q\",\"v\"] batch=32 learning_rate=0.00002 num_train_epochs=3"
+            shown(&said.hyperparameters),
+            "adapter.r=16 adapter.target_modules=[\"q\",\"v\"] batch=32 learning_rate=0.00002 \
+             num_train_epochs=3 seed=7"
         );
-        assert_eq!(shown(&approach), "architecture=bert layers=2 parent=base 1");
+        assert_eq!(shown(&said.approach), "architecture=bert layers=2 parent=base 1");
+        assert_eq!(
+            shown(&said.composition),
+            "data.choosing_the_epoch=50 data.tickets=500 training.generated=500 tickets"
+        );
+        assert_eq!(said.card.as_deref(), Some("triage 2"));
+    }
+
+    #[test]
+    fn in_notes_on_the_training_a_setting_is_known_by_a_word_of_its_name() {
+        let settings = [
+            "learning_rate",
+            "lr",
+            "num_train_epochs",
+            "batch-size",
+            "Weight decay",
+            "seed",
+            "warmup_ratio",
+            "optimiser",
+        ];
+        for key in settings {
+            assert!(is_setting(key), "{key}");
+        }
+        let of_tickets = [
+            "generated",
+            "labelled_desk",
+            "tickets",
+            "held_out",
+            "calibration",
+            "warning",
+            "wireless_share",
+            "manifest",
+            "jargon_shared_with_training_generators",
+        ];
+        for key in of_tickets {
+            assert!(!is_setting(key), "{key}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::cli::Failure;
-use crate::cli::json_lines::each_line;
+use crate::cli::json_lines::{each_line, each_parsed};
 use crate::domain::severity::Severity;
 use crate::domain::ticket::Ticket;
 use crate::evaluation::data::overlap::{Likeness, TextKey, same};
@@ -17,6 +17,7 @@ use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::test_set::{Leakage, TestSet, TestSetBuilder};
 use crate::evaluation::words::Words;
 use crate::inference::render::Template;
+use crate::wire::labelled::LabelledLine;
 use crate::wire::{human_labels, labelled};
 
 /// What is kept of each ticket beside what a report reads.
@@ -40,29 +41,44 @@ pub(in crate::cli) struct LabelledFile {
 impl LabelledFile {
     /// Reads it.
     pub(in crate::cli) fn read(path: &Path, leakage: Leakage, keep: Keep) -> Result<Self, Failure> {
-        Self::read_each(path, leakage, keep, |_| ())
+        Self::read_each(path, leakage, keep, |_| (), |()| ())
     }
 
     /// Reads it, and the words of its tickets.
     pub(super) fn read_with_words(path: &Path, leakage: Leakage, keep: Keep) -> Result<(Self, Words), Failure> {
         let (mut words, mut keys) = (Words::default(), Vec::new());
-        let file = Self::read_each(path, leakage, keep, |ticket| {
+        let compared = |ticket: &Ticket| {
             let text = ComparedText::of(ticket);
+            let key = TextKey::from(&text);
+            (text, key)
+        };
+        let file = Self::read_each(path, leakage, keep, compared, |(text, key)| {
             words.add(&text);
-            keys.push(TextKey::from(&text));
+            keys.push(key);
         })?;
         Ok((Self { keys, ..file }, words))
     }
 
-    fn read_each(path: &Path, leakage: Leakage, keep: Keep, mut also: impl FnMut(&Ticket)) -> Result<Self, Failure> {
+    /// `look` at each ticket on all cores, and `also` take what it saw, in order.
+    fn read_each<T: Send>(
+        path: &Path,
+        leakage: Leakage,
+        keep: Keep,
+        look: impl Fn(&Ticket) -> T + Sync,
+        mut also: impl FnMut(T),
+    ) -> Result<Self, Failure> {
         let mut builder = TestSetBuilder::default();
         let mut tickets = Vec::new();
-        each_line(path, labelled::LINE_BYTES_MAX, |line| {
-            let read = labelled::read(line).map_err(|error| error.to_string())?;
-            builder.add(&read.labelled, leakage).map_err(|error| error.to_string())?;
-            also(&read.labelled.ticket);
+        let parse = |line: &str| {
+            let LabelledLine { labelled, record: _ } = labelled::read(line).map_err(|error| error.to_string())?;
+            let seen = look(&labelled.ticket);
+            Ok((labelled, seen))
+        };
+        each_parsed(path, labelled::LINE_BYTES_MAX, parse, |(labelled, seen)| {
+            builder.add(&labelled, leakage).map_err(|error| error.to_string())?;
+            also(seen);
             if keep == Keep::Tickets {
-                tickets.push(read.labelled.ticket);
+                tickets.push(labelled.ticket);
             }
             Ok(())
         })?;

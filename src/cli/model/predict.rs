@@ -1,11 +1,12 @@
 //! `noctriage model predict`: tickets in, predictions out, line by line and in order.
 
-use std::io::{BufRead, ErrorKind, IsTerminal, Read, Write};
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
 use super::ModelArguments;
+use crate::cli::bounded_lines::{BoundedLines, Line, too_long};
 use crate::cli::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, Failure};
 use crate::domain::prediction::{Prediction, TicketFault};
 use crate::domain::severity::Severity;
@@ -19,7 +20,7 @@ use crate::inference::ticket_line;
 /// Lines that are read before a pass: enough to pack well, few enough that a pipe does not wait long.
 const LINES_PER_CHUNK: usize = 64;
 /// Longest line in bytes; a native ticket has at most 256 KiB.
-const LINE_BYTES_MAX: u64 = 1 << 20;
+const LINE_BYTES_MAX: usize = 1 << 20;
 /// Tokens of one pass, padding included.
 const BATCH_TOKENS_MAX: usize = 4096;
 
@@ -78,12 +79,13 @@ fn predict_lines(
 ) -> std::io::Result<u64> {
     let mut errors = 0;
     let mut line_number = 0;
+    let mut lines = BoundedLines::new(input, LINE_BYTES_MAX);
     loop {
         let mut chunk = Vec::new();
         while chunk.len() < LINES_PER_CHUNK
-            && let Some(line) = read_line(input)?
+            && let Some((_, line)) = lines.next_line()?
         {
-            chunk.push(line.and_then(|line| ticket_line::read(&line)));
+            chunk.push(read(&line));
         }
         if chunk.is_empty() {
             return Ok(errors);
@@ -105,17 +107,12 @@ fn predict_lines(
     }
 }
 
-/// The next line, or why it cannot be one; `None` at the end.
-fn read_line(input: &mut dyn BufRead) -> std::io::Result<Option<Result<String, String>>> {
-    let mut bytes = Vec::new();
-    if input.take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)? == 0 {
-        return Ok(None);
+/// The ticket of a line, or why there is none.
+fn read(line: &Line<'_>) -> Result<Ticket, String> {
+    match line {
+        Line::TooLong => Err(too_long(LINE_BYTES_MAX)),
+        Line::Whole(bytes) => ticket_line::read(std::str::from_utf8(bytes).map_err(|_| "the line is no UTF-8 text")?),
     }
-    if bytes.len() as u64 == LINE_BYTES_MAX && !bytes.ends_with(b"\n") {
-        input.skip_until(b'\n')?;
-        return Ok(Some(Err(format!("the line is longer than {LINE_BYTES_MAX} bytes"))));
-    }
-    Ok(Some(String::from_utf8(bytes).map_err(|_| "the line is no UTF-8 text".into())))
 }
 
 fn record(ticket: &Ticket, line: u64, result: Option<Result<Prediction, TicketFault>>) -> Value {
@@ -179,7 +176,7 @@ mod tests {
     fn a_bad_line_is_an_error_with_its_number_and_the_others_are_answered() {
         let mut input = format!("{}\nno json\n\n", ticket(1)).into_bytes();
         input.extend(b"\xff\xfe\n");
-        input.extend(vec![b'x'; 2 * LINE_BYTES_MAX as usize + 10]);
+        input.extend(vec![b'x'; 2 * LINE_BYTES_MAX + 10]);
         input.extend(format!("\n{}\n", ticket(2)).into_bytes());
         let (records, errors) = predictions(&input);
         let lines: Vec<Option<u64>> = records.iter().map(|record| record["line"].as_u64()).collect();

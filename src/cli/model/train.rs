@@ -190,7 +190,7 @@ fn card(arguments: &Arguments, set: &TrainingSet, linear: &Linear, directory: &P
     card.insert("severity".to_owned(), Table::from_iter([("labels".to_owned(), labels.into())]).into());
     let number = |count: u64| toml::Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
     let slices: Table = set.slices.iter().map(|(slice, count)| (slice.clone(), number(*count))).collect();
-    // Counts stand apart: the ledger takes what stands here by itself for a choice of the trainer.
+    // Counts stand apart: the ledger reads what stands in `[training]` by itself, and has counts of its own.
     let counts = Table::from_iter([
         ("tickets".to_owned(), number(set.tickets)),
         ("texts_with_copies".to_owned(), number(set.texts.len() as u64)),

@@ -108,11 +108,11 @@ pub fn diff(arguments: &DiffArguments) -> CommandResult {
         latest(&entries, name).ok_or_else(|| Failure::usage(anyhow!("{}: no version `{name}`", path.display())))
     };
     let (before, after) = (find(before)?, find(after)?);
-    let changes = changes(before, after);
+    let changes = changes(&entries, before, after);
     if *json {
         let rows = changes.iter().map(|change| {
             json!({
-                "group": change.group.as_str(),
+                "group": change.group.map(Group::as_str),
                 "what": change.what,
                 "before": change.before,
                 "after": change.after,
@@ -129,11 +129,14 @@ fn compared(before: &Entry, after: &Entry, changes: &[Change]) -> Document {
     let mut document = Document::default();
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let rows = changes.iter().map(|change| {
-        vec![format!("{}: {}", change.group.as_str(), change.what), or_dash(&change.before), or_dash(&change.after)]
+        let what =
+            change.group.map_or_else(|| change.what.clone(), |group| format!("{}: {}", group.as_str(), change.what));
+        vec![what, or_dash(&change.before), or_dash(&change.after)]
     });
     document.table(&["what", "before", "after"], rows.collect());
     let groups: Vec<&str> = groups(changes).into_iter().map(Group::as_str).collect();
     document.text(match groups.as_slice() {
+        [] if !changes.is_empty() => "Neither data nor hyperparameters nor approach changed.".to_owned(),
         [] => "Nothing that the ledger knows has changed.".to_owned(),
         [one] => format!("Only {one} changed: a gain, if it is shown, is theirs."),
         several => {
@@ -143,6 +146,13 @@ fn compared(before: &Entry, after: &Entry, changes: &[Change]) -> Document {
             )
         }
     });
+    if changes.iter().any(|change| change.group.is_none()) {
+        document.text(
+            "Both come from one base: another parent is no other approach, and what it alone does to the score is not told \
+             apart."
+                .to_owned(),
+        );
+    }
     let right = |entry: &Entry| format!("{} on test set {}", rate(entry.right), entry.test_set);
     document.list(vec![format!("{}: {}", before.name, right(before)), format!("{}: {}", after.name, right(after))]);
     if before.test_set == after.test_set {
@@ -157,6 +167,7 @@ fn compared(before: &Entry, after: &Entry, changes: &[Change]) -> Document {
 mod tests {
     use super::*;
     use crate::evaluation::data::uses::VERSIONS_MAX;
+    use crate::evaluation::ledger::PARENT;
     use crate::wire::version;
 
     fn entry(name: &str, tickets: u64, rate: &str) -> Entry {
@@ -172,10 +183,30 @@ mod tests {
     fn two_groups_changed_at_once_let_nobody_say_which_helped() {
         let (v1, v2, v3) = (entry("v1", 500, "2e-5"), entry("v2", 600, "2e-5"), entry("v3", 700, "1e-5"));
         let said =
-            |before: &Entry, after: &Entry| terminal::rendered(&compared(before, after, &changes(before, after)));
+            |before: &Entry, after: &Entry| terminal::rendered(&compared(before, after, &changes(&[], before, after)));
         assert!(said(&v1, &v2).contains("Only data changed"));
         assert!(said(&v2, &v3).contains("data and hyperparameters changed at once"));
         assert!(said(&v1, &v1).contains("Nothing that the ledger knows has changed"));
+    }
+
+    #[test]
+    fn another_parent_of_the_same_base_is_shown_and_is_of_no_group() {
+        let from = |name: &str, tickets, parent: &str| {
+            let mut entry = entry(name, tickets, "2e-5");
+            entry.approach.insert(PARENT.to_owned(), parent.to_owned());
+            entry
+        };
+        let (v1, v2, v3) = (from("v1", 500, "base"), from("v2", 600, "v1"), from("v3", 600, "v2"));
+        let ledger = [v1.clone(), v2.clone()];
+        let said = |before: &Entry, after: &Entry| {
+            terminal::rendered(&compared(before, after, &changes(&ledger, before, after)))
+        };
+        for part in ["\nparent ", "Only data changed", "Both come from one base"] {
+            assert!(said(&v1, &v2).contains(part), "{part}");
+        }
+        assert!(said(&v2, &v3).contains("Neither data nor hyperparameters nor approach changed"));
+        let other = said(&v1, &from("v4", 500, "large-bert"));
+        assert!(other.contains("approach: parent") && !other.contains("one base"), "{other}");
     }
 
     #[test]

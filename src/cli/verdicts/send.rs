@@ -1,8 +1,7 @@
 //! `noctriage verdicts add` and `import`: verdicts into their topic. Whatever is sent has been read by the reader that
 //! everybody uses, so that what is written is a verdict.
 
-use std::io::BufRead as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -23,6 +22,8 @@ use crate::wire::intake::RawRecord;
 use crate::wire::verdict::{self, VerdictIntake, VerdictRecord, VerdictSource};
 use crate::wire::words::ClosedWord;
 
+use super::super::bounded_lines::RECORD_BYTES_MAX;
+use super::super::json_lines::each_line;
 use super::super::progress::Progress;
 use super::super::settings_file::SettingsFile;
 use super::super::{CommandResult, EXIT_OK, EXIT_TEMPORARY, Failure};
@@ -143,26 +144,7 @@ fn stated(arguments: &AddArguments, settings: &Settings, now: UtcMillis) -> anyh
 pub fn import(arguments: &ImportArguments) -> CommandResult {
     let loaded = arguments.file_of_settings.load()?;
     let settings = &loaded.settings;
-    let file = arguments.file.display();
-    let opened = std::fs::File::open(&arguments.file).with_context(|| file.to_string()).map_err(Failure::usage)?;
-    let (mut verdicts, mut mistakes) = (Vec::new(), Vec::new());
-    for (number, line) in std::io::BufReader::new(opened).lines().enumerate() {
-        let line = line.with_context(|| format!("{file}:{}", number + 1)).map_err(Failure::usage)?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        match Outgoing::read(line.into_bytes(), settings) {
-            Ok(outgoing) => verdicts.push(outgoing),
-            Err(error) => mistakes.push(format!("{file}:{}: {error}", number + 1)),
-        }
-        if verdicts.len() > IMPORT_MAX {
-            return Err(Failure::usage(anyhow!("{file} has more than {IMPORT_MAX} verdicts: split it")));
-        }
-    }
-    if !mistakes.is_empty() {
-        mistakes.truncate(20);
-        return Err(Failure::usage(anyhow!("nothing was written; the first mistakes:\n  {}", mistakes.join("\n  "))));
-    }
+    let verdicts = verdicts_of(&arguments.file, settings)?;
     let topic = &settings.kafka.topics.verdicts;
     if arguments.dry_run {
         println!("would write {} verdicts to {topic}", verdicts.len());
@@ -171,6 +153,21 @@ pub fn import(arguments: &ImportArguments) -> CommandResult {
     send(settings, &verdicts)?;
     println!("written to {topic}: {} verdicts; reason given: {}", verdicts.len(), arguments.reason);
     Ok(EXIT_OK)
+}
+
+/// The verdicts of a file, one a line: all of them, or every line that is none.
+fn verdicts_of(path: &Path, settings: &Settings) -> Result<Vec<Outgoing>, Failure> {
+    let mut verdicts = Vec::new();
+    let read = each_line(path, RECORD_BYTES_MAX, |line| {
+        if verdicts.len() == IMPORT_MAX {
+            return Err(format!("more than {IMPORT_MAX} verdicts; split the file"));
+        }
+        let verdict = Outgoing::read(line.as_bytes().to_vec(), settings).map_err(|error| error.to_string())?;
+        verdicts.push(verdict);
+        Ok(())
+    });
+    read.map_err(|failure| failure.context("nothing was written"))?;
+    Ok(verdicts)
 }
 
 /// A verdict on its way out.
@@ -237,4 +234,38 @@ pub(super) fn send(settings: &Settings, verdicts: &[Outgoing]) -> Result<(), Fai
         producer.flush(DELIVERY_WAIT).context("waiting for the broker")?;
         Ok::<(), Failure>(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::policy::ruling::DrawKey;
+
+    const VERDICT: &str = r#"{"verdict_id":"v-1","ticket_id":"INC1","decided_at":"2025-11-24T10:00:00Z","reviewer":{"id":"p-1","role":"engineer"},"kind":"triage","severity":"low"}"#;
+
+    fn read(text: &[u8]) -> Result<Vec<String>, String> {
+        let settings = load(&Sources::built_in(&[], DrawKey([7; 16]))).expect("the configuration holds").settings;
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), text).expect("can be written");
+        let verdicts = verdicts_of(file.path(), &settings).map_err(|failure| format!("{failure:?}"))?;
+        Ok(verdicts.iter().map(|verdict| verdict.ticket_id.to_string()).collect())
+    }
+
+    #[test]
+    fn a_file_is_verdicts_line_by_line_and_blank_ones_are_none() {
+        assert_eq!(read(format!("{VERDICT}\r\n\n{VERDICT}").as_bytes()), Ok(vec!["INC1".to_owned(); 2]));
+        assert_eq!(read(b""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn one_line_that_is_no_verdict_lets_nothing_be_written_and_is_named() {
+        let mut text = format!("{VERDICT}\n{{}}\n").into_bytes();
+        text.extend(b"\xff\n");
+        text.extend(vec![b' '; RECORD_BYTES_MAX + 1]);
+        let refused = read(&text).expect_err("three lines are none");
+        for part in ["nothing was written", "line 2: ", "line 3: the line is no UTF-8", "line 4: the line is longer"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! The second part: which tickets fail, and what the probabilities are worth.
 
 use crate::evaluation::compare::IDS_MAX;
+use crate::evaluation::facet::Dimension;
 use crate::evaluation::failures::{Standing, TICKETS_MIN};
-use crate::evaluation::report::{ColumnReport, NamedFacet, Report, shown_ids};
+use crate::evaluation::report::{ColumnReport, NamedFacet, NamedSlice, Report, shown_ids};
 use crate::evaluation::surprises::CONFIDENCE_MIN;
 use crate::evaluation::trust::{LowReach, Trust};
 use crate::evaluation::words::FailingWords;
@@ -10,7 +11,7 @@ use crate::statistics::wilson::Interval;
 
 use super::figure::{Figure, FigureKind};
 use super::standing::edge_cases;
-use super::words::{p_value, percent, rate, short_rate, tickets};
+use super::words::{p_value, percent, rate, short_rate, thousands, tickets};
 use super::{Document, Redaction};
 
 /// Tickets that are named beside a word: enough to read what it means there.
@@ -77,13 +78,10 @@ fn slices(document: &mut Document, report: &Report, redaction: Redaction) {
         })
         .collect();
     document.table(&["slice", "wrong (95 %)", "rest", "lift", "adjusted", ""], rows);
-    let thin: Vec<String> = shown
-        .iter()
-        .filter(|slice| slice.failures.standing == Standing::Unknown && !slice.facet.dimension.is_ticket_text())
-        .take(SLICES_MAX)
-        .map(|slice| format!("{}: unknown: {}", shown_facet(&slice.facet), tickets(slice.failures.tested.of)))
-        .collect();
-    document.list(thin);
+    let thin = shown.iter().filter(|slice| slice.failures.standing == Standing::Unknown);
+    if let Some(said) = unknown_slices(thin.copied().filter(|slice| !slice.facet.dimension.is_ticket_text())) {
+        document.text(said);
+    }
     document.text(if report.weak_slices().next().is_some() {
         "WORSE: wrong more often than the rest, by Fisher's exact test, with at most 5 % of such calls false \
          (Benjamini and Hochberg)."
@@ -99,6 +97,27 @@ fn slices(document: &mut Document, report: &Report, redaction: Redaction) {
         .collect();
     let caption = "Right answers by slice, with 95 % intervals".to_owned();
     document.figure(Figure { caption, kind: FigureKind::Shares(figure) });
+}
+
+/// The slices of which nothing can be said, in one line: each with its tickets, under the word of its dimension.
+fn unknown_slices<'slices>(slices: impl Iterator<Item = &'slices NamedSlice>) -> Option<String> {
+    let slices: Vec<&NamedSlice> = slices.collect();
+    let mut by_dimension: Vec<(Dimension, Vec<String>)> = Vec::new();
+    for NamedSlice { facet, failures } in slices.iter().take(SLICES_MAX) {
+        let said = format!("{} {}", facet.value, thousands(failures.tested.of));
+        match by_dimension.iter_mut().find(|(dimension, _)| *dimension == facet.dimension) {
+            Some((_, values)) => values.push(said),
+            None => by_dimension.push((facet.dimension, vec![said])),
+        }
+    }
+    let dimensions =
+        by_dimension.iter().map(|(dimension, values)| format!("{} {}", dimension.as_str(), values.join(", ")));
+    let more = match slices.len().saturating_sub(SLICES_MAX) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let said = dimensions.collect::<Vec<_>>().join("; ");
+    (!slices.is_empty()).then(|| format!("Unknown (too few tickets): {said}{more}."))
 }
 
 fn pairs(document: &mut Document, report: &Report, redaction: Redaction) {

@@ -10,9 +10,10 @@ use crate::evaluation::composition::Composition;
 use crate::evaluation::data::text::ComparedText;
 use crate::evaluation::diagnosis::Scores;
 use crate::evaluation::facet::Dimension;
+use crate::evaluation::failures::{SliceFailures, Standing};
 use crate::evaluation::humans::{Reading, Readings};
 use crate::evaluation::mix::Mix;
-use crate::evaluation::report::{Inputs, NamedFacet, Report};
+use crate::evaluation::report::{Inputs, NamedFacet, NamedSlice, Report};
 use crate::evaluation::test_set::TestSet;
 use crate::evaluation::tests::{beside, category, confident, set_from, settings};
 use crate::evaluation::words::Words;
@@ -163,6 +164,40 @@ fn what_is_shared_holds_no_words_of_a_ticket_among_what_training_lacks_or_live_h
     for word in ["secret fault", "secret outage"] {
         assert_eq!((said(Redaction::None).contains(word), said(Redaction::Tickets).contains(word)), (true, false));
     }
+}
+
+#[test]
+fn slices_of_a_few_tickets_are_one_line_in_every_form_however_many_there_are() {
+    let few = |dimension, value: &str, tickets| NamedSlice {
+        facet: NamedFacet { dimension, value: value.to_owned() },
+        failures: SliceFailures {
+            wrong: Share { hits: 0, of: tickets },
+            tested: Share { hits: 0, of: tickets },
+            standing: Standing::Unknown,
+            ..report().slices[0].failures.clone()
+        },
+    };
+    let with = |slices: Vec<NamedSlice>| {
+        let mut report = report();
+        report.slices.extend(slices);
+        let document = composed(&report, Redaction::None);
+        // A terminal breaks long lines.
+        [terminal::rendered(&document), markdown::rendered(&document), html::rendered(&document)]
+            .map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let three =
+        vec![few(Dimension::Slice, "power", 2), few(Dimension::Vendor, "nokia", 1), few(Dimension::Slice, "voice", 4)];
+    for text in with(three) {
+        assert_eq!(
+            text.matches("Unknown (too few tickets): slice power 2, voice 4; vendor nokia 1.").count(),
+            1,
+            "{text}"
+        );
+    }
+    for text in with((0..30).map(|at| few(Dimension::Slice, &format!("s{at}"), 2)).collect()) {
+        assert!(text.contains("; and 5 more.") && !text.contains("s25 2"), "{text}");
+    }
+    assert!(!with(Vec::new())[0].contains("too few tickets"));
 }
 
 #[test]
