@@ -43,7 +43,7 @@ pub struct SlicePace {
     pub reach: f64,
     /// Share of those that come to count, 0 to 1: not the second of a group, and with a verdict or a deadline that passed.
     pub verdict_rate: f64,
-    /// Drawn tickets of the account that are still inside their deadline.
+    /// Tickets of the account that are still inside their deadline and will count, as far as can be told.
     pub waiting: u64,
     /// Tickets a day that people can rate, where they rate them beside their work; `None`: they judge every ticket anyway.
     pub rated_per_day_max: Option<f64>,
@@ -108,7 +108,7 @@ impl fmt::Display for Why {
             Self::FirstDay => formatter.write_str("the first 24 hours"),
             Self::NothingMissing => formatter.write_str("nothing is missing that more would bring"),
             Self::NoneCounts => formatter.write_str("none would count, however many are drawn"),
-            Self::Fills { days } => write!(formatter, "the least that fills the gates in 14 days, in about {days}"),
+            Self::Fills { days } => write!(formatter, "the least that fills the gates within 14 days: in about {days}"),
             Self::Greatest { days } => {
                 write!(formatter, "the most of this stage, and the gates still take about {days} days")
             }
@@ -124,11 +124,6 @@ impl SlicePace {
     fn counted_per_day_of_all(&self) -> f64 {
         let per_day = self.tickets_per_day * self.reach * self.verdict_rate;
         if per_day.is_finite() { per_day.max(0.0) } else { 0.0 }
-    }
-
-    /// What is still missing once the tickets that wait for their verdicts have them.
-    fn still_missing(&self, need: Need) -> u64 {
-        need.verdicts.saturating_sub((self.waiting as f64 * self.verdict_rate) as u64)
     }
 }
 
@@ -188,7 +183,8 @@ pub fn smallest(stage: Stage, pace: &SlicePace, missing: u64, days: f64) -> Chos
 /// for how many verdicts.
 pub fn revised(stage: Stage, present: DrawRate, pace: &SlicePace, need: Need, begun_days: f64) -> Option<Chosen> {
     let present = present.at_most(greatest(stage));
-    let missing = pace.still_missing(need);
+    // What waits for its verdict is drawn already.
+    let missing = need.verdicts.saturating_sub(pace.waiting);
     let up = smallest(stage, pace, missing, FILLED_IN_DAYS);
     if up.why == Why::FirstDay {
         return None;

@@ -41,12 +41,13 @@ pub fn paces(
         let step = state.question(slice, spec).next?;
         let counted = count(&survey, &step.account.account, &rules, since(&step.account, &step.account.account), now);
         let of_slice = traffic(Some(slice));
+        let rates = Rates::of(&counted);
         let pace = SlicePace {
             seen_ms: of_slice.seen_ms,
             tickets_per_day: of_slice.per_day(),
             reach: reach(evidence, slice, &step, state, window)?,
-            verdict_rate: verdict_rate(&counted),
-            waiting: counted.waiting,
+            verdict_rate: rates.alone * rates.judged,
+            waiting: (counted.waiting as f64 * rates.judged) as u64,
             rated_per_day_max: share_rated_max.map(|share| share * of_slice.per_day()),
         };
         Some((Arc::clone(&slice.name), pace))
@@ -102,18 +103,25 @@ fn reach(
     }
 }
 
-/// Share of the tickets of an account that come to count. Before enough are past their deadline it is not known how many
-/// get a verdict, and only what is known at once is left out: the others of a group, and of a fingerprint too many.
-fn verdict_rate(count: &AccountCount<'_>) -> f64 {
-    let known_at_once = [LeftOut::SameGroup, LeftOut::FingerprintLimit].map(|reason| count.left_out_because(reason));
-    let repeated: u64 = known_at_once.iter().sum();
-    let met = count.met.len() as u64;
-    if met + repeated < DRAWN_MIN {
-        return 1.0;
+/// Which part of an account's tickets comes to count.
+struct Rates {
+    /// Those that are not the others of a group, nor of a fingerprint too many: known at once.
+    alone: f64,
+    /// Of these, those that count once their deadline is over; before enough are past it, all of them are expected to.
+    judged: f64,
+}
+
+impl Rates {
+    fn of(count: &AccountCount<'_>) -> Self {
+        let repeated = [LeftOut::SameGroup, LeftOut::FingerprintLimit].map(|reason| count.left_out_because(reason));
+        let met = count.met.len() as u64;
+        // Of too few nothing is known.
+        let share = |part: u64, whole: u64| if whole < DRAWN_MIN { 1.0 } else { part as f64 / whole as f64 };
+        Self {
+            alone: share(met, met + repeated.iter().sum::<u64>()),
+            judged: share(count.n_in_window(), met.saturating_sub(count.waiting)),
+        }
     }
-    let alone = met as f64 / (met + repeated) as f64;
-    let over = met.saturating_sub(count.waiting);
-    if over < DRAWN_MIN { alone } else { alone * count.n_in_window() as f64 / over as f64 }
 }
 
 /// How many tickets a day people can rate; `None`: they judge each in the course of their work. Before anybody has rated

@@ -253,7 +253,7 @@ mod tests {
             lines.filter_map(|line| line.strip_prefix("  auto draws ").map(str::to_owned)).collect()
         };
         let site = of("forecast --per-day 250 --reach 0.4");
-        assert_eq!(site[1], "40 %: the least that fills the gates in 14 days, in about 14");
+        assert_eq!(site[1], "40 %: the least that fills the gates within 14 days: in about 14");
         assert_eq!(site[2], "50 %: the most of this stage, and the gates still take about 22 days");
         let one = of("forecast --per-day 250 --reach 0.4 --raters 2");
         assert_eq!(one[2], "15 %: as many as people can rate, and the gates take about 72 days");

@@ -117,8 +117,8 @@ fn a_rate_does_not_go_down_while_a_gate_waits_for_more_than_it_says() {
 fn what_waits_for_its_verdict_is_not_missing() {
     let waiting = |waiting| SlicePace { waiting, verdict_rate: 0.5, ..all(200.0) };
     let next = |pace: &SlicePace| revised(Stage::Shadow, DrawRate::LEAST, pace, by_all(160), 0.0);
-    assert_eq!(next(&waiting(39)).map(|chosen| chosen.rate), Some(rate(0.15)));
-    assert_eq!(next(&waiting(40)), None);
+    assert_eq!(next(&waiting(19)).map(|chosen| chosen.rate), Some(rate(0.15)));
+    assert_eq!(next(&waiting(20)), None);
 }
 
 #[test]

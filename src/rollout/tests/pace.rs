@@ -89,6 +89,8 @@ fn tickets_of_one_fingerprint_bring_fewer_verdicts_than_they_are() {
     }
     let found = measured(&log, Stage::Shadow, &spec(&["rest"]), 300);
     assert!(found.verdict_rate <= 0.1, "{found:?}");
+    // Those that wait are none of the repeated ones.
+    assert_eq!(measured(&log, Stage::Shadow, &spec(&["rest"]), 71).waiting, 10);
 }
 
 #[test]

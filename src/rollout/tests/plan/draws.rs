@@ -47,8 +47,8 @@ fn a_rate_is_read_after_midnight_once_a_day_and_says_why() {
     assert_eq!((made.len(), made[0].kind, rate(&desk)), (1, TransitionKind::DrawsChanged, 0.4));
     assert_eq!(
         made[0].cause.to_string(),
-        "rest: 40 % of tickets are drawn instead of 10 %, 541 verdicts are missing: the least that fills the gates in 14 \
-         days, in about 14"
+        "rest: 40 % of tickets are drawn instead of 10 %, 541 verdicts are missing: the least that fills the gates within \
+         14 days: in about 14"
     );
     wait_for(&mut desk, 5_000);
     desk.pass_hours(11);
