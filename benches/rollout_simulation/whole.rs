@@ -17,6 +17,7 @@ use noctriage::domain::ticket::TicketId;
 use noctriage::domain::time::UtcMillis;
 use noctriage::domain::verdict::{Closable, Reviewer, ReviewerId, ReviewerRole, Verdict, VerdictId};
 use noctriage::policy::decided::ActionKind;
+use noctriage::policy::ruling::{DrawRates, EvidenceRate};
 use noctriage::rollout::closing::close;
 use noctriage::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
 use noctriage::rollout::decision::{Arrival, DecisionEvent, DecisionSeen, ModelAnswer, ModelKey, Said, TicketDecision};
@@ -25,7 +26,7 @@ use noctriage::rollout::evidence::{Evidence, VerdictEvent};
 use noctriage::rollout::local_time::DeskCalendar;
 use noctriage::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use noctriage::rollout::plan::{Facts, Plan, plan};
-use noctriage::rollout::spec::{Limits, RolloutSpec, SliceSpec};
+use noctriage::rollout::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
 use noctriage::rollout::state::RolloutState;
 use noctriage::rollout::transition::TransitionKind;
 use noctriage::statistics::random::SeededRandom;
@@ -272,6 +273,7 @@ impl Desk {
             second_readings: Vec::new(),
             // Twenty a day are eligible.
             eligible_per_day: vec![(Arc::from("rest"), [Some(DAY as f64), None])],
+            paces: Vec::new(),
             cut: self.cut.clone(),
             evidence_behind_ms: 0,
             closed: close(&self.evidence, &self.state, spec, &self.cut, now).map(Arc::new),
@@ -302,6 +304,14 @@ fn spec(grid: &[Probability]) -> RolloutSpec {
         cool_down_days: 3,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),
+        draw_rates: DrawRates {
+            evidence_shadow: EvidenceRate::Fixed(EVIDENCE_SHARE),
+            evidence_later: EvidenceRate::Fixed(EVIDENCE_SHARE),
+            audit: AUDIT_SHARE,
+            second_reading: 0.0,
+            epoch: 0,
+        },
+        judged_by: JudgedBy::TheirWork,
     }
 }
 

@@ -8,22 +8,25 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
-use crate::policy::ruling::{SlicePermission, StageMap};
+use crate::policy::ruling::{DrawRates, EvidenceRate, SlicePermission, StageMap};
+use crate::rollout::draw_rate::{FILLED_IN_DAYS, greatest};
 use crate::rollout::state::RolloutState;
 use crate::wire::values::Instant;
 use crate::wire::words::Word;
 
 use super::accuracy::AccuracyRecord;
-use super::gates::{GatesRead, gates};
+use super::gates::{GatesRead, StepStatus, gates};
 use super::health::Health;
 use super::rollout::RolloutStatus;
 use super::status::{
-    NextStatus, PermissionStatus, Problem, ReadingStatus, STATUS_SCHEMA, SliceStatus, Status, TriageStatus,
+    DrawStatus, NextStatus, PermissionStatus, Problem, ReadingStatus, STATUS_SCHEMA, SliceStatus, Status, TriageStatus,
     VerdictsStatus,
 };
 
 /// Slices that are shown; a configuration with more of them is read slice by slice in `verdicts check`.
 const SLICES_MAX: usize = 64;
+
+const DAY_MS: f64 = 86_400_000.0;
 
 /// What the evidence amounts to: one evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,6 +78,7 @@ pub struct Board {
     standing: OnceLock<Standing>,
     gates: ArcSwapOption<GatesRead>,
     stage_map: ArcSwapOption<StageMap>,
+    draw_rates: ArcSwapOption<DrawRates>,
     reading: ArcSwap<ReadingStatus>,
     evaluated: ArcSwapOption<Evaluated>,
     problem: ArcSwapOption<Problem>,
@@ -107,6 +111,11 @@ impl Board {
     /// The stage map in force.
     pub fn stage_map(&self, map: Arc<StageMap>) {
         self.stage_map.store(Some(map));
+    }
+
+    /// Rates of the draws, as configured.
+    pub fn draw_rates(&self, rates: DrawRates) {
+        self.draw_rates.store(Some(Arc::new(rates)));
     }
 
     /// How far evidence is read.
@@ -144,9 +153,13 @@ impl Board {
             .as_ref()
             .and_then(|rollout| gates(read.as_deref(), &begun, rollout, &reading, now))
             .map_or((None, Vec::new()), |(gates, steps)| (Some(gates), steps));
-        let mut slices = slices(map.as_deref(), rollout.as_ref(), evaluated.as_deref());
+        let rates = self.draw_rates.load_full();
+        let mut slices = slices(map.as_deref(), rates.as_deref(), rollout.as_ref(), evaluated.as_deref());
         for (name, step) in steps {
             if let Some(slice) = slices.iter_mut().find(|slice| slice.slice == *name) {
+                if let Some(permission) = &mut slice.permission {
+                    say_if_short(permission, &step, now);
+                }
                 slice.step = Some(step);
             }
         }
@@ -172,7 +185,12 @@ impl Board {
 }
 
 /// Slices of the configuration first, then those that only older decisions name.
-fn slices(map: Option<&StageMap>, rollout: Option<&RolloutStatus>, evaluated: Option<&Evaluated>) -> Vec<SliceStatus> {
+fn slices(
+    map: Option<&StageMap>,
+    rates: Option<&DrawRates>,
+    rollout: Option<&RolloutStatus>,
+    evaluated: Option<&Evaluated>,
+) -> Vec<SliceStatus> {
     let permissions = map.map_or(&[][..], |map| map.slices.as_slice());
     let is_fixed = rollout.is_some_and(RolloutStatus::is_fixed);
     let known = evaluated.map_or(&[][..], |evaluated| evaluated.slices.as_slice());
@@ -181,7 +199,7 @@ fn slices(map: Option<&StageMap>, rollout: Option<&RolloutStatus>, evaluated: Op
         let found = find(&entry.slice);
         SliceStatus {
             slice: entry.slice.clone(),
-            permission: Some(permission(entry, is_fixed)),
+            permission: Some(permission(entry, rates, is_fixed)),
             accuracy: evaluated.map(|_| found.map(|slice| slice.accuracy.clone()).unwrap_or_default()),
             next: found.and_then(|slice| slice.next.clone()),
             step: None,
@@ -198,7 +216,7 @@ fn slices(map: Option<&StageMap>, rollout: Option<&RolloutStatus>, evaluated: Op
     configured.chain(gone).take(SLICES_MAX).collect()
 }
 
-fn permission(entry: &SlicePermission, is_fixed: bool) -> PermissionStatus {
+fn permission(entry: &SlicePermission, rates: Option<&DrawRates>, is_fixed: bool) -> PermissionStatus {
     let share = |action: AutoAction| {
         if entry.stage >= action.stage_needed() { entry.shares[action.index()].get() } else { 0.0 }
     };
@@ -207,6 +225,23 @@ fn permission(entry: &SlicePermission, is_fixed: bool) -> PermissionStatus {
         auto_triage: share(AutoAction::Triage),
         auto_resolve: share(AutoAction::Resolve),
         is_fixed,
+        draw: rates.map(|rates| draw(entry, rates)),
+    }
+}
+
+fn draw(entry: &SlicePermission, rates: &DrawRates) -> DrawStatus {
+    let rate = rates.evidence(entry.stage);
+    let is_auto = rate == EvidenceRate::Auto;
+    DrawStatus { evidence_rate: rate.in_force(entry.evidence_rate), is_auto, is_short: false }
+}
+
+/// Where the greatest rate of a stage does not bring in time what the next step needs, it is said.
+fn say_if_short(permission: &mut PermissionStatus, step: &StepStatus, now: UtcMillis) {
+    let expected = step.next.as_ref().and_then(|next| next.expected);
+    let is_late = expected.is_some_and(|Instant(at)| at.since_ms(now) as f64 > FILLED_IN_DAYS * DAY_MS);
+    let most = greatest(permission.stage.0).get();
+    if let Some(draw) = &mut permission.draw {
+        draw.is_short = draw.is_auto && draw.evidence_rate >= most && is_late;
     }
 }
 
@@ -218,7 +253,9 @@ mod tests {
     use crate::config::settings::RolloutMode;
     use crate::domain::probability::Probability;
     use crate::domain::stage::{Share, Stage};
+    use crate::policy::draws::DrawRate;
     use crate::policy::slices::SliceRule;
+    use crate::rollout::tests::desk::AUTO;
 
     fn rule(name: &str) -> SliceRule {
         SliceRule { name: name.to_owned(), conditions: Vec::new(), threshold: Probability::try_new(0.95).unwrap() }
@@ -280,6 +317,57 @@ mod tests {
             (Stage::AutoTriage, 0.5, 0.0)
         );
         assert_eq!(slices[2].permission, None);
+    }
+
+    #[test]
+    fn a_slice_says_how_many_of_its_tickets_are_drawn_and_whether_anybody_chose_it() {
+        let board = Board::default();
+        board.stage_map(Arc::new(StageMap {
+            rollout_revision: 7,
+            slices: [Stage::Shadow, Stage::Suggest]
+                .map(|stage| SlicePermission {
+                    slice: stage.to_string(),
+                    stage,
+                    shares: [Share::ZERO; 2],
+                    grants: [None, None],
+                    evidence_rate: DrawRate::try_new(0.5).unwrap(),
+                })
+                .to_vec(),
+        }));
+        let draws =
+            || board.status(&health(), UtcMillis(0)).slices.into_iter().map(|slice| slice.permission.unwrap().draw);
+        assert_eq!(draws().collect::<Vec<_>>(), [None, None]);
+        board.draw_rates(DrawRates { evidence_shadow: EvidenceRate::Fixed(0.2), ..AUTO });
+        let draw = |evidence_rate, is_auto| Some(DrawStatus { evidence_rate, is_auto, is_short: false });
+        assert_eq!(draws().collect::<Vec<_>>(), [draw(0.2, false), draw(0.5, true)]);
+    }
+
+    #[test]
+    fn the_greatest_rate_is_short_where_the_next_step_is_more_than_a_fortnight_away() {
+        let step = |days: f64| StepStatus {
+            since: None,
+            advice: "gather".to_owned(),
+            to_do: String::new(),
+            next: Some(crate::admin::gates::NextStepStatus {
+                permission: "auto_triage".to_owned(),
+                rise: "stage".to_owned(),
+                counted: None,
+                waits_for: Vec::new(),
+                expected: Some(Instant(UtcMillis((days * DAY_MS) as i64))),
+                asked_by: None,
+            }),
+            expectation: None,
+            outlook: Vec::new(),
+        };
+        let is_short = |evidence_rate, is_auto, days| {
+            let draw = Some(DrawStatus { evidence_rate, is_auto, is_short: false });
+            let (stage, auto_triage, auto_resolve) = (Word(Stage::Suggest), 0.0, 0.0);
+            let mut permission = PermissionStatus { stage, auto_triage, auto_resolve, is_fixed: false, draw };
+            say_if_short(&mut permission, &step(days), UtcMillis(0));
+            permission.draw.unwrap().is_short
+        };
+        assert!(is_short(0.5, true, 14.1));
+        assert!(!is_short(0.5, true, 14.0) && !is_short(0.4, true, 40.0) && !is_short(0.5, false, 40.0));
     }
 
     #[test]

@@ -156,6 +156,21 @@ pub struct PermissionStatus {
     pub auto_resolve: f64,
     /// Whether the configuration fixes it (`rollout.fixed_stage`).
     pub is_fixed: bool,
+    /// How many of its tickets are drawn as evidence; absent: an older version does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<DrawStatus>,
+}
+
+/// The evidence draw of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrawStatus {
+    /// Share of tickets that people decide blind.
+    pub evidence_rate: f64,
+    /// Whether it is chosen (`auto`); otherwise the configuration says it.
+    pub is_auto: bool,
+    /// Whether it is the greatest that `auto` may choose in this stage, and what the next step needs still takes more than
+    /// the fortnight in which `auto` fills it.
+    pub is_short: bool,
 }
 
 /// What is counted towards the next stage.

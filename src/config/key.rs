@@ -41,6 +41,8 @@ pub enum Kind {
     Integer(i64, i64),
     /// A number from a smallest to a greatest.
     Number(f64, f64),
+    /// A number from a smallest to a greatest, or one word.
+    NumberOr(f64, f64, &'static str),
     /// A number from 0 to 1, both included.
     Probability,
     /// `true` or `false`.
@@ -69,6 +71,7 @@ impl Kind {
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Integer(least, greatest) => format!("a whole number ({least} to {greatest})"),
             Self::Number(least, greatest) => format!("a number ({least} to {greatest})"),
+            Self::NumberOr(least, greatest, word) => format!("a number ({least} to {greatest}) or {word}"),
             Self::Probability => "a probability (0 to 1)".to_owned(),
             Self::Flag => "true or false".to_owned(),
             Self::Texts => "a list of texts".to_owned(),

@@ -4,8 +4,8 @@
 
 use super::key::Clock::{self, Desk, None as NoClock, Operating};
 use super::key::Kind::{
-    self, Flag, Integer, KafkaName, Number, Path, Paths, Probabilities, Probability, SecretFile, Text, Texts, Word,
-    Words,
+    self, Flag, Integer, KafkaName, Number, NumberOr, Path, Paths, Probabilities, Probability, SecretFile, Text, Texts,
+    Word, Words,
 };
 use super::key::ReloadClass::{self, Live, Restart};
 use super::key::{Key, ReferenceRow};
@@ -214,10 +214,10 @@ pub const KEYS: &[Key] = &[
         "Words of danger beside the built-in ones: a ticket that holds one goes to people."),
     key("policy.guards.machine_phrases", Texts, "[]", "", NoClock, Live,
         "Sentences addressed to a machine beside the built-in ones: a ticket that holds one goes to people."),
-    key("policy.draws.evidence_shadow", Number(0.01, 1.0), "0.10", "share", NoClock, Live,
-        "Share of tickets drawn as blind evidence in shadow; never depends on content."),
-    key("policy.draws.evidence_later", Number(0.01, 0.5), "0.10", "share", NoClock, Live,
-        "Share of tickets drawn as blind evidence in later stages."),
+    key("policy.draws.evidence_shadow", NumberOr(0.01, 1.0, "auto"), r#""auto""#, "share", NoClock, Live,
+        "Share of tickets drawn as blind evidence in shadow; never depends on content. auto: with rollout.mode `earned` the smallest between 0.1 and 1 that fills the gates of the next step in 14 days, chosen once a day by the instance that leads, for each slice, 0.1 for the first day; with `fixed` 0.1."),
+    key("policy.draws.evidence_later", NumberOr(0.01, 0.5, "auto"), r#""auto""#, "share", NoClock, Live,
+        "The same in later stages, where drawn tickets get no suggestion and no automatic action; auto: between 0.1 and 0.5."),
     key("policy.draws.audit", Number(0.1, 1.0), "0.50", "share", NoClock, Live,
         "Share of automatic actions that people look at afterwards."),
     key("policy.draws.second_reading", Probability, "0.10", "share", NoClock, Live,

@@ -92,6 +92,13 @@ impl<'load> Reader<'load> {
         self.plain(path).number().expect(CHECKED)
     }
 
+    /// A number, or `None` where the one word stands that the key takes in its place.
+    pub(super) fn number_or_word(&self, path: &str) -> Option<f64> {
+        let item = self.plain(path);
+        assert!(item.number().is_some() || item.text().is_some(), "{CHECKED}");
+        item.number()
+    }
+
     pub(super) fn probability(&self, path: &str) -> Probability {
         Probability::try_new(self.number(path)).expect("the table's range is 0 to 1")
     }

@@ -10,7 +10,7 @@ use super::keys::KEYS;
 use super::reader::Reader;
 use super::*;
 use crate::domain::stage::Stage;
-use crate::policy::ruling::DrawKey;
+use crate::policy::ruling::{DrawKey, EvidenceRate};
 use crate::wire::intake::settings::SeverityMeaning;
 
 const KEY: &str = "00112233445566778899aabbccddeeff";
@@ -107,6 +107,28 @@ fn the_program_reads_every_key_of_the_table_and_no_other() {
     let (_, read) = reader.finish();
     let table: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
     assert_eq!(read, table);
+}
+
+#[test]
+fn a_rate_of_the_evidence_draw_is_a_number_or_auto() {
+    let rate = |value: &str| {
+        let site = Site::new(&format!("[policy.draws]\nevidence_later = {value}\n{MODEL}"));
+        site.load().settings.policy.draw_rates.evidence_later
+    };
+    assert_eq!(rate("0.25"), EvidenceRate::Fixed(0.25));
+    assert_eq!(rate("\"auto\""), EvidenceRate::Auto);
+    let site = |text: &str| Site::new(MODEL).with_environment("NOCTRIAGE__POLICY__DRAWS__EVIDENCE_SHADOW", text);
+    let shadow = |text| site(text).load().settings.policy.draw_rates.evidence_shadow;
+    assert_eq!([shadow("auto"), shadow("1")], [EvidenceRate::Auto, EvidenceRate::Fixed(1.0)]);
+    let defaults = Site::new(MODEL).load().settings;
+    assert_eq!(defaults.policy.draw_rates.evidence(Stage::Suggest), EvidenceRate::Auto);
+    assert_eq!(defaults.rollout.spec.draw_rates, defaults.policy.draw_rates);
+    for wrong in ["0.6", "0.001", "\"often\"", "true"] {
+        let shown = wrong.replace('"', "`");
+        let file = format!("[policy.draws]\nevidence_later = {wrong}\n");
+        let mistake = "noctriage.toml: policy.draws.evidence_later: SHOWN is not a number (0.01 to 0.5) or auto";
+        check_mistakes(&file, &[&mistake.replace("SHOWN", &shown)]);
+    }
 }
 
 #[test]

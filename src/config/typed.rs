@@ -33,6 +33,10 @@ pub(super) fn check(kind: Kind, value: &config::Value) -> Result<Item, String> {
         Kind::Number(..) | Kind::Probability => {
             number_of(value).ok_or_else(found).and_then(|number| number_item(kind, number))
         }
+        Kind::NumberOr(_, _, word) if text_of(value) == Some(word) => Ok(Item::Text(word.to_owned())),
+        Kind::NumberOr(least, greatest, _) => {
+            number_of(value).ok_or_else(found).and_then(|number| number_item(Kind::Number(least, greatest), number))
+        }
         Kind::Flag => {
             if let ValueKind::Boolean(flag) = value.kind {
                 Ok(Item::Flag(flag))
@@ -62,6 +66,11 @@ pub(super) fn parse(kind: Kind, text: &str) -> Result<Item, String> {
     match kind {
         Kind::Text | Kind::Word(_) | Kind::Path | Kind::SecretFile | Kind::KafkaName => text_item(kind, text),
         Kind::Integer(..) => text.trim().parse().map_err(|_| found()).and_then(|number| integer_item(kind, number)),
+        Kind::NumberOr(_, _, word) if text.trim() == word => Ok(Item::Text(word.to_owned())),
+        Kind::NumberOr(least, greatest, _) => {
+            let number = text.trim().parse().map_err(|_| found());
+            number.and_then(|number| number_item(Kind::Number(least, greatest), number))
+        }
         Kind::Number(..) | Kind::Probability => {
             text.trim().parse().map_err(|_| found()).and_then(|number| number_item(kind, number))
         }
@@ -85,6 +94,7 @@ fn text_item(kind: Kind, text: &str) -> Result<Item, String> {
             | Kind::SecretFile
             | Kind::Integer(..)
             | Kind::Number(..)
+            | Kind::NumberOr(..)
             | Kind::Probability
             | Kind::Flag
             | Kind::Texts

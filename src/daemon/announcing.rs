@@ -93,7 +93,8 @@ impl Announcer {
                 | TransitionKind::Switched
                 | TransitionKind::SwappedBack
                 | TransitionKind::Reconfigured
-                | TransitionKind::Acknowledged,
+                | TransitionKind::Acknowledged
+                | TransitionKind::DrawsChanged,
                 _,
             ) => NoticeKind::Transition,
         };

@@ -68,6 +68,7 @@ impl InForce {
         }
         self.metrics.stage_map(&ruling.stage_map);
         self.board.stage_map(Arc::clone(&ruling.stage_map));
+        self.board.draw_rates(ruling.policy.draw_rates);
         self.shown.store(Arc::clone(&ruling));
         ruling
     }

@@ -11,9 +11,11 @@ use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::rollout::closing::{close, needed_since};
 use crate::rollout::decision::ModelKey;
+use crate::rollout::draw_rate::SlicePace;
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
 use crate::rollout::log::Cut;
+use crate::rollout::pace::paces;
 use crate::rollout::plan::{Candidate, EvaluationError, Facts};
 use crate::rollout::reach::eligible_per_day;
 use crate::rollout::reading::{Evaluation, SliceReport};
@@ -171,6 +173,7 @@ impl Question {
             eligibility_digest: self.eligibility_digest,
             second_readings: second_readings(evidence, &self.state),
             eligible_per_day: self.eligible_per_day(evidence),
+            paces: self.paces(evidence, evaluation),
             cut: cut.clone(),
             evidence_behind_ms: behind_ms.unwrap_or(i64::MAX),
             closed: evaluation.and_then(|_| close(evidence, &self.state, &self.spec, cut, self.now)).map(Arc::new),
@@ -182,6 +185,15 @@ impl Question {
     fn eligible_per_day(&self, evidence: &Evidence) -> Vec<(Arc<str>, [Option<f64>; 2])> {
         let basis = self.state.basis.as_ref();
         basis.map(|basis| eligible_per_day(evidence, &self.spec, basis, self.now)).unwrap_or_default()
+    }
+}
+
+impl Question {
+    /// How fast evidence comes. Rates are read once a day, and this costs as much as an account of each slice.
+    fn paces(&self, evidence: &Evidence, evaluation: Option<&Evaluation>) -> Vec<(Arc<str>, SlicePace)> {
+        let today = self.spec.calendar.day(self.now);
+        let is_due = evaluation.is_some() && self.state.read_on.is_some_and(|day| day < today);
+        if is_due { paces(evidence, &self.state, &self.spec, self.now) } else { Vec::new() }
     }
 }
 

@@ -79,11 +79,12 @@ pub(super) fn job(id: u64, ruling: &Ruling, items: &mut [Item], in_flight: &VecD
         let is_settled = !is_on_its_way
             && view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
             && ticket.reopen_count.is_none_or(|count| count == 0);
-        if item.unwritable.is_none() && wants_prediction(ruling, ticket) && !is_settled {
+        let first_rate = view.first_rate(item.partition, &ticket.ticket_id);
+        if item.unwritable.is_none() && wants_prediction(ruling, ticket, first_rate) && !is_settled {
             let row = job.tickets.len();
             item.job_row = Some(row);
             job.tickets.push(Arc::clone(ticket));
-            if is_evidence(ruling, ticket) {
+            if is_evidence(ruling, ticket, first_rate) {
                 job.drawn.push(row);
             }
         }

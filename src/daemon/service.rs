@@ -196,6 +196,7 @@ impl Service {
         metrics.stage_map(&in_force.stage_map);
         board.instance(&settings.kafka.instance_id);
         board.stage_map(Arc::clone(&in_force.stage_map));
+        board.draw_rates(in_force.policy.draw_rates);
         metrics.config_accepted(&settings.config_digest, clock.operating_now());
         let standing = Arc::new(standing_of(settings, clock));
         let (inquirer, inquiries) = inquiry::line();

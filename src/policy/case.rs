@@ -6,7 +6,7 @@ use crate::domain::ticket::{Status, Ticket, TicketId};
 
 use super::RecordFacts;
 use super::decided::Draws;
-use super::draws::{draws_of, no_draws};
+use super::draws::{DrawRate, draws_of, no_draws};
 use super::ruling::{Moment, Ruling};
 use super::slices::{SliceRule, rest_of, slice_of};
 use super::view::{History, TicketMemory, ViewFacts};
@@ -44,23 +44,33 @@ pub(super) struct TicketCase<'case> {
 }
 
 impl<'case> Place<'case> {
-    pub(super) fn of_ticket(ruling: &'case Ruling, ticket: &Ticket) -> Self {
-        Self::of(ruling, slice_of(&ruling.policy.slices, ticket), Some(&ticket.ticket_id))
+    /// `first_rate` is the rate of the evidence draw at which the ticket was first met; `None`: it is new, or nobody
+    /// remembers it.
+    pub(super) fn of_ticket(ruling: &'case Ruling, ticket: &Ticket, first_rate: Option<f64>) -> Self {
+        Self::of(ruling, slice_of(&ruling.policy.slices, ticket), Some(&ticket.ticket_id), first_rate)
     }
 
     /// A record without a ticket belongs to the last slice.
     pub(super) fn without_ticket(ruling: &'case Ruling, ticket_id: Option<&TicketId>) -> Self {
-        Self::of(ruling, rest_of(&ruling.policy.slices), ticket_id)
+        Self::of(ruling, rest_of(&ruling.policy.slices), ticket_id, None)
     }
 
-    fn of(ruling: &'case Ruling, slice: &'case SliceRule, ticket_id: Option<&TicketId>) -> Self {
+    fn of(
+        ruling: &'case Ruling,
+        slice: &'case SliceRule,
+        ticket_id: Option<&TicketId>,
+        first_rate: Option<f64>,
+    ) -> Self {
         let entry = ruling.stage_map.slices.iter().find(|entry| entry.slice == slice.name);
         let mapped = entry.map_or(Stage::Shadow, |entry| entry.stage);
         let is_held_by_demo_model = is_demo_model_outside_demo(ruling) && mapped > Stage::Shadow;
         let stage = if is_held_by_demo_model { Stage::Shadow } else { mapped };
         let shares = shares_in_effect(stage, entry.map_or([Share::ZERO; 2], |entry| entry.shares));
-        let draws =
-            ticket_id.map_or(no_draws(), |id| draws_of(ruling.draw_key, &ruling.policy.draw_rates, stage, &shares, id));
+        let rates = &ruling.policy.draw_rates;
+        let followed = entry.map_or(DrawRate::LEAST, |entry| entry.evidence_rate);
+        // Whoever was shown an answer is not asked blind later, and what was begun blind stays so, whatever the rate is now.
+        let rate = first_rate.unwrap_or_else(|| rates.evidence(stage).in_force(followed));
+        let draws = ticket_id.map_or(no_draws(), |id| draws_of(ruling.draw_key, rates, rate, &shares, id));
         Self { slice, stage, shares, draws, is_held_by_demo_model }
     }
 }

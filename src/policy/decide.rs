@@ -29,7 +29,7 @@ pub fn decide(
     answers: &[Answer],
 ) -> Decided {
     let place = match record.event {
-        Event::Ticket(ticket) => Place::of_ticket(ruling, ticket),
+        Event::Ticket(ticket) => Place::of_ticket(ruling, ticket, view.history.first_rate()),
         Event::Gone(ticket_id) => Place::without_ticket(ruling, Some(ticket_id)),
         Event::NotATicket => Place::without_ticket(ruling, None),
     };

@@ -5,7 +5,8 @@ use crate::domain::probability::Probability;
 use crate::domain::ticket::Kind;
 
 use super::ruling::{
-    AllowLists, Caps, DrawRates, ForbiddenWindow, Policy, Protected, QueueRule, StormLimit, SuggestAs, WindowScope,
+    AllowLists, Caps, DrawRates, EvidenceRate, ForbiddenWindow, Policy, Protected, QueueRule, StormLimit, SuggestAs,
+    WindowScope,
 };
 use super::slices::{SliceCondition, SliceField, SliceRule};
 
@@ -73,9 +74,15 @@ pub fn policy_digest(policy: &Policy) -> Digest {
     });
     content.list(queues, Content::queue);
     let DrawRates { evidence_shadow, evidence_later, audit, second_reading, epoch } = *draw_rates;
-    for rate in [evidence_shadow, evidence_later, audit, second_reading] {
-        content.real(rate);
+    // `auto` as such: a rate that the leader chooses is no other policy, and is recorded with each draw.
+    for rate in [evidence_shadow, evidence_later] {
+        match rate {
+            EvidenceRate::Fixed(rate) => content.real(rate),
+            EvidenceRate::Auto => content.text("auto"),
+        }
     }
+    content.real(audit);
+    content.real(second_reading);
     content.number(epoch.into());
     content.digest()
 }

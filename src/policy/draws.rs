@@ -2,10 +2,15 @@
 //!
 //! Stable (the same ticket is drawn again after a restart), monotone (in at 5 % stays in at 25 %), and unpredictable for
 //! whoever writes tickets. SipHash-2-4: Aumasson and Bernstein, 2012.
+//!
+//! **A rate may change without a bias.** Which tickets are drawn at any rate depends on the key and the id alone, never on
+//! what a ticket says or how anybody answered, so that the drawn tickets of each day are a random sample of that day's
+//! tickets whatever the rate was; and a ticket keeps the rate that it was first met at, so that none that people were shown
+//! an answer of comes into the draw later, and none that they began blind leaves it.
 
 use siphasher::sip::SipHasher24;
 
-use crate::domain::stage::{AutoAction, Share, Stage};
+use crate::domain::stage::{AutoAction, Share};
 use crate::domain::ticket::TicketId;
 
 use super::decided::{Draw, Draws};
@@ -39,6 +44,43 @@ impl DrawPurpose {
     }
 }
 
+/// A rate of the evidence draw that `auto` may have: 0.1 to 1. What a stage allows of it is the leader's to know.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub struct DrawRate(f64);
+
+// Never NaN.
+impl Eq for DrawRate {}
+
+/// Not a rate that `auto` may have.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("{0} is not a rate of the evidence draw (0.1 to 1)")]
+pub struct NotADrawRate(pub f64);
+
+impl DrawRate {
+    /// Where every slice begins, and what no stage goes below: with less, a quiet desk would wait for months.
+    pub const LEAST: Self = Self(0.10);
+    /// Every ticket.
+    pub const ALL: Self = Self(1.0);
+
+    /// A rate.
+    ///
+    /// # Errors
+    /// Below 0.1 or above 1, or no number.
+    pub fn try_new(rate: f64) -> Result<Self, NotADrawRate> {
+        if (Self::LEAST.0..=Self::ALL.0).contains(&rate) { Ok(Self(rate)) } else { Err(NotADrawRate(rate)) }
+    }
+
+    /// The share of tickets, 0.1 to 1.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// The smaller of two.
+    pub fn at_most(self, most: Self) -> Self {
+        if most < self { most } else { self }
+    }
+}
+
 /// SipHash-2-4 of `purpose ‖ 0x1f ‖ epoch in decimal ‖ 0x1f ‖ ticket id`.
 pub fn draw_hash(key: DrawKey, purpose: DrawPurpose, epoch: u32, ticket_id: &TicketId) -> u64 {
     let mut bytes = Vec::with_capacity(160);
@@ -59,12 +101,14 @@ pub fn is_drawn(hash: u64, rate: f64) -> bool {
     u128::from(hash) < threshold
 }
 
-/// All draws of a ticket in a slice whose stage and shares are given.
-pub fn draws_of(key: DrawKey, rates: &DrawRates, stage: Stage, shares: &[Share; 2], ticket_id: &TicketId) -> Draws {
-    let evidence_rate = match stage {
-        Stage::Shadow => rates.evidence_shadow,
-        Stage::Suggest | Stage::AutoTriage | Stage::AutoResolve => rates.evidence_later,
-    };
+/// All draws of a ticket at a rate of the evidence draw and with given shares.
+pub fn draws_of(
+    key: DrawKey,
+    rates: &DrawRates,
+    evidence_rate: f64,
+    shares: &[Share; 2],
+    ticket_id: &TicketId,
+) -> Draws {
     let draw = |purpose, rate| {
         let hash = draw_hash(key, purpose, rates.epoch, ticket_id);
         Draw { hash, rate, drawn: is_drawn(hash, rate) }
@@ -85,7 +129,9 @@ pub const fn no_draws() -> Draws {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ruling::EvidenceRate;
     use super::*;
+    use crate::domain::stage::Stage;
 
     const KEY: DrawKey = DrawKey([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 
@@ -135,11 +181,32 @@ mod tests {
 
     #[test]
     fn shadow_and_the_later_stages_have_their_own_evidence_rate() {
-        let rates = DrawRates { evidence_shadow: 1.0, evidence_later: 0.0, audit: 0.5, second_reading: 0.1, epoch: 1 };
+        let (evidence_shadow, evidence_later) = (EvidenceRate::Auto, EvidenceRate::Fixed(0.0));
+        let rates = DrawRates { evidence_shadow, evidence_later, audit: 0.5, second_reading: 0.1, epoch: 1 };
         for stage in Stage::ALL {
-            let draws = draws_of(KEY, &rates, stage, &[Share::ZERO; 2], &id("T-1"));
+            let rate = rates.evidence(stage).in_force(DrawRate::ALL);
+            let draws = draws_of(KEY, &rates, rate, &[Share::ZERO; 2], &id("T-1"));
             assert_eq!(draws.evidence.drawn, stage == Stage::Shadow);
             assert!(!draws.cohort.drawn);
+        }
+    }
+
+    #[test]
+    fn a_rate_lies_between_a_tenth_and_all() {
+        for wrong in [0.099, 1.001, f64::NAN, -0.2] {
+            assert!(DrawRate::try_new(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(DrawRate::try_new(0.1), Ok(DrawRate::LEAST));
+        assert_eq!(DrawRate::ALL.at_most(DrawRate::LEAST), DrawRate::LEAST);
+    }
+
+    #[test]
+    fn a_ticket_drawn_at_a_rate_is_drawn_at_every_greater_one() {
+        let ladder = [0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.65, 0.80, 1.0];
+        for number in 0..4_000 {
+            let hash = draw_hash(KEY, DrawPurpose::Evidence, 1, &id(&format!("T{number}")));
+            let drawn: Vec<bool> = ladder.iter().map(|rate| is_drawn(hash, *rate)).collect();
+            assert!(drawn.is_sorted(), "{number}: {drawn:?}");
         }
     }
 

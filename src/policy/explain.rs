@@ -26,7 +26,7 @@ pub fn explain_change(
     answers: &[Answer],
 ) -> Vec<String> {
     let Event::Ticket(ticket) = record.event else { return vec![of_outcome(decided)] };
-    let place = Place::of_ticket(ruling, ticket);
+    let place = Place::of_ticket(ruling, ticket, view.history.first_rate());
     let case = Case { ruling, moment, view, record, answers, place };
     let told =
         Told { case: &case, ticket, prediction: case.prediction(), guards: ruling.policy.guards.hits(ticket), decided };

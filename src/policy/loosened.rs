@@ -1,6 +1,7 @@
 //! Which safety limits another policy loosens: lets more tickets be acted on, or fewer be looked at.
 
-use super::ruling::Policy;
+use super::draws::DrawRate;
+use super::ruling::{EvidenceRate, Policy};
 use super::slices::rest_of;
 
 /// One limit that lets more through than before.
@@ -70,17 +71,19 @@ pub fn loosened(before: &Policy, after: &Policy) -> Vec<Loosened> {
             minutes(after.command_ttl_ms),
         ),
         lower(draw, "policy.draws.audit", before.draw_rates.audit, after.draw_rates.audit),
-        lower(
-            draw,
-            "policy.draws.evidence_shadow",
-            before.draw_rates.evidence_shadow,
-            after.draw_rates.evidence_shadow,
-        ),
-        lower(draw, "policy.draws.evidence_later", before.draw_rates.evidence_later, after.draw_rates.evidence_later),
+        fewer("policy.draws.evidence_shadow", before.draw_rates.evidence_shadow, after.draw_rates.evidence_shadow),
+        fewer("policy.draws.evidence_later", before.draw_rates.evidence_later, after.draw_rates.evidence_later),
     ];
     found.extend(numbers.into_iter().flatten());
     found.extend(lists(before, after));
     found
+}
+
+/// A rate of the evidence draw that is, or may become, lower.
+fn fewer(key: &str, before: EvidenceRate, after: EvidenceRate) -> Option<Loosened> {
+    let least = |rate: EvidenceRate| rate.in_force(DrawRate::LEAST);
+    let sentence = || format!("{key}: {after} instead of {before}");
+    (least(after) < least(before)).then(|| Loosened { kind: LimitKind::Draw, sentence: sentence() })
 }
 
 fn minutes(milliseconds: i64) -> f64 {

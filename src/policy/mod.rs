@@ -60,15 +60,16 @@ pub enum Event<'record> {
 
 /// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
 /// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
-pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket) -> bool {
-    let place = case::Place::of_ticket(ruling, ticket);
+/// `first_rate` is the rate of the evidence draw at which the ticket was first met; `None`: it is new.
+pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket, first_rate: Option<f64>) -> bool {
+    let place = case::Place::of_ticket(ruling, ticket, first_rate);
     let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
     !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
 }
 
 /// Whether a ticket is in the evidence draw: people decide it blind, and candidates are asked about it.
-pub fn is_evidence(ruling: &Ruling, ticket: &Ticket) -> bool {
-    case::Place::of_ticket(ruling, ticket).draws.evidence.drawn
+pub fn is_evidence(ruling: &Ruling, ticket: &Ticket, first_rate: Option<f64>) -> bool {
+    case::Place::of_ticket(ruling, ticket, first_rate).draws.evidence.drawn
 }
 
 #[cfg(test)]

@@ -78,6 +78,8 @@ pub struct Remembered {
     pub desk_time: UtcMillis,
     /// Reopen count the ticket carried.
     pub reopen_count: u32,
+    /// Rate of the evidence draw; absent where nothing was drawn for the record.
+    pub evidence_rate: Option<f64>,
 }
 
 /// What the view is asked about one record.
@@ -230,6 +232,11 @@ impl RecentView {
     fn open_critical(&self, ticket_id: &TicketId) -> Option<bool> {
         let entry = self.parts.values().find_map(|part| part.entry(ticket_id))?;
         entry.is_founded.then_some(entry.open_critical)
+    }
+
+    /// The rate of the evidence draw at which a ticket was first met, as the committed view knows it.
+    pub fn first_rate(&self, partition: i32, ticket_id: &TicketId) -> Option<f64> {
+        self.entry(partition, ticket_id)?.memory.evidence_rate
     }
 
     /// Whether the committed view already has the same input of this ticket: used to spare the model work. The

@@ -9,6 +9,7 @@ use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
 
+use super::draws::DrawRate;
 use super::guards::Guards;
 use super::slices::SliceRule;
 
@@ -146,16 +147,54 @@ pub struct QueueRule {
 /// Rates of the draws. The evidence rate never depends on the content of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DrawRates {
-    /// Share of tickets drawn as blind evidence while in shadow. Default 0.10.
-    pub evidence_shadow: f64,
-    /// Share of tickets drawn as blind evidence in later stages. Default 0.10.
-    pub evidence_later: f64,
+    /// Share of tickets drawn as blind evidence while in shadow. Default `auto`.
+    pub evidence_shadow: EvidenceRate,
+    /// Share of tickets drawn as blind evidence in later stages. Default `auto`.
+    pub evidence_later: EvidenceRate,
     /// Share of automatic actions audited afterwards. Default 0.50, never below 0.10.
     pub audit: f64,
     /// Share of the evidence draw that two people read. Default 0.10.
     pub second_reading: f64,
     /// Raised only when the operator asks for a fresh draw.
     pub epoch: u32,
+}
+
+/// Where the rate of the evidence draw comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum EvidenceRate {
+    /// The configuration says it.
+    Fixed(f64),
+    /// The leader chooses it, slice by slice, and every instance follows the stage map. Without a leader it is the least.
+    Auto,
+}
+
+impl DrawRates {
+    /// The rate of the evidence draw in a stage.
+    pub const fn evidence(&self, stage: Stage) -> EvidenceRate {
+        match stage {
+            Stage::Shadow => self.evidence_shadow,
+            Stage::Suggest | Stage::AutoTriage | Stage::AutoResolve => self.evidence_later,
+        }
+    }
+}
+
+impl EvidenceRate {
+    /// The rate in force, 0 to 1, where the stage map says another one for `auto`.
+    pub fn in_force(self, followed: DrawRate) -> f64 {
+        match self {
+            Self::Fixed(rate) => rate,
+            Self::Auto => followed.get(),
+        }
+    }
+}
+
+impl std::fmt::Display for EvidenceRate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fixed(rate) => rate.fmt(formatter),
+            Self::Auto => formatter.write_str("auto"),
+        }
+    }
 }
 
 /// What one slice is permitted.
@@ -169,6 +208,8 @@ pub struct SlicePermission {
     pub shares: [Share; 2],
     /// What exactly is permitted, per action; `None` permits nothing.
     pub grants: [Option<Grant>; 2],
+    /// Rate of the evidence draw where the configuration says `auto`; it permits nothing.
+    pub evidence_rate: DrawRate,
 }
 
 /// What a permit names: an instance whose model, calibration or eligibility differs gets none.
@@ -259,6 +300,7 @@ impl StageMap {
                     threshold_min: rule.threshold,
                 })
             }),
+            evidence_rate: DrawRate::LEAST,
         };
         Self { rollout_revision: 0, slices: slices.iter().map(entry).collect() }
     }

@@ -7,7 +7,7 @@ use crate::domain::probability::{NotAProbability, Probability};
 use crate::domain::ticket::Kind;
 
 use super::guards::Guards;
-use super::ruling::{AllowLists, Caps, DrawRates, Policy, Protected, QueueRule, StormLimit, SuggestAs};
+use super::ruling::{AllowLists, Caps, DrawRates, EvidenceRate, Policy, Protected, QueueRule, StormLimit, SuggestAs};
 use super::slices::SliceRule;
 
 impl Policy {
@@ -43,8 +43,8 @@ impl Policy {
                 queue: "wlan".to_owned(),
             }],
             draw_rates: DrawRates {
-                evidence_shadow: 0.10,
-                evidence_later: 0.10,
+                evidence_shadow: EvidenceRate::Fixed(0.10),
+                evidence_later: EvidenceRate::Fixed(0.10),
                 audit: 0.50,
                 second_reading: 0.10,
                 epoch: 1,

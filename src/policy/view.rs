@@ -41,6 +41,16 @@ pub enum History {
     Known(TicketMemory),
 }
 
+impl History {
+    /// The rate of the evidence draw at which the ticket was first decided; `None`: nobody remembers.
+    pub const fn first_rate(&self) -> Option<f64> {
+        match self {
+            Self::Unknown => None,
+            Self::Known(memory) => memory.evidence_rate,
+        }
+    }
+}
+
 /// Inputs of one ticket that are remembered with what was done about them. A ticket that changes its text more often is
 /// no ticket for a machine; twice as many would double what a busy ticket costs in memory.
 pub const INPUTS_REMEMBERED_MAX: usize = 16;
@@ -75,6 +85,8 @@ pub struct TicketMemory {
     pub review_open: Option<ReviewReason>,
     /// Reopen count at the last decision.
     pub reopen_count: u32,
+    /// Rate of the evidence draw at the first decision that is remembered: the ticket keeps it. `None`: none is.
+    pub evidence_rate: Option<f64>,
 }
 
 /// State of the parent incident.

@@ -2,22 +2,18 @@
 //! ticket; a running daemon says more.
 
 use crate::domain::stage::AutoAction;
-use crate::statistics::forecast::{counted_at_error, counted_needed, counted_per_day};
+use crate::statistics::forecast::{COUNTED_MAX, counted_at_error, counted_needed, counted_per_day};
 use crate::statistics::level::{ALPHA, Level, slice_weights};
 use crate::statistics::tally::ErrorLimit;
 
 use super::counting::PER_FINGERPRINT_MAX;
+use super::draw_rate::{Chosen, FILLED_IN_DAYS, FIRST_MS, SlicePace, Why, smallest};
 use super::label_list::PER_DAY_MAX;
+use super::ladder::stage_below;
 use super::reading::Gate;
 use super::spec::Limits;
 use super::wrong::Permission;
 
-/// Rates of the draw that `auto` chooses from: the least, and the greatest in shadow and in later stages.
-const EVIDENCE_MIN: f64 = 0.10;
-const EVIDENCE_SHADOW_MAX: f64 = 1.0;
-const EVIDENCE_LATER_MAX: f64 = 0.5;
-/// In so many days `auto` fills the gates, where the traffic allows it.
-const FILLED_IN_DAYS: f64 = 14.0;
 /// A step takes at least a full week: a weekend has to be seen, and a stage is held as long.
 const DAYS_MIN: f64 = 7.0;
 /// Beyond a year nobody plans.
@@ -34,6 +30,8 @@ pub struct Site {
     pub evidence: Option<f64>,
     /// How long a verdict may take, in days.
     pub deadline_days: f64,
+    /// People who rate tickets beside their work; `None`: engineers judge every ticket in the course of it.
+    pub raters: Option<u32>,
 }
 
 /// Which part of the promise an account has.
@@ -69,6 +67,8 @@ pub struct Step {
     pub needs: Vec<Need>,
     /// Share that is drawn.
     pub evidence: f64,
+    /// Why `auto` chooses it; `None`: it was said.
+    pub why: Option<Why>,
     /// Drawn tickets that people judge a day.
     pub judged_per_day: f64,
     /// Verdicts that count a day.
@@ -130,24 +130,33 @@ fn step(site: Site, weights: Weights, permission: Permission) -> Result<Step, St
     };
     let needs: Vec<Need> = gates.into_iter().map(need).collect();
     let needed = needs.iter().map(|need| need.if_all_right).try_fold(0, |most, need| Some(most.max(need?)));
-    let (reach, evidence_max) = match permission {
-        Permission::Suggest => (1.0, EVIDENCE_SHADOW_MAX),
-        Permission::Auto(_) => (site.reach, EVIDENCE_LATER_MAX),
+    let reach = match permission {
+        Permission::Suggest => 1.0,
+        Permission::Auto(_) => site.reach,
     };
-    let evidence = site.evidence.unwrap_or_else(|| auto_evidence(site, reach, needed, evidence_max));
+    let chosen = site.evidence.is_none().then(|| auto(site, reach, needed, permission));
+    let evidence = chosen.map_or(site.evidence.unwrap_or_default(), |chosen| chosen.rate.get());
+    let why = chosen.map(|chosen| chosen.why);
     let per_day = counted_per_day(site.tickets_per_day, evidence, reach);
     let days =
         needed.filter(|_| per_day > 0.0).map(|needed| (needed as f64 / per_day + site.deadline_days).max(DAYS_MIN));
     let days = days.filter(|days| *days <= DAYS_MAX);
     let judged_per_day = site.tickets_per_day * evidence;
     let sentence = sentence(permission, needed, days, reach, evidence, per_day, judged_per_day);
-    Ok(Step { permission, needs, evidence, judged_per_day, counted_per_day: per_day, days, sentence })
+    Ok(Step { permission, needs, evidence, why, judged_per_day, counted_per_day: per_day, days, sentence })
 }
 
-/// The smallest share that fills the gates in time.
-fn auto_evidence(site: Site, reach: f64, needed: Option<u64>, max: f64) -> f64 {
-    let at_all = site.tickets_per_day * reach * FILLED_IN_DAYS;
-    needed.map_or(max, |needed| needed as f64 / at_all).clamp(EVIDENCE_MIN, max)
+/// What `auto` would choose at a desk that has been seen for more than a day, where every drawn ticket gets its verdict.
+fn auto(site: Site, reach: f64, needed: Option<u64>, permission: Permission) -> Chosen {
+    let pace = SlicePace {
+        seen_ms: FIRST_MS,
+        tickets_per_day: site.tickets_per_day,
+        reach,
+        verdict_rate: 1.0,
+        waiting: 0,
+        rated_per_day_max: site.raters.map(|people| f64::from(people) * PER_DAY_MAX as f64),
+    };
+    smallest(stage_below(permission), &pace, needed.unwrap_or(COUNTED_MAX), FILLED_IN_DAYS)
 }
 
 fn sentence(
@@ -201,7 +210,7 @@ mod tests {
     }
 
     fn site(tickets_per_day: f64, reach: f64) -> Site {
-        Site { tickets_per_day, reach, evidence: None, deadline_days: 3.0 }
+        Site { tickets_per_day, reach, evidence: None, deadline_days: 3.0, raters: None }
     }
 
     fn needs(steps: &[Step]) -> Vec<Vec<Option<u64>>> {
@@ -228,6 +237,16 @@ mod tests {
         let small = road(site(60.0, 0.4), weights(CONFIGURED_WEIGHT)).unwrap();
         assert!((small[2].evidence - 0.5).abs() < 1e-12 && (small[2].counted_per_day - 12.0).abs() < 1e-9);
         assert!((small[2].days.unwrap() - (1072.0 / 12.0 + 3.0)).abs() < 1e-9);
+        assert_eq!(small[2].why, Some(Why::Greatest { days: 90 }));
+    }
+
+    #[test]
+    fn auto_draws_no_more_than_people_can_rate_and_a_share_that_was_said_needs_no_reason() {
+        let one = road(Site { raters: Some(1), ..site(60.0, 0.4) }, weights(CONFIGURED_WEIGHT)).unwrap();
+        assert!((one[2].evidence - 0.30).abs() < 1e-12);
+        assert_eq!(one[2].why, Some(Why::People { days: 149 }));
+        let said = road(Site { evidence: Some(0.2), ..site(60.0, 0.4) }, weights(CONFIGURED_WEIGHT)).unwrap();
+        assert_eq!((said[2].evidence, said[2].why), (0.2, None));
     }
 
     #[test]

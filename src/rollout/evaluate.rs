@@ -60,12 +60,16 @@ fn count_account<'evidence>(
     question: &AccountQuestion,
     account: &AccountKey,
 ) -> AccountCount<'evidence> {
-    let since = Since {
+    count(context.survey, account, context.rules, since(question, account), context.now)
+}
+
+/// From where on tickets count for an account that a question asks about.
+pub(super) fn since<'question>(question: &'question AccountQuestion, account: &AccountKey) -> Since<'question> {
+    Since {
         after: &question.after,
         through: question.closed.as_ref().map(|closed| closed.through),
         line: question.closed.as_ref().and_then(|closed| closed.line(question, account)),
-    };
-    count(context.survey, account, context.rules, since, context.now)
+    }
 }
 
 /// The account of the same model on every answered ticket.

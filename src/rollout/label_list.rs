@@ -109,7 +109,8 @@ pub fn label_list(evidence: &Evidence, request: ListRequest<'_>) -> LabelList {
     LabelList { items, rated_today, left_over }
 }
 
-const fn is_reading(kind: VerdictKind) -> bool {
+/// Whether a verdict is a reading of a ticket, as the list asks for.
+pub(super) const fn is_reading(kind: VerdictKind) -> bool {
     match kind {
         VerdictKind::Triage | VerdictKind::SecondReading | VerdictKind::Adjudication => true,
         VerdictKind::ReviewOfAuto | VerdictKind::Reopen | VerdictKind::Outcome | VerdictKind::RootCauseRating => false,

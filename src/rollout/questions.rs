@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::probability::Probability;
 use crate::domain::stage::{AutoAction, Share};
+use crate::policy::draws::DrawRate;
 use crate::policy::ruling::{Grant, SlicePermission, StageMap};
 
 use super::closed::Closed;
@@ -62,6 +63,7 @@ impl RolloutState {
                 stage: Position::SHADOW.stage(),
                 shares: Position::SHADOW.shares(),
                 grants: [None, None],
+                evidence_rate: DrawRate::LEAST,
             },
         };
         StageMap { rollout_revision: self.revision, slices: spec.slices.iter().map(entry).collect() }
@@ -84,6 +86,7 @@ fn permission(name: &str, basis: &Basis, state: &SliceState) -> SlicePermission 
         stage: position.stage(),
         shares: if is_suspended { [Share::ZERO; 2] } else { position.shares() },
         grants: AutoAction::ALL.map(granted),
+        evidence_rate: state.evidence_rate(),
     }
 }
 

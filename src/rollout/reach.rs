@@ -18,7 +18,7 @@ const DAY_MS: f64 = 86_400_000.0;
 const DAYS_MIN: f64 = 1.0;
 
 /// Fewer drawn tickets say little of a share.
-const DRAWN_MIN: u64 = 20;
+pub(super) const DRAWN_MIN: u64 = 20;
 
 /// Eligible tickets a day of every slice at its configured threshold, per action in the order of [`AutoAction::ALL`];
 /// `None`: not measured yet.
@@ -52,7 +52,7 @@ fn arrivals_per_day(evidence: &Evidence, slice: &str, since: UtcMillis, now: Utc
 }
 
 /// Drawn tickets that the model answered on this basis, and of them those eligible for each action.
-fn drawn(evidence: &Evidence, slice: &SliceSpec, basis: &Basis, since: UtcMillis) -> [u64; 3] {
+pub(super) fn drawn(evidence: &Evidence, slice: &SliceSpec, basis: &Basis, since: UtcMillis) -> [u64; 3] {
     let mut counts = [0; 3];
     let mut add = |ticket: &TicketEvidence| -> Option<()> {
         let is_of_basis = |decision: &&super::decision::TicketDecision| {

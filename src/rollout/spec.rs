@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::probability::Probability;
 use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
+use crate::policy::ruling::DrawRates;
 use crate::statistics::level::slice_weights;
 use crate::statistics::tally::ErrorLimit;
 
@@ -38,6 +39,19 @@ pub struct RolloutSpec {
     pub observed_only: Vec<Gate>,
     /// The calendar of the desk.
     pub calendar: DeskCalendar,
+    /// Rates of the draws: where the evidence draw's is `auto`, the leader chooses it.
+    pub draw_rates: DrawRates,
+    /// Who judges the drawn tickets.
+    pub judged_by: JudgedBy,
+}
+
+/// Who judges the drawn tickets, and so how many that may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JudgedBy {
+    /// Engineers in the course of their work: every ticket.
+    TheirWork,
+    /// Whoever rates tickets beside it, from a list that a person can work off in a day.
+    LabelList,
 }
 
 /// One permission slice.

@@ -9,11 +9,13 @@ use crate::domain::digest::Digest;
 use crate::domain::probability::Probability;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::policy::draws::DrawRate;
 use crate::statistics::level::{CONFIGURED_WEIGHT, OTHER_WEIGHT};
 
 use super::closed::Closed;
 use super::control::{Lock, Signature};
 use super::decision::ModelKey;
+use super::draw_rate::greatest;
 use super::ladder::{Position, Rise, Step, place};
 use super::local_time::LocalDay;
 use super::log::Cut;
@@ -114,6 +116,24 @@ pub struct SliceState {
     pub is_locked: bool,
     /// The step that a person has asked for; `None`: nobody has.
     pub request: Option<PromotionRequest>,
+    /// How many of its tickets are drawn where the configuration says `auto`.
+    pub draw: SliceDraw,
+}
+
+/// The rate of the evidence draw of a slice, as the leader chose it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceDraw {
+    /// The rate; what the stage allows of it is in force.
+    pub rate: DrawRate,
+    /// When it was last raised (desk time); before that, when the slice was opened.
+    pub raised_at: UtcMillis,
+}
+
+impl SliceDraw {
+    /// Where every slice begins.
+    pub const fn least(at: UtcMillis) -> Self {
+        Self { rate: DrawRate::LEAST, raised_at: at }
+    }
 }
 
 /// An account: since which cut it counts, and at which level.
@@ -223,7 +243,13 @@ impl SliceState {
             cool_down_until: None,
             is_locked: false,
             request: None,
+            draw: SliceDraw::least(at),
         }
+    }
+
+    /// The rate in force where the configuration says `auto`.
+    pub fn evidence_rate(&self) -> DrawRate {
+        self.draw.rate.at_most(greatest(self.standing.position.stage()))
     }
 
     /// The account of a permission; `None`: it has not been opened.

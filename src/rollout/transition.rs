@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::policy::draws::DrawRate;
 
 use super::control::Signature;
+use super::draw_rate::Chosen;
 use super::ladder::Position;
 use super::local_time::LocalDay;
 use super::log::Cut;
@@ -90,11 +92,13 @@ pub enum TransitionKind {
     Reconfigured,
     /// A person goes on without the evidence that is missing.
     Acknowledged,
+    /// More or fewer tickets are drawn as evidence. Nobody may do more or less.
+    DrawsChanged,
 }
 
 impl TransitionKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Opened,
         Self::Requested,
         Self::Promoted,
@@ -107,6 +111,7 @@ impl TransitionKind {
         Self::SwappedBack,
         Self::Reconfigured,
         Self::Acknowledged,
+        Self::DrawsChanged,
     ];
 
     /// The word used in records, metrics and screens.
@@ -124,6 +129,7 @@ impl TransitionKind {
             Self::SwappedBack => "swapped_back",
             Self::Reconfigured => "reconfigured",
             Self::Acknowledged => "acknowledged",
+            Self::DrawsChanged => "draws_changed",
         }
     }
 
@@ -137,7 +143,8 @@ impl TransitionKind {
             | Self::ShareRaised
             | Self::ThresholdLowered
             | Self::Returned
-            | Self::Acknowledged => false,
+            | Self::Acknowledged
+            | Self::DrawsChanged => false,
         }
     }
 
@@ -153,7 +160,8 @@ impl TransitionKind {
             | Self::Switched
             | Self::SwappedBack
             | Self::Reconfigured
-            | Self::Acknowledged => false,
+            | Self::Acknowledged
+            | Self::DrawsChanged => false,
         }
     }
 }
@@ -206,11 +214,29 @@ pub enum Cause {
     },
     /// What decides eligibility has changed.
     EligibilityChanged,
+    /// Evidence comes too slowly for the next step, or far faster than it needs.
+    Pace {
+        /// What changes, slice by slice.
+        changes: Vec<DrawChange>,
+    },
+}
+
+/// How the evidence draw of one slice changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawChange {
+    /// Which slice.
+    pub slice: Arc<str>,
+    /// The rate that was in force.
+    pub from: DrawRate,
+    /// Verdicts that the gates still ask for.
+    pub missing: u64,
+    /// The rate from now on, and why.
+    pub to: Chosen,
 }
 
 impl Cause {
     /// The words of [`Cause::as_str`].
-    pub const WORDS: [&str; 11] = [
+    pub const WORDS: [&str; 12] = [
         "new",
         "asked",
         "earned",
@@ -222,6 +248,7 @@ impl Cause {
         "hole",
         "silence",
         "eligibility_changed",
+        "pace",
     ];
 
     /// The closed word for records and metrics.
@@ -238,6 +265,7 @@ impl Cause {
             Self::Hole { .. } => "hole",
             Self::Silence { .. } => "silence",
             Self::EligibilityChanged => "eligibility_changed",
+            Self::Pace { .. } => "pace",
         }
     }
 
@@ -252,7 +280,8 @@ impl Cause {
             | Self::Refuted { .. }
             | Self::Hole { .. }
             | Self::Silence { .. }
-            | Self::EligibilityChanged => false,
+            | Self::EligibilityChanged
+            | Self::Pace { .. } => false,
         }
     }
 }
@@ -284,7 +313,26 @@ impl fmt::Display for Cause {
                 write!(formatter, "{tickets} tickets are past their deadline without a verdict")
             }
             Self::EligibilityChanged => formatter.write_str("what decides which tickets are eligible has changed"),
+            Self::Pace { changes } => {
+                let all: Vec<String> = changes.iter().map(ToString::to_string).collect();
+                formatter.write_str(&all.join("; "))
+            }
         }
+    }
+}
+
+impl fmt::Display for DrawChange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = |rate: DrawRate| 100.0 * rate.get();
+        write!(
+            formatter,
+            "{}: {:.0} % of tickets are drawn instead of {:.0} %, {} verdicts are missing: {}",
+            self.slice,
+            percent(self.to.rate),
+            percent(self.from),
+            self.missing,
+            self.to.why
+        )
     }
 }
 

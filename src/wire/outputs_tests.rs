@@ -354,7 +354,7 @@ fn a_candidate_is_recorded_with_what_it_would_have_been_allowed_on_a_drawn_ticke
     let eligible = |rate: f64| {
         let mut desk = Desk::at(Stage::Suggest);
         let mut policy = Policy::default_for_tests();
-        policy.draw_rates.evidence_later = rate;
+        policy.draw_rates.evidence_later = crate::policy::ruling::EvidenceRate::Fixed(rate);
         desk.ruling.policy = Arc::new(policy);
         let candidate = ModelIdentity { version: "2".to_owned(), ..(*desk.ruling.acting).clone() };
         let answer = Answer { role: ModelRole::Candidate, model: Arc::new(candidate), ..desk.answers[0].clone() };

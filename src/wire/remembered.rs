@@ -115,6 +115,17 @@ struct SeenBasis<'record> {
     #[serde(default)]
     answers: Vec<SeenAnswer>,
     facts: Option<SeenFacts>,
+    draws: Option<SeenDraws>,
+}
+
+#[derive(Deserialize)]
+struct SeenDraws {
+    evidence: SeenDraw,
+}
+
+#[derive(Deserialize)]
+struct SeenDraw {
+    rate: f64,
 }
 
 #[derive(Deserialize)]
@@ -220,6 +231,7 @@ impl<'record> From<&'record Basis> for SeenBasis<'record> {
             slice: Cow::Borrowed(&basis.slice),
             answers: basis.answers.iter().map(answer).collect(),
             facts: basis.facts.as_ref().map(facts),
+            draws: Some(SeenDraws { evidence: SeenDraw { rate: basis.draws.evidence.rate } }),
         }
     }
 }
@@ -263,6 +275,13 @@ impl Seen<'_> {
             fingerprint: facts.map(|facts| facts.fingerprint.0),
             desk_time: self.volatile.desk_time.0,
             reopen_count: facts.and_then(|facts| facts.reopen_count).unwrap_or_default(),
+            // Of the outcomes that met the ticket: a tombstone is drawn in the slice of nobody.
+            evidence_rate: match self.outcome.0 {
+                Outcome::Decided | Outcome::NotDrawn => {
+                    basis.and_then(|basis| basis.draws.as_ref()).map(|draws| draws.evidence.rate)
+                }
+                Outcome::Unchanged | Outcome::Duplicate | Outcome::Terminal | Outcome::DeadLetter => None,
+            },
         })
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::probability::Probability;
 use crate::domain::stage::{AutoAction, Share, Stage};
+use crate::policy::draws::DrawRate;
 use crate::policy::ruling::{Grant, SlicePermission, StageMap};
 
 use super::rollout_state::StateRecord;
@@ -73,6 +74,10 @@ pub struct PermissionRecord {
     /// Shares and grants of its automatic actions; an action that is not named is not permitted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub actions: Vec<ActionPermission>,
+    /// Rate of the evidence draw where the configuration says `auto`, 0.1 to 1; absent: 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.1, max = 1.0))]
+    pub evidence_rate: Option<f64>,
 }
 
 /// What is permitted of one automatic action.
@@ -159,6 +164,7 @@ impl MapRecord {
             slice: entry.slice.clone(),
             stage: Word(entry.stage),
             actions: AutoAction::ALL.into_iter().filter_map(|action| action_of(entry, action)).collect(),
+            evidence_rate: Some(entry.evidence_rate.get()),
         };
         map.slices.iter().map(permission).collect()
     }
@@ -166,7 +172,7 @@ impl MapRecord {
     /// The stage map that it says.
     ///
     /// # Errors
-    /// A share or threshold that is none: then nothing of the record is followed.
+    /// A share, threshold or rate that is none: then nothing of the record is followed.
     pub fn stage_map(&self) -> Result<StageMap, RolloutFault> {
         let slices: Result<Vec<SlicePermission>, RolloutFault> = self.permissions.iter().map(permission).collect();
         Ok(StageMap { rollout_revision: self.rollout_revision, slices: slices? })
@@ -174,15 +180,17 @@ impl MapRecord {
 }
 
 fn permission(record: &PermissionRecord) -> Result<SlicePermission, RolloutFault> {
+    let of_slice = |problem: String| RolloutFault(format!("slice `{}`: {problem}", record.slice));
+    let rate = record.evidence_rate.map_or(Ok(DrawRate::LEAST), DrawRate::try_new);
     let mut permission = SlicePermission {
         slice: record.slice.clone(),
         stage: record.stage.0,
         shares: [Share::ZERO; 2],
         grants: [None, None],
+        evidence_rate: rate.map_err(|error| of_slice(error.to_string()))?,
     };
     for entry in &record.actions {
         let place = entry.action.0.index();
-        let of_slice = |problem: String| RolloutFault(format!("slice `{}`: {problem}", record.slice));
         permission.shares[place] = Share::try_new(entry.share).map_err(|error| of_slice(error.to_string()))?;
         permission.grants[place] = Some(Grant {
             model_digest: Some(entry.model_digest.0),
@@ -223,14 +231,16 @@ mod tests {
 
     fn map() -> StageMap {
         let share = |value| Share::try_new(value).unwrap();
-        let entry =
-            |slice: &str, stage, shares, grants| SlicePermission { slice: slice.to_owned(), stage, shares, grants };
+        let entry = |slice: &str, stage, shares, grants, rate| {
+            let evidence_rate = DrawRate::try_new(rate).unwrap();
+            SlicePermission { slice: slice.to_owned(), stage, shares, grants, evidence_rate }
+        };
         StageMap {
             rollout_revision: 7,
             slices: vec![
-                entry("core", Stage::Shadow, [Share::ZERO; 2], [None, None]),
-                entry("wireless", Stage::AutoTriage, [share(0.05), Share::ZERO], [Some(grant(1)), None]),
-                entry("rest", Stage::AutoResolve, [share(0.8), share(0.25)], [Some(grant(1)), Some(grant(5))]),
+                entry("core", Stage::Shadow, [Share::ZERO; 2], [None, None], 1.0),
+                entry("wireless", Stage::AutoTriage, [share(0.05), Share::ZERO], [Some(grant(1)), None], 0.1),
+                entry("rest", Stage::AutoResolve, [share(0.8), share(0.25)], [Some(grant(1)), Some(grant(5))], 0.4),
             ],
         }
     }
@@ -274,6 +284,19 @@ mod tests {
         wrong.permissions[1].actions[0].share = 0.81;
         let fault = wrong.stage_map().unwrap_err();
         assert!(fault.to_string().contains("slice `wireless`: 0.81 is not a share"), "{fault}");
+    }
+
+    #[test]
+    fn a_map_that_says_no_rate_draws_the_least_and_an_impossible_rate_is_not_followed() {
+        let mut old = record(&map());
+        old.permissions.iter_mut().for_each(|permission| permission.evidence_rate = None);
+        let written = serde_json::to_vec(&old).unwrap();
+        assert!(!String::from_utf8_lossy(&written).contains("evidence_rate"));
+        let followed = MapRecord::read(&written).unwrap().stage_map().unwrap();
+        assert!(followed.slices.iter().all(|slice| slice.evidence_rate == DrawRate::LEAST));
+        old.permissions[2].evidence_rate = Some(0.05);
+        let fault = old.stage_map().unwrap_err();
+        assert!(fault.to_string().contains("slice `rest`: 0.05 is not a rate of the evidence draw"), "{fault}");
     }
 
     #[test]

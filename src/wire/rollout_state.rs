@@ -8,11 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ticket::TicketId;
+use crate::policy::draws::DrawRate;
 use crate::rollout::control::Lock;
 use crate::rollout::ladder::{Position, Rise, Step, place};
 use crate::rollout::local_time::LocalDay;
 use crate::rollout::state::{
-    AskedAgain, Held, OpenAccount, PreviousModel, PromotionRequest, RolloutState, SliceState, Standing, Suspension,
+    AskedAgain, Held, OpenAccount, PreviousModel, PromotionRequest, RolloutState, SliceDraw, SliceState, Standing,
+    Suspension,
 };
 use crate::rollout::wrong::Permission;
 
@@ -121,6 +123,20 @@ pub struct SliceRecord {
     /// The step that a person has asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestRecord>,
+    /// How many of its tickets are drawn where the configuration says `auto`; absent: a tenth, since the slice stands where
+    /// it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<SliceDrawRecord>,
+}
+
+/// The rate of the evidence draw of a slice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SliceDrawRecord {
+    /// The rate, 0.1 to 1; what the stage allows of it is in force.
+    #[schemars(range(min = 0.1, max = 1.0))]
+    pub evidence_rate: f64,
+    /// When it was last raised (desk time).
+    pub raised_at: Instant,
 }
 
 /// An account.
@@ -293,6 +309,7 @@ fn slice_record(name: &str, state: &SliceState) -> SliceRecord {
         cool_down_until,
         is_locked,
         request,
+        draw: SliceDraw { rate, raised_at },
     } = state;
     SliceRecord {
         slice: name.to_owned(),
@@ -306,6 +323,7 @@ fn slice_record(name: &str, state: &SliceState) -> SliceRecord {
         cool_down_until: cool_down_until.map(Instant),
         is_locked: *is_locked,
         request: request.as_ref().map(RequestRecord::from),
+        draw: Some(SliceDrawRecord { evidence_rate: rate.get(), raised_at: Instant(*raised_at) }),
     }
 }
 
@@ -316,6 +334,7 @@ impl TryFrom<SliceRecord> for SliceState {
         let accounts: Result<Vec<OpenAccount>, Impossible> =
             record.accounts.into_iter().map(TryInto::try_into).collect();
         let heard: Result<Vec<TicketId>, Impossible> = record.heard.iter().map(|name| ticket(name)).collect();
+        let draw = record.draw.map_or(Ok(SliceDraw::least(record.since.0)), TryInto::try_into);
         Ok(Self {
             standing: Standing::try_from(&record.standing)?,
             since: record.since.0,
@@ -327,7 +346,17 @@ impl TryFrom<SliceRecord> for SliceState {
             cool_down_until: record.cool_down_until.map(|instant| instant.0),
             is_locked: record.is_locked,
             request: record.request.map(TryInto::try_into).transpose()?,
+            draw: draw?,
         })
+    }
+}
+
+impl TryFrom<SliceDrawRecord> for SliceDraw {
+    type Error = Impossible;
+
+    fn try_from(record: SliceDrawRecord) -> Result<Self, Impossible> {
+        let rate = DrawRate::try_new(record.evidence_rate).map_err(|error| Impossible(error.to_string()))?;
+        Ok(Self { rate, raised_at: record.raised_at.0 })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::domain::time::UtcMillis;
 use crate::rollout::control::Signature;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::log::{Cut, EvidenceTopic};
-use crate::rollout::state::Basis;
+use crate::rollout::state::{Basis, SliceDraw};
 
 fn instants() -> impl Strategy<Value = UtcMillis> {
     (0_i64..4_000_000_000_000).prop_map(UtcMillis)
@@ -114,7 +114,9 @@ fn requests() -> impl Strategy<Value = PromotionRequest> {
 fn slices() -> impl Strategy<Value = SliceState> {
     let times = (instants(), any::<u64>(), vec(instants(), 0..3), option::of(instants()));
     let rest = (vec(accounts(), 0..3), option::of(suspensions()), vec(tickets(), 0..3), any::<bool>());
-    (standings(), times, rest, option::of(requests())).prop_map(|(standing, times, rest, request)| {
+    let rates = select(crate::rollout::draw_rate::LADDER.to_vec()).prop_map(|rate| DrawRate::try_new(rate).unwrap());
+    let draw = (rates, instants()).prop_map(|(rate, raised_at)| SliceDraw { rate, raised_at });
+    (standings(), times, rest, option::of(requests()), draw).prop_map(|(standing, times, rest, request, draw)| {
         let (since, moved_in, breaches, cool_down_until) = times;
         let (accounts, suspension, heard, is_locked) = rest;
         SliceState {
@@ -128,6 +130,7 @@ fn slices() -> impl Strategy<Value = SliceState> {
             cool_down_until,
             is_locked,
             request,
+            draw,
         }
     })
 }
@@ -171,6 +174,26 @@ fn a_stage_without_exactly_its_permissions_is_not_read() {
     assert!(Standing::try_from(&record).is_err(), "suggest without the account that earned it");
     record.position.stage = Word(Stage::Shadow);
     assert_eq!(Standing::try_from(&record), Ok(Standing::shadow()));
+}
+
+#[test]
+fn a_slice_of_before_rates_were_written_is_drawn_at_a_tenth_since_it_stands_where_it_stands() {
+    let slice = SliceState::opened(UtcMillis(1_764_000_000_000), 3);
+    let state = RolloutState { slices: [(Arc::from("rest"), slice.clone())].into(), ..RolloutState::default() };
+    let mut record = StateRecord::from(&state);
+    record.slices[0].draw = None;
+    let written = serde_json::to_value(&record).unwrap();
+    assert!(written["slices"][0].get("draw").is_none());
+    let read: StateRecord = serde_json::from_value(written).unwrap();
+    assert_eq!(RolloutState::try_from(read).unwrap(), state);
+}
+
+#[test]
+fn a_rate_that_no_slice_may_have_is_not_read() {
+    let state = SliceState::opened(UtcMillis(0), 3);
+    let mut record = super::slice_record("rest", &state);
+    record.draw.as_mut().unwrap().evidence_rate = 1.5;
+    assert!(SliceState::try_from(record).unwrap_err().to_string().contains("1.5 is not a rate of the evidence draw"));
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl One<'_> {
         let moment =
             Moment { operating: self.now, desk: self.now, lease: Lease::Fixed, lease_ms_needed: 0, halted: false };
         let answers = match (source, ticket) {
-            (Some(source), Some(ticket)) if wants_prediction(ruling, ticket) => (source.answer)(ticket),
+            (Some(source), Some(ticket)) if wants_prediction(ruling, ticket, None) => (source.answer)(ticket),
             (Some(_) | None, Some(_) | None) => Vec::new(),
         };
         let revision = ticket.and_then(|ticket| ticket.revision);

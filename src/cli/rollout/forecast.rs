@@ -44,6 +44,9 @@ pub struct Arguments {
     /// Share that is drawn, 0 to 1; without it the smallest that fills the gates in 14 days.
     #[arg(long, value_name = "SHARE")]
     evidence: Option<f64>,
+    /// People who rate tickets beside their work, each at most 20 a day; without it everybody judges what they work on.
+    #[arg(long, value_name = "N", conflicts_with = "evidence")]
+    raters: Option<u32>,
     /// Verdicts that have counted so far.
     #[arg(long, value_name = "N", requires = "target")]
     counted: Option<u64>,
@@ -108,11 +111,12 @@ fn site(arguments: &Arguments, weights: Weights) -> Result<Said, String> {
     if !(0.0..=90.0).contains(&deadline_days) {
         return Err("--deadline-hours lies between 0 and 2160".into());
     }
-    let steps =
-        road(Site { tickets_per_day, reach: arguments.reach, evidence: arguments.evidence, deadline_days }, weights)?;
+    let Arguments { reach, evidence, raters, .. } = *arguments;
+    let steps = road(Site { tickets_per_day, reach, evidence, deadline_days, raters }, weights)?;
     let mut lines = Vec::new();
     for step in &steps {
         lines.push(step.sentence.clone());
+        lines.extend(step.why.map(|why| format!("  auto draws {:.0} %: {why}", 100.0 * step.evidence)));
         lines.extend(step.needs.iter().map(|need| {
             let count = |count: Option<u64>| count.map_or_else(|| "never".to_owned(), |count| count.to_string());
             format!(
@@ -142,7 +146,7 @@ fn step_json(step: &Step) -> Value {
         })
         .collect();
     json!({ "permission": step.permission.as_str(), "gates": needs, "evidence": step.evidence,
-        "judged_per_day": step.judged_per_day, "counted_per_day": step.counted_per_day, "days": step.days,
+        "evidence_because": step.why.map(|why| why.to_string()), "judged_per_day": step.judged_per_day, "counted_per_day": step.counted_per_day, "days": step.days,
         "sentence": step.sentence })
 }
 
@@ -240,6 +244,20 @@ mod tests {
         let begin: Vec<&str> = said.lines.iter().filter(|line| !line.starts_with(' ')).map(String::as_str).collect();
         assert!(begin[0].starts_with("suggest: ") && begin[2].starts_with("auto_resolve: 1072 counted"), "{begin:#?}");
         assert_eq!(said.json["steps"].as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn a_site_hears_which_share_auto_draws_and_why() {
+        let of = |line: &str| -> Vec<String> {
+            let lines = said(line).lines.into_iter();
+            lines.filter_map(|line| line.strip_prefix("  auto draws ").map(str::to_owned)).collect()
+        };
+        let site = of("forecast --per-day 250 --reach 0.4");
+        assert_eq!(site[1], "40 %: the least that fills the gates within 14 days: in about 14");
+        assert_eq!(site[2], "50 %: the most of this stage, and the gates still take about 22 days");
+        let one = of("forecast --per-day 250 --reach 0.4 --raters 2");
+        assert_eq!(one[2], "15 %: as many as people can rate, and the gates take about 72 days");
+        assert_eq!(of("forecast --per-day 250 --evidence 0.2"), Vec::<String>::new());
     }
 
     #[test]

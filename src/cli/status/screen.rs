@@ -125,11 +125,23 @@ fn head_of_slice(slice: &SliceStatus, line: &mut impl FnMut(String)) {
         Some(permission) => format!("slice {name}: {}", stage(permission, &since(slice.step.as_ref()))),
         None => format!("slice {name}: no longer configured"),
     });
+    if slice.permission.as_ref().and_then(|permission| permission.draw).is_some_and(|draw| draw.is_short) {
+        line(
+            "  no more are drawn in this stage, and the gates of the next step still take more than 14 days".to_owned(),
+        );
+    }
 }
 
 fn stage(permission: &PermissionStatus, since: &str) -> String {
+    let draw = permission.draw.map(|draw| {
+        let auto = if draw.is_auto { " (auto)" } else { "" };
+        format!("{:.0} %{auto}", 100.0 * draw.evidence_rate)
+    });
     let what = match permission.stage.0 {
-        Stage::Shadow => "people do everything, a sample is predicted".to_owned(),
+        Stage::Shadow => {
+            let of = draw.as_ref().map_or_else(String::new, |draw| format!(" of {draw}"));
+            format!("people do everything, a sample{of} is predicted")
+        }
         Stage::Suggest => "answers are shown, people decide".to_owned(),
         Stage::AutoTriage => format!("{:.0} % of eligible tickets are triaged", 100.0 * permission.auto_triage),
         Stage::AutoResolve => format!(
@@ -139,7 +151,9 @@ fn stage(permission: &PermissionStatus, since: &str) -> String {
         ),
     };
     let fixed = if permission.is_fixed { ", fixed by rollout.fixed_stage" } else { "" };
-    format!("{}{since} ({what}{fixed})", permission.stage.0)
+    let blind = draw.filter(|_| permission.stage.0 > Stage::Shadow);
+    let blind = blind.map_or_else(String::new, |draw| format!("; {draw} are decided blind"));
+    format!("{}{since} ({what}{fixed}{blind})", permission.stage.0)
 }
 
 fn accuracy_lines(accuracy: &AccuracyRecord, line: &mut impl FnMut(String)) {

@@ -4,7 +4,7 @@ use super::*;
 use crate::admin::accuracy::EngineersRecord;
 use crate::admin::gates::{CountedStatus, GateStatus, GatesStatus, NextStepStatus, StepStatus};
 use crate::admin::rollout::{HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
-use crate::admin::status::{NextStatus, Problem, ReadingStatus, STATUS_SCHEMA, TriageStatus};
+use crate::admin::status::{DrawStatus, NextStatus, Problem, ReadingStatus, STATUS_SCHEMA, TriageStatus};
 use crate::domain::time::UtcMillis;
 use crate::statistics::wilson::interval_95;
 use crate::wire::values::Instant;
@@ -40,8 +40,13 @@ fn new_daemon() -> Status {
 }
 
 fn slice(name: &str, accuracy: Option<AccuracyRecord>, next: Option<NextStatus>) -> SliceStatus {
-    let permission =
-        PermissionStatus { stage: Word(Stage::Shadow), auto_triage: 0.0, auto_resolve: 0.0, is_fixed: true };
+    let permission = PermissionStatus {
+        stage: Word(Stage::Shadow),
+        auto_triage: 0.0,
+        auto_resolve: 0.0,
+        is_fixed: true,
+        draw: None,
+    };
     SliceStatus { slice: name.into(), permission: Some(permission), accuracy, next, step: None }
 }
 
@@ -229,8 +234,9 @@ fn earned() -> Status {
     {
         slice.step = Some(step);
         slice.next = None;
+        let draw = Some(DrawStatus { evidence_rate: 0.4, is_auto: true, is_short: false });
         slice.permission =
-            Some(PermissionStatus { stage: Word(stage), auto_triage: share, auto_resolve: 0.0, is_fixed: false });
+            Some(PermissionStatus { stage: Word(stage), auto_triage: share, auto_resolve: 0.0, is_fixed: false, draw });
     }
     let halt =
         HaltStatus { slice: Some("rest".into()), who: "mira".into(), why: "fibre cut".into(), since: minutes_ago(20) };
@@ -255,6 +261,24 @@ fn an_earned_rollout_of_two_slices_fits_one_screen_with_what_to_do_first() {
     assert!(text.lines().count() <= 24, "{text}");
     let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 120 && !line.starts_with("  - ")).collect();
     assert_eq!(long, Vec::<&str>::new());
+}
+
+#[test]
+fn how_many_are_drawn_stands_beside_the_stage_and_that_no_more_can_be() {
+    let mut status = earned();
+    let text = draw(&status, None, Detail::Short);
+    assert!(text.contains("(answers are shown, people decide; 40 % (auto) are decided blind)\n"), "{text}");
+    let permission = status.slices[0].permission.as_mut().unwrap();
+    (permission.stage, permission.draw) =
+        (Word(Stage::Shadow), Some(DrawStatus { evidence_rate: 1.0, is_auto: true, is_short: true }));
+    let text = draw(&status, None, Detail::Short);
+    assert!(
+        text.contains("(people do everything, a sample of 100 % (auto) is predicted)\n  no more are drawn"),
+        "{text}"
+    );
+    status.slices[0].permission.as_mut().unwrap().draw =
+        Some(DrawStatus { evidence_rate: 0.2, is_auto: false, is_short: false });
+    assert!(draw(&status, None, Detail::Short).contains("a sample of 20 % is predicted"));
 }
 
 #[test]

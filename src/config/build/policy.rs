@@ -11,7 +11,8 @@ use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
 use crate::policy::guards::Guards;
 use crate::policy::ruling::{
-    AllowLists, Caps, DrawRates, ForbiddenWindow, Policy, Protected, QueueRule, StormLimit, SuggestAs, WindowScope,
+    AllowLists, Caps, DrawRates, EvidenceRate, ForbiddenWindow, Policy, Protected, QueueRule, StormLimit, SuggestAs,
+    WindowScope,
 };
 use crate::policy::slices::{SliceCondition, SliceField, SliceRule};
 
@@ -58,8 +59,8 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy, eligibility_bas
         },
         queues: reader.rows("policy.queues").iter().filter_map(|row| queue(row, taxonomy)).collect(),
         draw_rates: DrawRates {
-            evidence_shadow: reader.number("policy.draws.evidence_shadow"),
-            evidence_later: reader.number("policy.draws.evidence_later"),
+            evidence_shadow: evidence_rate(reader, "policy.draws.evidence_shadow"),
+            evidence_later: evidence_rate(reader, "policy.draws.evidence_later"),
             audit: reader.number("policy.draws.audit"),
             second_reading: reader.number("policy.draws.second_reading"),
             epoch: reader.whole("policy.draws.epoch"),
@@ -68,6 +69,10 @@ pub(super) fn settings(reader: &Reader<'_>, taxonomy: &Taxonomy, eligibility_bas
         eligibility_digest: Digest::default(),
     };
     policy.sealed(eligibility_base)
+}
+
+fn evidence_rate(reader: &Reader<'_>, key: &str) -> EvidenceRate {
+    reader.number_or_word(key).map_or(EvidenceRate::Auto, EvidenceRate::Fixed)
 }
 
 /// The built-in guards and the site's own phrases.

@@ -12,7 +12,7 @@ use crate::domain::time::UtcMillis;
 use crate::policy::ruling::Policy;
 use crate::rollout::local_time::DeskCalendar;
 use crate::rollout::reading::Gate;
-use crate::rollout::spec::{Limits, RolloutSpec, SliceSpec};
+use crate::rollout::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
 use crate::statistics::tally::ErrorLimit;
 
 /// Gates in force whose breach a site may merely observe. A missed critical is not among them.
@@ -93,6 +93,11 @@ fn spec(reader: &Reader<'_>, policy: &Policy, verdicts: &VerdictsSettings) -> Ro
         cool_down_days: reader.whole("rollout.cool_down_days"),
         observed_only: observed_only(reader),
         calendar: calendar(reader),
+        draw_rates: policy.draw_rates,
+        judged_by: match verdicts.truth {
+            TruthSource::Undecided | TruthSource::TicketSystem => JudgedBy::TheirWork,
+            TruthSource::Explicit => JudgedBy::LabelList,
+        },
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn ruling(stage: Stage) -> Arc<Ruling> {
     policy.caps.actions_per_hour_max = 1_000_000;
     policy.caps.arrivals_share_max = 1_000_000.0;
     policy.storm.tickets_max = 1_000_000;
-    policy.draw_rates.evidence_shadow = 0.5;
+    policy.draw_rates.evidence_shadow = crate::policy::ruling::EvidenceRate::Fixed(0.5);
     let shares = [Share::try_new(0.8).unwrap(), Share::try_new(0.5).unwrap()];
     let stage_map = StageMap::fixed(&policy.slices, stage, shares);
     Arc::new(Ruling {

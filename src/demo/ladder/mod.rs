@@ -168,6 +168,8 @@ impl Ladder {
             second_readings: second_readings(&self.evidence, &self.state),
             eligible_per_day: basis
                 .map_or_else(Vec::new, |basis| eligible_per_day(&self.evidence, &self.spec, basis, now)),
+            // The demo draws at the rates that it says.
+            paces: Vec::new(),
             cut: self.cut.clone(),
             evidence_behind_ms: 0,
             closed: close(&self.evidence, &self.state, &self.spec, &self.cut, now).map(Arc::new),

@@ -28,7 +28,10 @@ impl Line {
     pub(super) fn of(transition: &Transition, rechecks: u64) -> Vec<Self> {
         match transition.kind {
             // Books of the leader: nothing that anybody may do has changed.
-            TransitionKind::Opened | TransitionKind::Requested | TransitionKind::Acknowledged => return Vec::new(),
+            TransitionKind::Opened
+            | TransitionKind::Requested
+            | TransitionKind::Acknowledged
+            | TransitionKind::DrawsChanged => return Vec::new(),
             TransitionKind::Promoted
             | TransitionKind::ShareRaised
             | TransitionKind::ThresholdLowered
@@ -63,7 +66,8 @@ impl Line {
             | TransitionKind::Requested
             | TransitionKind::Switched
             | TransitionKind::Reconfigured
-            | TransitionKind::Acknowledged => (position(to), next.map_or_else(String::new, rests_on)),
+            | TransitionKind::Acknowledged
+            | TransitionKind::DrawsChanged => (position(to), next.map_or_else(String::new, rests_on)),
         };
         Self { at: transition.at, slice: Arc::clone(&change.slice), what, why }
     }

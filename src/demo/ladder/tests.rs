@@ -11,7 +11,7 @@ use crate::domain::ticket::TicketId;
 use crate::policy::decided::ActionKind;
 use crate::rollout::decision::{Arrival, ModelAnswer, Said, TicketDecision};
 use crate::rollout::local_time::DeskCalendar;
-use crate::rollout::spec::{Limits, SliceSpec};
+use crate::rollout::spec::{JudgedBy, Limits, SliceSpec};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -28,6 +28,8 @@ fn spec() -> RolloutSpec {
         cool_down_days: 3,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),
+        draw_rates: crate::rollout::tests::desk::AUTO,
+        judged_by: JudgedBy::TheirWork,
     }
 }
 

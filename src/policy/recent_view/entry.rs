@@ -31,6 +31,7 @@ impl Entry {
         let memory = &mut self.memory;
         memory.last_revision = memory.last_revision.max(remembered.revision);
         memory.person_has_it |= remembered.handed_to_person;
+        memory.evidence_rate = memory.evidence_rate.or(remembered.evidence_rate);
         match remembered.review {
             Some((ReviewState::Open, reason)) => memory.review_open = Some(reason),
             Some((ReviewState::Withdrawn, _)) => memory.review_open = None,

@@ -29,6 +29,7 @@ fn decided(offset: i64, name: &str, revision: u64, minute: i64) -> Remembered {
         fingerprint: Some(Digest::of(b"same")),
         desk_time: UtcMillis(minute * 60_000),
         reopen_count: 0,
+        evidence_rate: Some(0.1),
     }
 }
 
@@ -279,4 +280,16 @@ fn the_window_is_bounded_in_records() {
     }
     assert_eq!(view.tickets(), 3);
     assert_eq!(view.last_source_offset(0), Some(9));
+}
+
+#[test]
+fn the_rate_of_the_first_record_that_has_one_is_remembered() {
+    let mut view = RecentView::new(LIMITS);
+    let ticket = id("INC1");
+    view.apply(0, &Remembered { evidence_rate: None, ..decided(0, "INC1", 0, 0) });
+    view.apply(0, &Remembered { evidence_rate: Some(0.4), ..decided(1, "INC1", 1, 0) });
+    view.apply(0, &Remembered { evidence_rate: Some(0.1), ..decided(2, "INC1", 2, 0) });
+    assert_eq!(view.first_rate(0, &ticket), Some(0.4));
+    let remembered = memory(TentativeView::new(&view).facts(&query(&ticket, 3, 0)));
+    assert_eq!(remembered.evidence_rate, Some(0.4));
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{Relation, RelationKind, TimeOrigin};
 use crate::policy::decided::{ActionKind, Outcome, ReviewReason, Rule};
+use crate::policy::draws::DrawRate;
 use crate::policy::identity::idempotency_key;
 use crate::policy::ruling::{ForbiddenWindow, Grant, SlicePermission, WindowScope};
 
@@ -327,6 +328,7 @@ fn at_auto_resolve(grants: [Option<Grant>; 2]) -> World {
                 stage: Stage::AutoResolve,
                 shares: world.shares,
                 grants,
+                evidence_rate: DrawRate::LEAST,
             }],
         });
     })

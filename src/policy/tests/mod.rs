@@ -2,6 +2,7 @@
 
 mod automatic;
 mod checks;
+mod drawing;
 mod exhaustive;
 mod rest;
 mod rules;
@@ -18,7 +19,7 @@ use crate::domain::time::UtcMillis;
 
 use super::decided::Decided;
 use super::draws::{DrawPurpose, draw_hash};
-use super::ruling::{DrawKey, Lease, Moment, Policy, Ruling, StageMap};
+use super::ruling::{DrawKey, EvidenceRate, Lease, Moment, Policy, Ruling, StageMap};
 use super::view::{History, ParentState, TicketMemory, ViewFacts, WindowState};
 use super::{Event, RecordFacts, decide};
 
@@ -27,6 +28,9 @@ pub(super) const NOW: UtcMillis = UtcMillis(1_700_000_000_000);
 /// Input digest of the record, of an earlier text, and of a later one.
 pub(super) const INPUT: Digest = Digest([1; 32]);
 pub(super) const OTHER_INPUT: Digest = Digest([2; 32]);
+
+/// Half of the tickets are drawn, in shadow and later.
+pub(super) const HALF: (EvidenceRate, EvidenceRate) = (EvidenceRate::Fixed(0.5), EvidenceRate::Fixed(0.5));
 
 pub(super) fn probability(value: f64) -> Probability {
     Probability::try_new(value).expect("a probability")
@@ -157,8 +161,7 @@ impl World {
         let mut world = Self { stage, ..Self::open() };
         world.ticket.ticket_id =
             id_drawn(Drawing { evidence_below_half: true, audit_below_half: false, cohort: (0.0, 0.1) });
-        world.policy.draw_rates.evidence_shadow = 0.5;
-        world.policy.draw_rates.evidence_later = 0.5;
+        (world.policy.draw_rates.evidence_shadow, world.policy.draw_rates.evidence_later) = HALF;
         world
     }
 

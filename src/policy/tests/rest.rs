@@ -133,7 +133,7 @@ fn worlds() -> Vec<World> {
                         Err(TicketFault::Deadline),
                     ] {
                         let mut world = World { stage, answer, ..World::open() };
-                        (world.policy.draw_rates.evidence_shadow, world.policy.draw_rates.evidence_later) = (0.5, 0.5);
+                        (world.policy.draw_rates.evidence_shadow, world.policy.draw_rates.evidence_later) = HALF;
                         world.ticket.ticket_id = id_drawn(drawing);
                         world.ticket.severity_reported = said(reported, SetBy::System);
                         world.ticket.title = Some(title.to_owned());

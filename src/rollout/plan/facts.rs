@@ -6,6 +6,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ticket::TicketId;
 use crate::rollout::closed::Closed;
 use crate::rollout::decision::ModelKey;
+use crate::rollout::draw_rate::SlicePace;
 use crate::rollout::log::Cut;
 use crate::rollout::reading::SliceReport;
 
@@ -23,6 +24,8 @@ pub struct Facts {
     /// Eligible tickets a day as measured, by slice, per action in the order of [`crate::domain::stage::AutoAction::ALL`];
     /// `None`: not measured yet.
     pub eligible_per_day: Vec<(Arc<str>, [Option<f64>; 2])>,
+    /// How fast evidence comes, by slice; a slice that is not named keeps its rate of draws.
+    pub paces: Vec<(Arc<str>, SlicePace)>,
     /// What of the evidence has been read.
     pub cut: Cut,
     /// How far that is behind the end of the log, in milliseconds of operating time.
@@ -67,6 +70,11 @@ impl Facts {
     /// Eligible tickets a day of a slice.
     pub fn eligible_per_day(&self, slice: &str) -> [Option<f64>; 2] {
         self.eligible_per_day.iter().find(|(name, _)| &**name == slice).map_or([None, None], |(_, measured)| *measured)
+    }
+
+    /// How fast evidence of a slice comes; `None`: not measured.
+    pub fn pace(&self, slice: &str) -> Option<&SlicePace> {
+        self.paces.iter().find(|(name, _)| &**name == slice).map(|(_, pace)| pace)
     }
 
     /// Whether a model is loaded.

@@ -3,11 +3,12 @@
 //!
 //! The order: what decides eligibility has changed; evidence is missing; a second reader has confirmed a hard stop; people
 //! call tickets critical; a gate in force is breached; verdicts stay away; accounts must be opened; people ask; a hard stop
-//! is refuted; promotions are read, once a day. Each transition removes its own reason, so that planning again, after an
+//! is refuted; promotions are read, once a day, and after them how many tickets are drawn. Each transition removes its own reason, so that planning again, after an
 //! evaluation of the new state, comes to rest. A report that answers another question than the state asks is not read.
 
 mod asked;
 mod down;
+mod draws;
 mod facts;
 mod read;
 mod up;

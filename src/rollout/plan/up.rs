@@ -13,6 +13,7 @@ use crate::rollout::transition::{ActingChange, Cause, Transition, TransitionKind
 use crate::rollout::wrong::Permission;
 
 use super::down::hear;
+use super::draws;
 use super::facts::SecondView;
 use super::read::Reading;
 use super::words::{Notice, Waits};
@@ -97,8 +98,8 @@ pub(super) fn returned(reading: &Reading<'_>) -> Option<Transition> {
     Some(transition)
 }
 
-/// Reads promotions, if this is the first evaluation after midnight. The day counts as read once nothing more fires: an
-/// evaluation that failed, or that is not of the present, reads nothing.
+/// Reads promotions, if this is the first evaluation after midnight, and then how many tickets are drawn. The day counts as
+/// read once nothing more fires: an evaluation that failed, or that is not of the present, reads nothing.
 pub(super) fn promote(reading: &Reading<'_>, plan: &mut Plan) {
     let Ok(evaluation) = reading.evaluation else { return };
     if !reading.is_present() || evaluation.at > reading.now {
@@ -120,6 +121,7 @@ pub(super) fn promote(reading: &Reading<'_>, plan: &mut Plan) {
                 }
             }
             plan.noted.read_on = Some(today);
+            plan.transition = draws::revised(reading);
         }
         Some(_) => {}
     }

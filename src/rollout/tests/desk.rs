@@ -8,20 +8,23 @@ use crate::domain::probability::Probability;
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
+use crate::policy::ruling::{DrawRates, EvidenceRate};
 use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
 use crate::rollout::decision::ModelKey;
+use crate::rollout::draw_rate::SlicePace;
 use crate::rollout::ladder::Position;
 use crate::rollout::local_time::DeskCalendar;
 use crate::rollout::log::{Cut, EvidenceTopic};
 use crate::rollout::plan::{Candidate, EvaluationError, Facts, Plan, plan};
 use crate::rollout::reading::{
-    AccountQuestion, CountedWrong, Evaluation, Gate, GateOutcome, GateReading, SliceQuestion, SliceReport, StepReport,
-    WatchReport,
+    AccountQuestion, CountedWrong, Evaluation, Gate, GateOutcome, GateReading, Missing, SliceQuestion, SliceReport,
+    StepReport, WatchReport,
 };
-use crate::rollout::spec::{Limits, RolloutSpec, SliceSpec};
+use crate::rollout::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
 use crate::rollout::state::RolloutState;
 use crate::rollout::transition::Transition;
 use crate::rollout::wrong::Permission;
+use crate::statistics::forecast::ToGo;
 
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
@@ -31,6 +34,8 @@ pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 pub(crate) struct Says {
     /// Of the next step: one gate that blocks.
     pub(crate) next: GateOutcome,
+    /// Verdicts that it waits for; `None`: it does not say.
+    pub(crate) to_go: Option<u64>,
     /// Of what is in force.
     pub(crate) breached: Option<(Permission, Gate)>,
     pub(crate) critical: Vec<TicketId>,
@@ -39,7 +44,7 @@ pub(crate) struct Says {
 
 impl Says {
     pub(crate) const fn well() -> Self {
-        Self { next: GateOutcome::Pass, breached: None, critical: Vec::new(), silent: 0 }
+        Self { next: GateOutcome::Pass, to_go: None, breached: None, critical: Vec::new(), silent: 0 }
     }
 }
 
@@ -88,6 +93,29 @@ pub(crate) fn spec(slices: &[&str]) -> RolloutSpec {
         cool_down_days: 3,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),
+        draw_rates: AUTO,
+        judged_by: JudgedBy::TheirWork,
+    }
+}
+
+/// Rates as shipped.
+pub(crate) const AUTO: DrawRates = DrawRates {
+    evidence_shadow: EvidenceRate::Auto,
+    evidence_later: EvidenceRate::Auto,
+    audit: 0.5,
+    second_reading: 0.1,
+    epoch: 0,
+};
+
+/// A slice of so many tickets a day, two fifths of which an action would be eligible for.
+pub(crate) const fn pace(tickets_per_day: f64) -> SlicePace {
+    SlicePace {
+        seen_ms: 7 * DAY_MS,
+        tickets_per_day,
+        reach: 0.4,
+        verdict_rate: 1.0,
+        waiting: 0,
+        rated_per_day_max: None,
     }
 }
 
@@ -104,6 +132,7 @@ impl Desk {
                 eligibility_digest: Digest::of(b"eligibility"),
                 second_readings: Vec::new(),
                 eligible_per_day: names().map(|name| (name, [Some(100.0), Some(50.0)])).collect(),
+                paces: names().map(|name| (name, pace(250.0))).collect(),
                 cut: cut(0),
                 evidence_behind_ms: 0,
                 closed: None,
@@ -149,7 +178,10 @@ impl Desk {
         let step = |step| {
             let permission = question.next.as_ref().map(|next| next.account.account.permission);
             let gate = if permission == Some(Permission::Suggest) { Gate::SeverityAccuracy } else { Gate::ActionError };
-            let gates = vec![reading(gate, says.next)];
+            let is_waiting = says.next == GateOutcome::Waiting;
+            let to_go = |more| ToGo { if_all_right: Some(more), at_present_error: None };
+            let missing = says.to_go.filter(|_| is_waiting).map(|more| Missing::Verdicts(to_go(more), None));
+            let gates = vec![GateReading { missing, ..reading(gate, says.next) }];
             StepReport { question: step, gates, wrong_unanswered: 0, grid: Vec::new() }
         };
         SliceReport {

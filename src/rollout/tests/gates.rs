@@ -8,7 +8,7 @@ use super::super::reading::{
     AccountQuestion, CountedWrong, Gate, GateOutcome, GateReading, Missing, SliceQuestion, StepKind, StepQuestion,
     StepReport,
 };
-use super::super::spec::{Limits, RolloutSpec, SliceSpec};
+use super::super::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
 use super::*;
 use crate::domain::severity::Severity::{Critical, High, Low, Medium};
 use crate::domain::stage::AutoAction;
@@ -30,6 +30,8 @@ pub(super) fn spec() -> RolloutSpec {
         cool_down_days: 3,
         observed_only: vec![],
         calendar: DeskCalendar::utc(),
+        draw_rates: super::desk::AUTO,
+        judged_by: JudgedBy::TheirWork,
     }
 }
 

@@ -99,6 +99,8 @@ impl Leader {
                 eligibility_digest: Digest::default(),
                 second_readings: Vec::new(),
                 eligible_per_day: vec![(Arc::from("rest"), [Some(PER_DAY as f64), None])],
+                // Every ticket of it is drawn.
+                paces: Vec::new(),
                 cut: self.cut.clone(),
                 evidence_behind_ms: 0,
                 closed: close(&self.evidence, &self.state, &self.spec, &self.cut, now).map(Arc::new),

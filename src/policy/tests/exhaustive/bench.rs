@@ -7,6 +7,7 @@ use super::state::*;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{Relation, RelationKind, Status};
 use crate::policy::decided::ReviewReason;
+use crate::policy::draws::DrawRate;
 use crate::policy::ruling::{ForbiddenWindow, Grant, SlicePermission, WindowScope};
 
 /// Everything that is built once.
@@ -37,7 +38,8 @@ impl Bench {
     pub(super) fn new() -> Self {
         let mut base = World::open();
         let rates = &mut base.policy.draw_rates;
-        (rates.evidence_shadow, rates.evidence_later, rates.audit) = (0.5, 0.5, 0.5);
+        (rates.evidence_shadow, rates.evidence_later) = HALF;
+        rates.audit = 0.5;
         base.policy.windows = vec![
             ForbiddenWindow {
                 name: "freeze".to_owned(),
@@ -110,7 +112,13 @@ impl Bench {
             Shares::TriageOnly => [share(0.5), Share::ZERO],
             Shares::None => [Share::ZERO; 2],
         };
-        let permission = SlicePermission { slice: "rest".to_owned(), stage, shares, grants: [named.clone(), named] };
+        let permission = SlicePermission {
+            slice: "rest".to_owned(),
+            stage,
+            shares,
+            grants: [named.clone(), named],
+            evidence_rate: DrawRate::LEAST,
+        };
         let mut world = self.world_of(demo_model);
         world.stage_map = Some(StageMap { rollout_revision: 7, slices: vec![permission] });
         world.ruling()

@@ -15,6 +15,7 @@ use crate::rollout::decision::ModelKey;
 use crate::rollout::log::Cut;
 use crate::rollout::plan::{Plan, SecondView};
 use crate::rollout::reading::{Evaluation, GateOutcome};
+use crate::rollout::state::SliceState;
 use crate::rollout::tests::desk::{DAY_MS, Desk, HOUR_MS, model};
 use crate::rollout::transition::{Cause, SliceChange, Transition, TransitionKind};
 use crate::rollout::wrong::Permission;
@@ -227,6 +228,7 @@ impl Book {
                 page.close();
             }
             TransitionKind::SteppedBack => self.stepped_back(desk, ask, transition),
+            TransitionKind::DrawsChanged => self.drawn(desk, transition),
             TransitionKind::Promoted | TransitionKind::ShareRaised | TransitionKind::ThresholdLowered => {}
         }
         for change in &transition.slices {
@@ -247,6 +249,19 @@ impl Book {
         let lifts = promote.lock == Lock::Lift;
         assert!(lifts || !page.is_locked);
         page.asked = Some(Asked { day: day(desk.now), expires: record.request.expires, lifts });
+    }
+
+    /// Another rate: once a day, within what the stage allows, and nothing else changes.
+    fn drawn(&mut self, desk: &Desk, transition: &Transition) {
+        let today = day(desk.now);
+        assert!(is_present(desk) && self.read_day.is_some_and(|read| read < today), "rates are read once a day");
+        self.read_day = Some(today);
+        for change in &transition.slices {
+            let (before, after) = (desk.slice(&change.slice), &change.to);
+            let most = if before.standing.position.stage() == Stage::Shadow { 1.0 } else { 0.5 };
+            assert!((0.1..=most).contains(&after.draw.rate.get()) && after.draw.rate != before.draw.rate);
+            assert_eq!(&SliceState { draw: before.draw, ..after.clone() }, before, "nothing but the draw changes");
+        }
     }
 
     /// What a candidate has earned was said when the switch was asked for: a passing report per permission.
@@ -292,7 +307,12 @@ impl Book {
             Cause::Hole { .. } => assert!(desk.holes.iter().any(|hole| !self.acknowledged.contains(hole))),
             Cause::Silence { tickets } => assert!(*tickets >= 5),
             Cause::Alarm { .. } | Cause::Confirmed { .. } | Cause::Unanswered { .. } => self.breach(desk, transition),
-            Cause::New | Cause::Earned | Cause::Critical { .. } | Cause::Refuted { .. } | Cause::EligibilityChanged => {
+            Cause::New
+            | Cause::Earned
+            | Cause::Critical { .. }
+            | Cause::Refuted { .. }
+            | Cause::EligibilityChanged
+            | Cause::Pace { .. } => {
                 panic!("{} is no reason to step back", transition.cause)
             }
         }
@@ -333,7 +353,12 @@ impl Book {
         let is_new = !self.pages.contains_key(&change.slice);
         let page = self.pages.entry(Arc::clone(&change.slice)).or_default();
         let position = change.to.standing.position;
-        let stays = [TransitionKind::Requested, TransitionKind::Suspended, TransitionKind::Returned];
+        let stays = [
+            TransitionKind::Requested,
+            TransitionKind::Suspended,
+            TransitionKind::Returned,
+            TransitionKind::DrawsChanged,
+        ];
         let moves = is_new || !stays.contains(&transition.kind) && transition.kind != TransitionKind::Opened;
         if moves {
             (page.since, page.moved_in) = (desk.now, self.revision);

@@ -42,9 +42,20 @@ pub(super) enum Event {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Said {
     Next(GateOutcome),
-    Breach { permission: usize, gate: usize },
-    Critical { ticket: u8 },
-    Silent { tickets: u64 },
+    /// The next step waits for so many verdicts.
+    Missing {
+        verdicts: u64,
+    },
+    Breach {
+        permission: usize,
+        gate: usize,
+    },
+    Critical {
+        ticket: u8,
+    },
+    Silent {
+        tickets: u64,
+    },
     Well,
 }
 
@@ -101,7 +112,10 @@ impl Event {
             Self::Climb { .. }
             | Self::Restart
             | Self::Pass { .. }
-            | Self::Say { said: Said::Breach { .. } | Said::Critical { .. } | Said::Silent { .. }, .. }
+            | Self::Say {
+                said: Said::Missing { .. } | Said::Breach { .. } | Said::Critical { .. } | Said::Silent { .. },
+                ..
+            }
             | Self::Evidence(_)
             | Self::SecondReading { .. }
             | Self::Ask(_)
@@ -129,6 +143,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
 fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
         2 => (0..3_usize).prop_map(|which| Said::Next(GateOutcome::ALL[which])),
+        2 => (0..2_000_u64).prop_map(|verdicts| Said::Missing { verdicts }),
         2 => (0..3_usize, 0..5_usize).prop_map(|(permission, gate)| Said::Breach { permission, gate }),
         2 => (0..4_u8).prop_map(|ticket| Said::Critical { ticket }),
         1 => (3..7_u64).prop_map(|tickets| Said::Silent { tickets }),
@@ -184,6 +199,7 @@ pub(super) fn say(desk: &mut Desk, slice: usize, said: Said) {
     let says = desk.says.get_mut(&name).unwrap();
     match said {
         Said::Next(outcome) => says.next = outcome,
+        Said::Missing { verdicts } => (says.next, says.to_go) = (GateOutcome::Waiting, Some(verdicts)),
         Said::Breach { permission, gate } => says.breached = Some((Permission::ALL[permission], BREACHES[gate])),
         Said::Critical { ticket: which } => says.critical.push(ticket(&format!("T{which}"))),
         Said::Silent { tickets } => says.silent = tickets,

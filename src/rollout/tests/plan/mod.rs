@@ -1,6 +1,7 @@
 //! Examples of the plan: each rule once, at its boundary.
 
 mod down;
+mod draws;
 mod switch;
 mod up;
 
