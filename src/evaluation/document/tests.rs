@@ -168,17 +168,18 @@ fn what_is_shared_holds_no_words_of_a_ticket_among_what_training_lacks_or_live_h
 
 #[test]
 fn slices_of_a_few_tickets_are_one_line_in_every_form_however_many_there_are() {
+    let before = report();
     let few = |dimension, value: &str, tickets| NamedSlice {
         facet: NamedFacet { dimension, value: value.to_owned() },
         failures: SliceFailures {
             wrong: Share { hits: 0, of: tickets },
             tested: Share { hits: 0, of: tickets },
             standing: Standing::Unknown,
-            ..report().slices[0].failures.clone()
+            ..before.slices[0].failures.clone()
         },
     };
     let with = |slices: Vec<NamedSlice>| {
-        let mut report = report();
+        let mut report = before.clone();
         report.slices.extend(slices);
         let document = composed(&report, Redaction::None);
         // A terminal breaks long lines.
