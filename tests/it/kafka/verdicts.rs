@@ -118,7 +118,8 @@ fn verdicts_are_added_corrected_and_imported_and_each_is_counted_by_name() {
     let import = || daemon.command(&["verdicts", "import", file.to_str().unwrap(), "--reason", "from the old desk"]);
     let refused = import();
     assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("verdicts.jsonl:3: /kind is missing"));
+    let told = String::from_utf8_lossy(&refused.stderr);
+    assert!(told.contains("verdicts.jsonl") && told.contains("line 3: /kind is missing"), "{told}");
     assert_eq!(checked(&daemon)["verdicts"], 4, "one mistake, and nothing is written");
     fs::write(&file, format!("{line}\n{line}\n")).unwrap();
     said(&import());
