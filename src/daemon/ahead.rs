@@ -73,13 +73,17 @@ impl Next<'_> {
 pub(super) struct Helpers(Option<ThreadPool>);
 
 impl Helpers {
-    /// Starts them. Where the operating system gives none, the work is done when its turn has come.
+    /// Starts two, or one where that leaves no processor to whoever ends the transaction: brokers on the same machine and
+    /// librdkafka would wait for work that is not due yet. Where the operating system gives none, the work is done when its
+    /// turn has come.
     pub(super) fn start() -> Self {
-        let pool = ThreadPoolBuilder::new().num_threads(2).thread_name(|helper| format!("ahead-{helper}")).build();
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = if processors > 2 { 2 } else { 1 };
+        let pool = ThreadPoolBuilder::new().num_threads(count).thread_name(|helper| format!("ahead-{helper}")).build();
         Self(pool.inspect_err(|error| tracing::warn!(%error, "no threads to work ahead")).ok())
     }
 
-    /// Does `wait` on this thread, and meanwhile decides the next batch and reads what waits behind it, on two others.
+    /// Does `wait` on this thread, and meanwhile decides the next batch and reads what waits behind it, on others.
     pub(super) fn work_during<'buffer, T>(
         &self,
         next: Option<Next<'_>>,
