@@ -36,9 +36,9 @@ use super::standing::Standing;
 const ROUND_RECORDS_MAX: usize = 500;
 /// Longest wait for records: how late a stop, a look or an evaluation may be.
 const WAIT: Duration = Duration::from_millis(250);
-/// While triage works off a backlog, nothing is folded for so many times as long as a round took: evidence may come minutes
-/// late, tickets should not.
-const REST_TIMES: u32 = 4;
+/// While triage works off a backlog, nothing is folded for so long after each round: two thousand records a second, more than
+/// any model answers, and little enough of the processors. Evidence may come minutes late, tickets should not.
+const REST: Duration = Duration::from_millis(250);
 /// A partition that is read up to this long ago is read to now: half of what a leader may be behind.
 const LATE_MS: i64 = 30_000;
 /// Partitions that are named as late; a log that stands still as a whole is named by its first ones.
@@ -175,9 +175,7 @@ fn life(
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => shown.look_failed(options, &error),
         }
-        let began = Instant::now();
         let read = fold.read()?;
-        let took = began.elapsed();
         shown.round(options, &mut fold, read);
         // At most one waits.
         if let Ok(inquiry) = inquiries.try_recv() {
@@ -197,7 +195,7 @@ fn life(
         if read == 0 {
             waiting.wait(WAIT);
         } else if options.metrics.has_backlog() {
-            std::thread::sleep((took * REST_TIMES).min(WAIT));
+            std::thread::sleep(REST);
         }
     }
     Ok(())
