@@ -36,8 +36,8 @@ use super::standing::Standing;
 const ROUND_RECORDS_MAX: usize = 500;
 /// Longest wait for records: how late a stop, a look or an evaluation may be.
 const WAIT: Duration = Duration::from_millis(250);
-/// While triage works off a backlog, nothing is folded for so long after each round: two thousand records a second, more than
-/// any model answers, and little enough of the processors. Evidence may come minutes late, tickets should not.
+/// While triage works off a backlog, nothing is folded for so long after each round, which leaves at most two thousand records a
+/// second. Evidence may come late by as long as the backlog lasts, and with it promotions and step-backs; tickets should not.
 const REST: Duration = Duration::from_millis(250);
 /// A partition that is read up to this long ago is read to now: half of what a leader may be behind.
 const LATE_MS: i64 = 30_000;
