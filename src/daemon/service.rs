@@ -57,10 +57,12 @@ pub enum Surroundings {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A model directory cannot be used.
-    #[error("the {role} model cannot be used")]
+    #[error("the {role} model ({key}) cannot be used")]
     Model {
         /// Which one.
         role: &'static str,
+        /// The key that names its directory.
+        key: &'static str,
         /// Why.
         #[source]
         source: LoadError,
@@ -118,14 +120,14 @@ fn standing_of(settings: &Settings, clock: &Clock) -> Standing {
 /// Which model cannot be used, and why.
 pub fn load_models(settings: &Settings) -> Result<EngineModels, StartError> {
     let inference = &settings.inference;
-    let one = |role: &'static str, directory: &Path, root_cause_model: Option<&Path>| {
+    let one = |role: &'static str, key: &'static str, directory: &Path, root_cause_model: Option<&Path>| {
         let options = LoadOptions { strictness: Strictness::Run, device: inference.device, root_cause_model };
-        load(directory, options).map_err(|source| StartError::Model { role, source })
+        load(directory, options).map_err(|source| StartError::Model { role, key, source })
     };
-    let acting = one("acting", &inference.model, inference.root_cause_model.as_deref())?;
-    let baseline = one("baseline", &inference.baseline, None)?;
+    let acting = one("acting", "model.directory", &inference.model, inference.root_cause_model.as_deref())?;
+    let baseline = one("baseline", "model.baseline", &inference.baseline, None)?;
     let candidates: Result<Vec<Box<dyn Classifier>>, StartError> =
-        inference.candidates.iter().map(|directory| one("candidate", directory, None)).collect();
+        inference.candidates.iter().map(|directory| one("candidate", "model.candidates", directory, None)).collect();
     Ok(EngineModels { acting, baseline: Some(baseline), candidates: candidates? })
 }
 
