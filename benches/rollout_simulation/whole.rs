@@ -23,7 +23,7 @@ use noctriage::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Prom
 use noctriage::rollout::decision::{Arrival, DecisionEvent, DecisionSeen, ModelAnswer, ModelKey, Said, TicketDecision};
 use noctriage::rollout::evaluate::evaluate;
 use noctriage::rollout::evidence::{Evidence, VerdictEvent};
-use noctriage::rollout::local_time::DeskCalendar;
+use noctriage::rollout::local_time::{DeskCalendar, WorkingHours};
 use noctriage::rollout::log::{Appended, Cut, EvidenceTopic, Position, Recorded};
 use noctriage::rollout::plan::{Facts, Plan, plan};
 use noctriage::rollout::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
@@ -302,6 +302,8 @@ fn spec(grid: &[Probability]) -> RolloutSpec {
         soak_days: 0,
         soak_step_days: 0,
         cool_down_days: 3,
+        approval_days: 365,
+        working_hours: WorkingHours::USUAL,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),
         draw_rates: DrawRates {

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Tickets a day at your site: the same ladder at its pace, as a calculator.
     #[arg(long, value_name = "N", default_value_t = TICKETS_PER_DAY, conflicts_with = "tickets_from", value_parser = per_day)]
     per_day: f64,
-    /// You promote, with Enter, instead of a simulated shift lead.
+    /// You promote and approve, with Enter, instead of a simulated shift lead.
     #[arg(long, conflicts_with = "tickets_from")]
     manual: bool,
     /// Your own tickets instead of simulated ones: one noctriage.ticket/v1 as JSON per line.

@@ -17,6 +17,8 @@ pub enum Command {
     Forecast(forecast::Arguments),
     /// Ask for the next step of a slice: it is taken once, at the first reading after midnight at which its gates pass.
     Promote(change::PromoteArguments),
+    /// Let a slice go on acting where it stands: an approval holds for rollout.approval_days, and a promotion is one.
+    Approve(change::ApproveArguments),
     /// Take a slice to a weaker stage, at once.
     StepBack(change::StepBackArguments),
     /// Go on without the evidence that is missing: what is missing is printed, and stands in the trail.
@@ -30,6 +32,7 @@ pub fn run(command: Command) -> CommandResult {
     match command {
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Promote(arguments) => change::promote(&arguments),
+        Command::Approve(arguments) => change::approve(&arguments),
         Command::StepBack(arguments) => change::step_back(&arguments),
         Command::Acknowledge(arguments) => change::acknowledge(&arguments),
         Command::History(arguments) => history::run(&arguments),

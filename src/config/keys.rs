@@ -19,6 +19,8 @@ const MECHANISMS: &[&str] = &["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"];
 const PRESETS: &[&str] = &["native", "servicenow", "alertmanager", "mapping"];
 const KINDS: &[&str] = &["incident", "request", "change", "maintenance", "other"];
 const CHANNELS: &[&str] = &["phone", "email", "portal", "monitoring", "peer", "other"];
+/// The days of the week, from Monday on.
+pub(super) const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const STAGES: &[&str] = &["shadow", "suggest", "auto_triage", "auto_resolve"];
 const SEVERITIES: &[&str] = &["critical", "high", "medium", "low", "unknown", "cleared"];
 const STATUSES: &[&str] = &["new", "in_progress", "on_hold", "resolved", "closed", "cancelled"];
@@ -276,6 +278,12 @@ pub const KEYS: &[Key] = &[
         "The same between two steps of a share."),
     key("rollout.cool_down_days", Integer(0, 365), "3", "days", Desk, Restart,
         "How long nothing is earned after a step back."),
+    key("rollout.approval_days", Integer(1, 365), "30", "days", Desk, Restart,
+        "How long a person's word lets a slice act: a promotion, or `noctriage rollout approve`. Then nothing in it is automatic until somebody says so again. It ends in working hours alone."),
+    key("rollout.working_days", Words(WEEKDAYS), r#"["monday", "tuesday", "wednesday", "thursday", "friday"]"#, "", NoClock, Restart,
+        "Days on which people who may approve are at work."),
+    key("rollout.working_hours", Text, r#""08:00-17:00""#, "", NoClock, Restart,
+        "The hours of these days, in rollout.desk_timezone."),
     key("rollout.shares.auto_triage", Number(0.0, SHARE_MAX), "0.05", "share", NoClock, Live,
         "Share of eligible tickets that auto_triage acts on; read in stages auto_triage and auto_resolve."),
     key("rollout.shares.auto_resolve", Number(0.0, SHARE_MAX), "0.0", "share", NoClock, Live,

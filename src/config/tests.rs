@@ -281,6 +281,27 @@ fn more_than_ten_rows_keep_their_order() {
 }
 
 #[test]
+fn working_hours_are_a_part_of_some_days() {
+    let mistakes = |hours: &str| {
+        let main = format!("[rollout]\nworking_hours = \"{hours}\"\n{MODEL}");
+        Site::new(&main).mistakes().len()
+    };
+    assert_eq!(["08:00-17:00", "00:00-24:00", "06:30 - 14:45"].map(mistakes), [0; 3]);
+    assert_eq!(["", "8-17", "17:00-08:00", "08:00-24:01", "08:00", "08:60-17:00", "+8:00-17:00"].map(mistakes), [1; 7]);
+    check_mistakes(
+        "[rollout]\nworking_hours = \"22:00-06:00\"",
+        &[
+            "noctriage.toml: rollout.working_hours: is no part of a day: two times of it with a dash between, the earlier one \
+           first, as 08:00-17:00",
+        ],
+    );
+    check_mistakes(
+        "[rollout]\nworking_days = []",
+        &["noctriage.toml: rollout.working_days: names no day: an approval would never end"],
+    );
+}
+
+#[test]
 fn mistakes_inside_slices_name_the_row() {
     check_mistakes(
         "[[slices]]\nname = \"rest\"\nsite = [\"a\"]\n[[slices]]\nsite = [\"b\"]\n[[slices]]\nname = \"c\"\n\

@@ -1,13 +1,17 @@
-//! What the leader tells the outgoing webhook: transitions, hard stops, halts, verdicts that stay away, and steps that are
-//! earned and wait for a person. Each once; nothing waits for it.
+//! What the leader tells the outgoing webhook: transitions, hard stops, halts, verdicts that stay away, steps that are earned
+//! and wait for a person, and approvals that run out. Each once, that an approval runs out a week before and a day before;
+//! nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::time::UtcMillis;
 use crate::notify::{Notice, NoticeKind, Notifier};
+use crate::rollout::approval;
 use crate::rollout::control::{Ask, ControlRecord, HaltScope};
+use crate::rollout::plan::hours_until;
 use crate::rollout::reading::{Evaluation, StepReport};
+use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::{RolloutState, SliceState};
 use crate::rollout::transition::{Cause, Transition, TransitionKind};
 
@@ -16,11 +20,13 @@ pub(super) struct Announcer {
     notifier: Arc<Notifier>,
     /// Slices whose next step was said to wait for a person, and the revision of the rollout at that time.
     waits: BTreeMap<Arc<str>, u64>,
+    /// Slices whose approval was said to run out: when it was given, and whether on its last day.
+    ending: BTreeMap<Arc<str>, (UtcMillis, bool)>,
 }
 
 impl Announcer {
     pub(super) const fn new(notifier: Arc<Notifier>) -> Self {
-        Self { notifier, waits: BTreeMap::new() }
+        Self { notifier, waits: BTreeMap::new(), ending: BTreeMap::new() }
     }
 
     /// A request was read.
@@ -28,7 +34,11 @@ impl Announcer {
         let (what, scope) = match &record.request.ask {
             Ask::Halt(scope) => ("halted by", scope),
             Ask::Resume(scope) => ("resumed by", scope),
-            Ask::Promote(_) | Ask::StepBack { .. } | Ask::SwitchModel(_) | Ask::AcknowledgeHoles { .. } => return,
+            Ask::Promote(_)
+            | Ask::Approve(_)
+            | Ask::StepBack { .. }
+            | Ask::SwitchModel(_)
+            | Ask::AcknowledgeHoles { .. } => return,
         };
         let slice = match scope {
             HaltScope::All => None,
@@ -50,17 +60,20 @@ impl Announcer {
         transition: Option<&Transition>,
         evaluation: Option<&Evaluation>,
         state: &RolloutState,
+        spec: &RolloutSpec,
         now: UtcMillis,
     ) {
         if let Some(transition) = transition {
             self.changed(transition, now);
         }
+        self.ending(state, spec, now);
         for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
             let is_asked = |slice: &SliceState| {
                 slice.request.as_ref().is_some_and(|request| request.expires.is_none_or(|expires| now < expires))
             };
-            // Somebody has asked, or must read tickets first.
-            let has_to_wait = |slice: &SliceState| is_asked(slice) || slice.suspension.is_some();
+            // Somebody has asked, or must do something else first.
+            let has_to_wait =
+                |slice: &SliceState| is_asked(slice) || slice.suspension.is_some() || approval::is_missing(slice);
             if state.slices.get(&report.slice).is_some_and(has_to_wait)
                 || !report.next.as_ref().is_some_and(StepReport::passes)
             {
@@ -78,11 +91,33 @@ impl Announcer {
         }
     }
 
+    /// Approvals that run out soon, said when people are at work.
+    fn ending(&mut self, state: &RolloutState, spec: &RolloutSpec, now: UtcMillis) {
+        if !spec.working_hours.contain(&spec.calendar, now) {
+            return;
+        }
+        for (slice, approval) in approval::ending(state.slices.iter(), spec, now) {
+            let until = approval.until(spec);
+            let is_last_day = until.since_ms(now) <= RolloutSpec::days_ms(1);
+            if self.ending.insert(Arc::clone(slice), (approval.at, is_last_day)) == Some((approval.at, is_last_day)) {
+                continue;
+            }
+            let sentence = format!(
+                "what {} approved in {slice} runs out in {} h, and then nothing of it is automatic; look at it, then: \
+                 noctriage rollout approve {slice}",
+                approval.signed.who(),
+                hours_until(until, now).max(0)
+            );
+            self.say(NoticeKind::Approval, now, Some(slice.to_string()), state.revision, sentence);
+        }
+    }
+
     fn changed(&self, transition: &Transition, now: UtcMillis) {
         let kind = match (transition.kind, &transition.cause) {
             // Books of the leader: nobody may do more or less.
             (TransitionKind::Opened | TransitionKind::Requested, _) => return,
             (TransitionKind::Suspended, _) => NoticeKind::HardStop,
+            (TransitionKind::ApprovalEnded, _) => NoticeKind::Approval,
             (_, Cause::Silence { .. }) => NoticeKind::VerdictsSilent,
             (
                 TransitionKind::Promoted
@@ -94,7 +129,8 @@ impl Announcer {
                 | TransitionKind::SwappedBack
                 | TransitionKind::Reconfigured
                 | TransitionKind::Acknowledged
-                | TransitionKind::DrawsChanged,
+                | TransitionKind::DrawsChanged
+                | TransitionKind::Approved,
                 _,
             ) => NoticeKind::Transition,
         };
@@ -122,7 +158,7 @@ mod tests {
     use crate::rollout::control::Lock;
     use crate::rollout::control::{ControlRequest, Signature};
     use crate::rollout::log::Cut;
-    use crate::rollout::tests::desk::{Desk, ticket};
+    use crate::rollout::tests::desk::{DAY_MS, Desk, HOUR_MS, ticket};
 
     /// What was said of some requests and transitions, by kind.
     fn told(say: impl FnOnce(&mut Announcer)) -> Vec<Notice> {
@@ -172,7 +208,8 @@ mod tests {
         let kinds = |kind, cause| -> Vec<NoticeKind> {
             let transition = transition(kind, cause);
             let state = RolloutState::default();
-            told(|announcer| announcer.stepped(Some(&transition), None, &state, UtcMillis(5)))
+            let spec = crate::rollout::tests::desk::spec(&["rest"]);
+            told(|announcer| announcer.stepped(Some(&transition), None, &state, &spec, UtcMillis(5)))
                 .iter()
                 .map(|notice| notice.kind)
                 .collect()
@@ -187,7 +224,7 @@ mod tests {
     /// Whether a desk, all of whose gates pass, is said to wait for a person.
     fn waits(desk: &Desk, now: UtcMillis) -> bool {
         let evaluation = desk.evaluation();
-        let notices = told(|announcer| announcer.stepped(None, Some(&evaluation), &desk.state, now));
+        let notices = told(|announcer| announcer.stepped(None, Some(&evaluation), &desk.state, &desk.spec, now));
         notices.iter().any(|notice| notice.kind == NoticeKind::PromotionWaits)
     }
 
@@ -202,6 +239,35 @@ mod tests {
         request.expires = Some(desk.now.plus_ms(1));
         assert!(!waits(&desk, desk.now));
         assert!(waits(&desk, desk.now.plus_ms(1)));
+    }
+
+    #[test]
+    fn an_approval_that_runs_out_is_told_a_week_and_a_day_before_and_never_at_night() {
+        let desk = Desk::at(Stage::AutoTriage);
+        let given = desk.slice("rest").approval.as_ref().unwrap().at;
+        let looks = |days_and_hours: &[(i64, i64)]| -> Vec<String> {
+            told(|announcer| {
+                for (days, hours) in days_and_hours {
+                    let now = given.plus_ms(days * DAY_MS + hours * HOUR_MS);
+                    announcer.stepped(None, None, &desk.state, &desk.spec, now);
+                }
+            })
+            .into_iter()
+            .map(|notice| notice.sentence)
+            .collect()
+        };
+        // It was given at noon of a Sunday, so that it runs out on a Tuesday.
+        assert_eq!(desk.spec.calendar.day(given).weekday(), 6);
+        assert_eq!(looks(&[(22, 0), (22, 20)]), [""; 0], "more than a week before");
+        let told = looks(&[(23, 0), (23, 12), (24, 0), (29, 0), (29, 1), (30, 0)]);
+        let sentence = |hours| {
+            format!(
+                "what mira approved in rest runs out in {hours} h, and then nothing of it is automatic; look at it, then: \
+                 noctriage rollout approve rest"
+            )
+        };
+        assert_eq!(told, [sentence(168), sentence(24)]);
+        assert_eq!(looks(&[(23, 12), (29, 12)]), [""; 0], "at midnight nobody is there");
     }
 
     #[test]

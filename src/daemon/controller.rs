@@ -171,7 +171,7 @@ impl Reign {
         let answered = options.inquirer.ask(question, || is_stopped(options));
         let done = self.term.step(leadership, &answered, &declared.spec, now)?;
         let evaluation = answered.evaluation.as_ref().ok();
-        self.announcer.stepped(done.transition.as_ref(), evaluation, self.term.state(), now);
+        self.announcer.stepped(done.transition.as_ref(), evaluation, self.term.state(), &declared.spec, now);
         self.say(done.renewal.as_ref().err(), &options.leading);
         let wait = if done.has_more { BETWEEN_STEPS } else { options.renew };
         self.due = Instant::now() + wait;

@@ -275,6 +275,8 @@ struct Show<'demo> {
     told: usize,
     typed: Option<Receiver<()>>,
     invited: Vec<Arc<str>>,
+    /// Slices whose approval they were told runs out.
+    reminded: Vec<Arc<str>>,
     feed: Feed,
     sender: Sender,
     observer: Observer,
@@ -303,6 +305,7 @@ impl<'demo> Show<'demo> {
             told: 0,
             typed: (lead == ShiftLead::You).then(typed_lines),
             invited: Vec::new(),
+            reminded: Vec::new(),
             feed,
             sender: Sender::open(&settings.kafka).map_err(DemoError::Send)?,
             observer: Observer::open(&settings.kafka).map_err(DemoError::Observe)?,
@@ -420,6 +423,10 @@ impl<'demo> Show<'demo> {
         self.told = ladder.story().len();
         if let Some(typed) = &self.typed {
             if typed.try_iter().count() > 0 {
+                let approved = ladder.approve(now);
+                lines.extend(
+                    approved.iter().map(|slice| format!("you approve what is automatic in {slice} for another while")),
+                );
                 let asked = ladder.promote(now);
                 lines.extend(
                     asked.iter().map(|slice| format!("you promote {slice}: it is read after the next midnight")),
@@ -433,6 +440,14 @@ impl<'demo> Show<'demo> {
                     .map(|slice| format!("{slice} has earned its next step: press Enter to promote")),
             );
             self.invited = earned;
+            let ending = ladder.ending(now);
+            lines.extend(
+                ending
+                    .iter()
+                    .filter(|slice| !self.reminded.contains(slice))
+                    .map(|slice| format!("your approval of {slice} runs out: press Enter to give it again")),
+            );
+            self.reminded = ending;
         }
         if lines.is_empty() { Ok(()) } else { self.screen.say(&lines).map_err(DemoError::Screen) }
     }

@@ -20,12 +20,14 @@ pub enum NoticeKind {
     VerdictsSilent,
     /// Somebody has halted automatic actions, or resumed them.
     Halt,
+    /// A person's approval of automatic actions runs out soon, or has run out.
+    Approval,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Transition, Self::HardStop, Self::PromotionWaits, Self::VerdictsSilent, Self::Halt];
+    pub const ALL: [Self; 6] =
+        [Self::Transition, Self::HardStop, Self::PromotionWaits, Self::VerdictsSilent, Self::Halt, Self::Approval];
 
     /// The word in the record and in logs.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +37,7 @@ impl NoticeKind {
             Self::PromotionWaits => "promotion_waits",
             Self::VerdictsSilent => "verdicts_silent",
             Self::Halt => "halt",
+            Self::Approval => "approval",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What people ask of the rollout: halt and resume, promote, step back, switch the model, acknowledge a hole. Each request
+//! What people ask of the rollout: halt and resume, promote, approve, step back, switch the model, acknowledge a hole. Each request
 //! is signed and says why. Halting is a state of its own, which every instance folds for itself: it needs no leader.
 
 use std::collections::BTreeMap;
@@ -85,6 +85,8 @@ pub enum Ask {
     Resume(HaltScope),
     /// One step up.
     Promote(Promote),
+    /// Where it stands is approved for another while.
+    Approve(Approve),
     /// Down, at once.
     StepBack {
         /// Which slice.
@@ -103,7 +105,8 @@ pub enum Ask {
 
 impl Ask {
     /// The words of [`Ask::as_str`].
-    pub const WORDS: [&str; 6] = ["halt", "resume", "promote", "step_back", "switch_model", "acknowledge_holes"];
+    pub const WORDS: [&str; 7] =
+        ["halt", "resume", "promote", "approve", "step_back", "switch_model", "acknowledge_holes"];
 
     /// The word used in records and screens.
     pub const fn as_str(&self) -> &'static str {
@@ -111,6 +114,7 @@ impl Ask {
             Self::Halt(_) => "halt",
             Self::Resume(_) => "resume",
             Self::Promote(_) => "promote",
+            Self::Approve(_) => "approve",
             Self::StepBack { .. } => "step_back",
             Self::SwitchModel(_) => "switch_model",
             Self::AcknowledgeHoles { .. } => "acknowledge_holes",
@@ -136,6 +140,15 @@ pub struct Promote {
     pub against: u64,
     /// What it does to the lock after a second step-back.
     pub lock: Lock,
+}
+
+/// A slice may go on acting where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approve {
+    /// Which slice.
+    pub slice: Arc<str>,
+    /// The revision of the rollout that the person looked at.
+    pub against: u64,
 }
 
 /// What a promotion does to the lock after a second step-back. No gate is ever lifted.
@@ -208,7 +221,11 @@ impl Halts {
             Ask::Resume(scope) => {
                 self.in_force.remove(scope);
             }
-            Ask::Promote(_) | Ask::StepBack { .. } | Ask::SwitchModel(_) | Ask::AcknowledgeHoles { .. } => {}
+            Ask::Promote(_)
+            | Ask::Approve(_)
+            | Ask::StepBack { .. }
+            | Ask::SwitchModel(_)
+            | Ask::AcknowledgeHoles { .. } => {}
         }
     }
 

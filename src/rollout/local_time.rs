@@ -3,7 +3,8 @@
 
 use crate::domain::time::UtcMillis;
 
-const HOUR_MS: i64 = 3_600_000;
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Offsets of a time zone from UTC, and since when each holds.
@@ -22,8 +23,48 @@ pub struct LocalDay(pub i64);
 impl LocalDay {
     /// Whether it is a Saturday or a Sunday.
     pub const fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
+    /// The day of the week, from 0, a Monday, to 6.
+    pub const fn weekday(self) -> usize {
         // 1970-01-01 was a Thursday.
-        (self.0 + 3).rem_euclid(7) >= 5
+        (self.0 + 3).rem_euclid(7) as usize
+    }
+}
+
+/// When people are at work, in the desk's own time. Holidays are not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkingHours {
+    days: [bool; 7],
+    from_minute: i64,
+    until_minute: i64,
+}
+
+/// No hour would be one at which people are at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there must be a day of the week, and an hour from a minute of the day to a later one, at most 24:00")]
+pub struct NoWorkingHours;
+
+impl WorkingHours {
+    /// Monday to Friday, 8 to 17 o'clock.
+    pub const USUAL: Self =
+        Self { days: [true, true, true, true, true, false, false], from_minute: 8 * 60, until_minute: 17 * 60 };
+
+    /// Days of the week from Monday on, and the minutes of the day from which and until which they last.
+    ///
+    /// # Errors
+    /// No minute would be among them, or one that no day has.
+    pub fn try_new(days: [bool; 7], from_minute: u32, until_minute: u32) -> Result<Self, NoWorkingHours> {
+        let is_some = days.contains(&true) && from_minute < until_minute && until_minute <= 24 * 60;
+        let hours = Self { days, from_minute: from_minute.into(), until_minute: until_minute.into() };
+        is_some.then_some(hours).ok_or(NoWorkingHours)
+    }
+
+    /// Whether people are at work at an instant.
+    pub fn contain(&self, calendar: &DeskCalendar, at: UtcMillis) -> bool {
+        let minute = calendar.minute(at);
+        self.days[calendar.day(at).weekday()] && self.from_minute <= minute && minute < self.until_minute
     }
 }
 
@@ -54,6 +95,11 @@ impl DeskCalendar {
     pub fn hour(&self, at: UtcMillis) -> u8 {
         (self.local_ms(at).rem_euclid(DAY_MS) / HOUR_MS) as u8
     }
+
+    /// The minute of the day, 0 to 1,439.
+    fn minute(&self, at: UtcMillis) -> i64 {
+        self.local_ms(at).rem_euclid(DAY_MS) / MINUTE_MS
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +119,25 @@ mod tests {
         let midnight = change.plus_ms(21 * HOUR_MS);
         assert_eq!(zurich.day(midnight), LocalDay(zurich.day(change).0 + 1));
         assert_eq!(zurich.day(midnight.plus_ms(-1)), zurich.day(change));
+    }
+
+    #[test]
+    fn people_are_at_work_on_their_days_and_from_one_minute_until_another_of_their_own_clock() {
+        let zurich = DeskCalendar::new(2 * HOUR_MS, Vec::new());
+        // Monday, 2026-06-01, at midnight in Zurich.
+        let monday = UtcMillis(20_605 * DAY_MS - 2 * HOUR_MS);
+        assert_eq!(zurich.day(monday).weekday(), 0);
+        let hours = |from, until| WorkingHours::try_new([true, false, false, false, false, false, true], from, until);
+        let early = hours(6 * 60, 14 * 60 + 30).unwrap();
+        let at = |hour, minute| early.contain(&zurich, monday.plus_ms(hour * HOUR_MS + minute * MINUTE_MS));
+        assert_eq!([at(5, 59), at(6, 0), at(14, 29), at(14, 30)], [false, true, true, false]);
+        assert_eq!(
+            [at(24 + 8, 0), at(-24 + 8, 0), at(5 * 24 + 8, 0)],
+            [false, true, false],
+            "Tuesday, Sunday, Saturday"
+        );
+        assert_eq!((hours(60, 60), hours(0, 1_441)), (Err(NoWorkingHours), Err(NoWorkingHours)));
+        assert_eq!(WorkingHours::try_new([false; 7], 0, 60), Err(NoWorkingHours));
     }
 
     #[test]

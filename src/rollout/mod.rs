@@ -5,6 +5,7 @@
 //! folded, the result is the same; what orders them is where and when they were appended.
 
 pub mod accuracy;
+pub mod approval;
 pub mod calculator;
 pub mod closed;
 pub mod closing;

@@ -7,6 +7,7 @@ use crate::domain::stage::{AutoAction, Share};
 use crate::policy::draws::DrawRate;
 use crate::policy::ruling::{Grant, SlicePermission, StageMap};
 
+use super::approval;
 use super::closed::Closed;
 use super::counting::AccountKey;
 use super::decision::ModelKey;
@@ -54,7 +55,8 @@ impl RolloutState {
         spec.slices.iter().map(question).collect()
     }
 
-    /// What may be done now. A slice that the state does not know is in shadow; a suspended one acts on nothing.
+    /// What may be done now. A slice that the state does not know is in shadow; one that is suspended, or that nobody
+    /// approves any more, acts on nothing.
     pub fn stage_map(&self, spec: &RolloutSpec) -> StageMap {
         let entry = |slice: &SliceSpec| match self.basis.as_ref().zip(self.slices.get(&slice.name)) {
             Some((basis, state)) => permission(&slice.name, basis, state),
@@ -71,7 +73,7 @@ impl RolloutState {
 }
 
 fn permission(name: &str, basis: &Basis, state: &SliceState) -> SlicePermission {
-    let is_suspended = state.suspension.is_some();
+    let is_stopped = state.suspension.is_some() || approval::is_missing(state);
     let position = state.standing.position;
     let grant = |held: &Held| Grant {
         model_digest: Some(basis.model.digest),
@@ -80,11 +82,11 @@ fn permission(name: &str, basis: &Basis, state: &SliceState) -> SlicePermission 
         threshold_min: held.threshold,
     };
     // Without a grant, not only without a share: commands that are under way are stopped where they are carried out.
-    let granted = |action| state.standing.held(Permission::Auto(action)).filter(|_| !is_suspended).map(grant);
+    let granted = |action| state.standing.held(Permission::Auto(action)).filter(|_| !is_stopped).map(grant);
     SlicePermission {
         slice: name.to_owned(),
         stage: position.stage(),
-        shares: if is_suspended { [Share::ZERO; 2] } else { position.shares() },
+        shares: if is_stopped { [Share::ZERO; 2] } else { position.shares() },
         grants: AutoAction::ALL.map(granted),
         evidence_rate: state.evidence_rate(),
     }

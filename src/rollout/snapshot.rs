@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 
+use super::approval;
 use super::consequence::{counted, days_missing};
 use super::control::Lock;
 use super::decision::ModelKey;
@@ -42,6 +43,8 @@ pub struct SliceSnapshot {
     pub position: Position,
     /// Since when (desk time); `None`: it has not been opened.
     pub since: Option<UtcMillis>,
+    /// Who lets it act, and until when (desk time); `None`: nobody.
+    pub approved: Option<(String, UtcMillis)>,
     /// The next step; `None`: there is none.
     pub next: Option<NextStep>,
     /// What a person can do.
@@ -72,6 +75,15 @@ pub enum Advice {
     ReadAgain(Vec<TicketId>),
     /// Evidence is missing.
     AcknowledgeHole,
+    /// Nobody approves what is automatic any more: nothing is.
+    Approve(Arc<str>),
+    /// The approval of what is automatic runs out soon.
+    ApproveAgain {
+        /// Which slice.
+        slice: Arc<str>,
+        /// In so many hours of desk time.
+        hours: i64,
+    },
     /// It has stepped back twice.
     LookThenOverride,
     /// Nothing, until the cool-down ends.
@@ -96,10 +108,12 @@ pub enum Advice {
 
 impl Advice {
     /// The words of [`Advice::as_str`].
-    pub const WORDS: [&str; 9] = [
+    pub const WORDS: [&str; 11] = [
         "wait_for_reading",
         "read_again",
         "acknowledge_hole",
+        "approve",
+        "approve_again",
         "look_then_override",
         "cool_down",
         "gather",
@@ -114,6 +128,8 @@ impl Advice {
             Self::WaitForReading => "wait_for_reading",
             Self::ReadAgain(_) => "read_again",
             Self::AcknowledgeHole => "acknowledge_hole",
+            Self::Approve(_) => "approve",
+            Self::ApproveAgain { .. } => "approve_again",
             Self::LookThenOverride => "look_then_override",
             Self::CoolDown { .. } => "cool_down",
             Self::Gather { .. } => "gather",
@@ -133,6 +149,14 @@ impl fmt::Display for Advice {
                 write!(formatter, "a second person must read, blind: {names}; nothing is automatic until then")
             }
             Self::AcknowledgeHole => formatter.write_str("evidence is missing: see what, then acknowledge it"),
+            Self::Approve(slice) => write!(
+                formatter,
+                "nothing is automatic: nobody approves it any more; look at it, then: noctriage rollout approve {slice}"
+            ),
+            Self::ApproveAgain { slice, hours } => write!(
+                formatter,
+                "the approval runs out in {hours} h; look at it, then: noctriage rollout approve {slice}"
+            ),
             Self::LookThenOverride => {
                 formatter.write_str("it has stepped back twice: find out why, then promote with --override")
             }
@@ -166,8 +190,9 @@ pub fn snapshot(state: &RolloutState, evaluation: Option<&Evaluation>, spec: &Ro
             slice: Arc::clone(&slice.name),
             position: known.standing.position,
             since: Some(known.since),
+            approved: known.approval.as_ref().map(|approval| (approval.signed.who().to_owned(), approval.until(spec))),
             next: known.next_step(slice.threshold).map(|step| next_step(step, report, request, now)),
-            advice: advice(known, slice, report, request, !holes.is_empty(), now),
+            advice: advice(known, slice, report, request, !holes.is_empty(), spec, now),
         }
     };
     let slices = spec.slices.iter().map(shown).collect();
@@ -185,6 +210,7 @@ fn unopened(slice: &SliceSpec) -> SliceSnapshot {
         slice: Arc::clone(&slice.name),
         position: Position::SHADOW,
         since: None,
+        approved: None,
         next: None,
         advice: Advice::WaitForReading,
     }
@@ -222,6 +248,7 @@ fn advice(
     report: Option<&StepReport>,
     request: Option<&PromotionRequest>,
     has_hole: bool,
+    spec: &RolloutSpec,
     now: UtcMillis,
 ) -> Advice {
     if let Some(suspension) = &state.suspension {
@@ -230,6 +257,29 @@ fn advice(
     if has_hole {
         return Advice::AcknowledgeHole;
     }
+    if approval::is_missing(state) {
+        return Advice::Approve(Arc::clone(&slice.name));
+    }
+    let next = for_next_step(state, slice, report, request, now);
+    let ending = state.approval.as_ref().filter(|approval| approval.ends_soon(spec, now));
+    match (ending, &next) {
+        // A promotion is an approval as well.
+        (None, _) | (Some(_), Advice::Promote | Advice::WaitForMidnight) => next,
+        (Some(approval), _) => {
+            let hours = hours_until(approval.until(spec), now).max(0);
+            Advice::ApproveAgain { slice: Arc::clone(&slice.name), hours }
+        }
+    }
+}
+
+/// What a person can do towards the next step.
+fn for_next_step(
+    state: &SliceState,
+    slice: &SliceSpec,
+    report: Option<&StepReport>,
+    request: Option<&PromotionRequest>,
+    now: UtcMillis,
+) -> Advice {
     if state.next_step(slice.threshold).is_none() {
         return Advice::Nothing;
     }

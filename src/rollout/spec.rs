@@ -11,7 +11,7 @@ use crate::statistics::level::slice_weights;
 use crate::statistics::tally::ErrorLimit;
 
 use super::closing::LOOK_BACK_MS;
-use super::local_time::DeskCalendar;
+use super::local_time::{DeskCalendar, WorkingHours};
 use super::reading::Gate;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -35,6 +35,10 @@ pub struct RolloutSpec {
     pub soak_step_days: u32,
     /// How long nothing is earned after a step-back (desk time, days). Default 3.
     pub cool_down_days: u32,
+    /// How long a person's word lets a slice act (desk time, days). Default 30.
+    pub approval_days: u32,
+    /// When people are at work: an approval ends at no other hour.
+    pub working_hours: WorkingHours,
     /// What a breach of a gate in force does; a gate that is not named steps back.
     pub observed_only: Vec<Gate>,
     /// The calendar of the desk.

@@ -12,6 +12,7 @@ use crate::domain::time::UtcMillis;
 use crate::policy::draws::DrawRate;
 use crate::statistics::level::{CONFIGURED_WEIGHT, OTHER_WEIGHT};
 
+use super::approval::Approval;
 use super::closed::Closed;
 use super::control::{Lock, Signature};
 use super::decision::ModelKey;
@@ -114,6 +115,8 @@ pub struct SliceState {
     pub cool_down_until: Option<UtcMillis>,
     /// Whether only a promotion with `--override` goes up from here.
     pub is_locked: bool,
+    /// Who lets it act; `None`: nobody, and nothing of it is automatic whatever its stage.
+    pub approval: Option<Approval>,
     /// The step that a person has asked for; `None`: nobody has.
     pub request: Option<PromotionRequest>,
     /// How many of its tickets are drawn where the configuration says `auto`.
@@ -242,9 +245,16 @@ impl SliceState {
             breaches: Vec::new(),
             cool_down_until: None,
             is_locked: false,
+            approval: None,
             request: None,
             draw: SliceDraw::least(at),
         }
+    }
+
+    /// The slice where it is moved to, at an instant and by a revision. Where nothing is automatic, nobody's word is needed.
+    pub fn moved(&self, standing: Standing, since: UtcMillis, moved_in: u64) -> Self {
+        let approval = self.approval.clone().filter(|_| standing.position.is_automatic());
+        Self { standing, since, moved_in, approval, ..self.clone() }
     }
 
     /// The rate in force where the configuration says `auto`.

@@ -94,11 +94,15 @@ pub enum TransitionKind {
     Acknowledged,
     /// More or fewer tickets are drawn as evidence. Nobody may do more or less.
     DrawsChanged,
+    /// A person lets a slice go on acting where it stands.
+    Approved,
+    /// Nobody has said so for too long: no automatic action until somebody does.
+    ApprovalEnded,
 }
 
 impl TransitionKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Opened,
         Self::Requested,
         Self::Promoted,
@@ -112,6 +116,8 @@ impl TransitionKind {
         Self::Reconfigured,
         Self::Acknowledged,
         Self::DrawsChanged,
+        Self::Approved,
+        Self::ApprovalEnded,
     ];
 
     /// The word used in records, metrics and screens.
@@ -130,6 +136,8 @@ impl TransitionKind {
             Self::Reconfigured => "reconfigured",
             Self::Acknowledged => "acknowledged",
             Self::DrawsChanged => "draws_changed",
+            Self::Approved => "approved",
+            Self::ApprovalEnded => "approval_ended",
         }
     }
 
@@ -144,7 +152,9 @@ impl TransitionKind {
             | Self::ThresholdLowered
             | Self::Returned
             | Self::Acknowledged
-            | Self::DrawsChanged => false,
+            | Self::DrawsChanged
+            | Self::Approved
+            | Self::ApprovalEnded => false,
         }
     }
 
@@ -161,7 +171,9 @@ impl TransitionKind {
             | Self::SwappedBack
             | Self::Reconfigured
             | Self::Acknowledged
-            | Self::DrawsChanged => false,
+            | Self::DrawsChanged
+            | Self::Approved
+            | Self::ApprovalEnded => false,
         }
     }
 }
@@ -214,6 +226,13 @@ pub enum Cause {
     },
     /// What decides eligibility has changed.
     EligibilityChanged,
+    /// Nobody has approved what is automatic for too long.
+    ApprovalOld {
+        /// Who did last.
+        who: Arc<str>,
+        /// For so many days of desk time.
+        days: u32,
+    },
     /// Evidence comes too slowly for the next step, or far faster than it needs.
     Pace {
         /// What changes, slice by slice.
@@ -236,7 +255,7 @@ pub struct DrawChange {
 
 impl Cause {
     /// The words of [`Cause::as_str`].
-    pub const WORDS: [&str; 12] = [
+    pub const WORDS: [&str; 13] = [
         "new",
         "asked",
         "earned",
@@ -248,6 +267,7 @@ impl Cause {
         "hole",
         "silence",
         "eligibility_changed",
+        "approval_old",
         "pace",
     ];
 
@@ -265,6 +285,7 @@ impl Cause {
             Self::Hole { .. } => "hole",
             Self::Silence { .. } => "silence",
             Self::EligibilityChanged => "eligibility_changed",
+            Self::ApprovalOld { .. } => "approval_old",
             Self::Pace { .. } => "pace",
         }
     }
@@ -281,6 +302,7 @@ impl Cause {
             | Self::Hole { .. }
             | Self::Silence { .. }
             | Self::EligibilityChanged
+            | Self::ApprovalOld { .. }
             | Self::Pace { .. } => false,
         }
     }
@@ -313,6 +335,9 @@ impl fmt::Display for Cause {
                 write!(formatter, "{tickets} tickets are past their deadline without a verdict")
             }
             Self::EligibilityChanged => formatter.write_str("what decides which tickets are eligible has changed"),
+            Self::ApprovalOld { who, days } => {
+                write!(formatter, "{who} approved what is automatic more than {days} days ago, and nobody has since")
+            }
             Self::Pace { changes } => {
                 let all: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 formatter.write_str(&all.join("; "))

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::stage::Stage;
-use crate::rollout::control::{Ask, ControlRequest, HaltScope, Lock, Promote, Signature, SwitchModel};
+use crate::rollout::control::{Approve, Ask, ControlRequest, HaltScope, Lock, Promote, Signature, SwitchModel};
 
 use super::values::{HexDigest, Instant};
 use super::words::{ClosedWord, Word};
@@ -51,6 +51,8 @@ pub enum ControlKind {
     Resume,
     /// Lets a slice take its next step as soon as its gates pass.
     Promote,
+    /// Lets a slice go on acting where it stands, for another while.
+    Approve,
     /// Takes a slice to a weaker stage, at once.
     StepBack,
     /// Makes another model the acting one.
@@ -61,8 +63,15 @@ pub enum ControlKind {
 
 impl ControlKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Halt, Self::Resume, Self::Promote, Self::StepBack, Self::SwitchModel, Self::AcknowledgeHoles];
+    pub const ALL: [Self; 7] = [
+        Self::Halt,
+        Self::Resume,
+        Self::Promote,
+        Self::Approve,
+        Self::StepBack,
+        Self::SwitchModel,
+        Self::AcknowledgeHoles,
+    ];
 
     /// The word used in records and on screens.
     pub const fn as_str(self) -> &'static str {
@@ -70,6 +79,7 @@ impl ControlKind {
             Self::Halt => "halt",
             Self::Resume => "resume",
             Self::Promote => "promote",
+            Self::Approve => "approve",
             Self::StepBack => "step_back",
             Self::SwitchModel => "switch_model",
             Self::AcknowledgeHoles => "acknowledge_holes",
@@ -106,13 +116,13 @@ pub struct ControlRecord {
     /// Nothing follows from it after this instant (desk time); absent: it does not expire. A halt never does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
-    /// Of which slice. Needed by promote and step_back; with halt and resume its absence means everything.
+    /// Of which slice. Needed by promote, approve and step_back; with halt and resume its absence means everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slice: Option<String>,
     /// With step_back: to which stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Word<Stage>>,
-    /// With promote and switch_model: the revision of the rollout that the person looked at.
+    /// With promote, approve and switch_model: the revision of the rollout that the person looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout_revision: Option<u64>,
     /// With promote: lifts the lock after a second step-back. It never lifts a gate.
@@ -176,6 +186,7 @@ pub fn read(value: Option<&[u8]>) -> Result<ControlRequest, ControlFault> {
         ControlKind::Halt => Ok(request),
         ControlKind::Resume
         | ControlKind::Promote
+        | ControlKind::Approve
         | ControlKind::StepBack
         | ControlKind::SwitchModel
         | ControlKind::AcknowledgeHoles => match unknown_field(value) {
@@ -219,6 +230,7 @@ fn request(record: ControlRecord) -> Result<ControlRequest, String> {
             against: against()?,
             lock: if record.lift_lock { Lock::Lift } else { Lock::Respect },
         }),
+        ControlKind::Approve => Ask::Approve(Approve { slice: named()?, against: against()? }),
         ControlKind::StepBack => {
             Ask::StepBack { slice: named()?, to: record.stage.ok_or_else(|| missing("a stage"))?.0 }
         }
@@ -270,6 +282,9 @@ impl From<&ControlRequest> for ControlRecord {
                 lift_lock: *lock == Lock::Lift,
                 ..base
             },
+            Ask::Approve(Approve { slice, against }) => {
+                Self { kind: Word(ControlKind::Approve), slice: named(slice), rollout_revision: Some(*against), ..base }
+            }
             Ask::StepBack { slice, to } => {
                 Self { kind: Word(ControlKind::StepBack), slice: named(slice), stage: Some(Word(*to)), ..base }
             }
@@ -308,6 +323,7 @@ mod tests {
                 against,
                 lock
             })),
+            (slice(), any::<u64>()).prop_map(|(slice, against)| Ask::Approve(Approve { slice, against })),
             (slice(), proptest::sample::select(Stage::ALL.to_vec()))
                 .prop_map(|(slice, to)| Ask::StepBack { slice, to }),
             (digest(), digest(), any::<u64>()).prop_map(|(model_digest, calibration_digest, against)| {
@@ -391,6 +407,7 @@ mod tests {
             "a change of the rollout needs a reason: say why in one sentence",
         );
         check(kind(ControlKind::Promote), "promote needs a slice");
+        check(kind(ControlKind::Approve), "approve needs a slice");
         check(kind(ControlKind::StepBack), "step_back needs a slice");
         check(kind(ControlKind::SwitchModel), "switch_model needs model_digest");
         check(kind(ControlKind::AcknowledgeHoles), "acknowledge_holes needs holes");

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ticket::TicketId;
 use crate::policy::draws::DrawRate;
+use crate::rollout::approval::Approval;
 use crate::rollout::control::Lock;
 use crate::rollout::ladder::{Position, Rise, Step, place};
 use crate::rollout::local_time::LocalDay;
@@ -120,6 +121,9 @@ pub struct SliceRecord {
     pub cool_down_until: Option<Instant>,
     /// Whether only a promotion that lifts the lock goes up from here.
     pub is_locked: bool,
+    /// Who lets it act; absent: nobody, and nothing of it is automatic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalRecord>,
     /// The step that a person has asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestRecord>,
@@ -127,6 +131,17 @@ pub struct SliceRecord {
     /// it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draw: Option<SliceDrawRecord>,
+}
+
+/// Who lets a slice act.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalRecord {
+    /// Who.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+    /// Since when (desk time).
+    pub at: Instant,
 }
 
 /// The rate of the evidence draw of a slice.
@@ -308,6 +323,7 @@ fn slice_record(name: &str, state: &SliceState) -> SliceRecord {
         breaches,
         cool_down_until,
         is_locked,
+        approval,
         request,
         draw: SliceDraw { rate, raised_at },
     } = state;
@@ -322,6 +338,7 @@ fn slice_record(name: &str, state: &SliceState) -> SliceRecord {
         breaches: breaches.iter().copied().map(Instant).collect(),
         cool_down_until: cool_down_until.map(Instant),
         is_locked: *is_locked,
+        approval: approval.as_ref().map(ApprovalRecord::from),
         request: request.as_ref().map(RequestRecord::from),
         draw: Some(SliceDrawRecord { evidence_rate: rate.get(), raised_at: Instant(*raised_at) }),
     }
@@ -345,9 +362,24 @@ impl TryFrom<SliceRecord> for SliceState {
             breaches: record.breaches.into_iter().map(|instant| instant.0).collect(),
             cool_down_until: record.cool_down_until.map(|instant| instant.0),
             is_locked: record.is_locked,
+            approval: record.approval.map(TryInto::try_into).transpose()?,
             request: record.request.map(TryInto::try_into).transpose()?,
             draw: draw?,
         })
+    }
+}
+
+impl From<&Approval> for ApprovalRecord {
+    fn from(Approval { signed, at }: &Approval) -> Self {
+        Self { who: signed.who().to_owned(), reason: signed.why().to_owned(), at: Instant(*at) }
+    }
+}
+
+impl TryFrom<ApprovalRecord> for Approval {
+    type Error = Impossible;
+
+    fn try_from(record: ApprovalRecord) -> Result<Self, Impossible> {
+        Ok(Self { signed: signature(&record.who, &record.reason)?, at: record.at.0 })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::digest::Digest;
 use crate::domain::probability::Probability;
 use crate::domain::stage::{Share, Stage};
 use crate::domain::time::UtcMillis;
+use crate::rollout::approval::Approval;
 use crate::rollout::control::Signature;
 use crate::rollout::decision::ModelKey;
 use crate::rollout::log::{Cut, EvidenceTopic};
@@ -116,7 +117,10 @@ fn slices() -> impl Strategy<Value = SliceState> {
     let rest = (vec(accounts(), 0..3), option::of(suspensions()), vec(tickets(), 0..3), any::<bool>());
     let rates = select(crate::rollout::draw_rate::LADDER.to_vec()).prop_map(|rate| DrawRate::try_new(rate).unwrap());
     let draw = (rates, instants()).prop_map(|(rate, raised_at)| SliceDraw { rate, raised_at });
-    (standings(), times, rest, option::of(requests()), draw).prop_map(|(standing, times, rest, request, draw)| {
+    let approval = ("[a-z]{1,20}", "[a-z]{1,40}", instants())
+        .prop_map(|(who, why, at)| Approval { signed: Signature::try_new(&who, &why).unwrap(), at });
+    let people = (option::of(requests()), option::of(approval));
+    (standings(), times, rest, people, draw).prop_map(|(standing, times, rest, (request, approval), draw)| {
         let (since, moved_in, breaches, cool_down_until) = times;
         let (accounts, suspension, heard, is_locked) = rest;
         SliceState {
@@ -129,6 +133,7 @@ fn slices() -> impl Strategy<Value = SliceState> {
             breaches,
             cool_down_until,
             is_locked,
+            approval,
             request,
             draw,
         }

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rollout::approval;
 use crate::rollout::ladder::Position;
 use crate::rollout::plan::RefusedRequest;
 use crate::rollout::reading::{
@@ -79,6 +80,9 @@ pub struct ChangeRecord {
     pub to: PositionRecord,
     /// Whether its automatic actions are suspended.
     pub is_suspended: bool,
+    /// Whether nobody approves its automatic actions any more, so that there are none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_unapproved: bool,
 }
 
 /// What was read of one slice.
@@ -283,6 +287,7 @@ impl From<&SliceChange> for ChangeRecord {
             from: from.map(|position: Position| position.into()),
             to: to.standing.position.into(),
             is_suspended: to.suspension.is_some(),
+            is_unapproved: approval::is_missing(to),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `noctriage rollout promote`, `step-back` and `acknowledge`: one step up when it is earned, down at once, or on without
-//! evidence that is missing.
+//! `noctriage rollout promote`, `approve`, `step-back` and `acknowledge`: one step up when it is earned, on where it stands,
+//! down at once, or on without evidence that is missing.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::stage::Stage;
 use crate::kafka::evidence_reader::starts_of_logs;
-use crate::rollout::control::{Ask, Lock, Promote};
+use crate::rollout::control::{Approve, Ask, Lock, Promote};
 use crate::rollout::evaluate::holes;
 use crate::rollout::ladder::Rise;
 use crate::rollout::state::SliceState;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
+use crate::wire::values::Instant;
 
 use super::super::control::{ACKNOWLEDGED_WITHIN, Signed, send};
 use super::super::halt::known_slice;
@@ -34,6 +35,15 @@ pub struct PromoteArguments {
     /// How long the request stands while the step is not earned: 12h, 30d
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = span)]
     expires: Duration,
+}
+
+/// Arguments of `rollout approve`.
+#[derive(Debug, clap::Args)]
+pub struct ApproveArguments {
+    /// The slice.
+    slice: String,
+    #[command(flatten)]
+    signed: Signed,
 }
 
 /// Arguments of `rollout step-back`.
@@ -101,6 +111,24 @@ pub fn promote(arguments: &PromoteArguments) -> CommandResult {
     let lock = if *lift_lock { Lock::Lift } else { Lock::Respect };
     let ask = Ask::Promote(Promote { slice: slice.as_str().into(), against: revision, lock });
     ask_leader(settings, signed, ask, Some(*expires))
+}
+
+/// Runs `rollout approve`.
+pub fn approve(arguments: &ApproveArguments) -> CommandResult {
+    let ApproveArguments { slice, signed } = arguments;
+    let loaded = signed.file_of_settings.load()?;
+    let settings = &loaded.settings;
+    let (revision, state) = slice_state(settings, slice)?;
+    if !signed.json {
+        let last = state.approval.as_ref().map_or_else(
+            || "nobody approves what is automatic".to_owned(),
+            |approval| {
+                format!("{} approved it at {}: {}", approval.signed.who(), Instant(approval.at), approval.signed.why())
+            },
+        );
+        println!("slice {slice} stands at {} (revision {revision}); {last}", shown(&state));
+    }
+    ask_leader(settings, signed, Ask::Approve(Approve { slice: slice.as_str().into(), against: revision }), None)
 }
 
 /// Runs `rollout step-back`.
@@ -175,7 +203,8 @@ pub(in crate::cli) fn told(record: &TransitionRecord) -> String {
             };
         let from = change.from.as_ref().map_or("new".to_owned(), stage);
         let suspended = if change.is_suspended { ", suspended" } else { "" };
-        format!("{}: {from} → {}{suspended}", change.slice, stage(&change.to))
+        let unapproved = if change.is_unapproved { ", approved by nobody" } else { "" };
+        format!("{}: {from} → {}{suspended}{unapproved}", change.slice, stage(&change.to))
     };
     let changes: Vec<String> = record.slices.iter().map(change).collect();
     let who = match (&record.who, &record.reason) {

@@ -116,8 +116,12 @@ pub(super) fn step_lines(
         line(format!("  {}", next_line(next, step)));
     }
     match detail {
+        // What a person must do about an approval stands above.
         Detail::Short => {}
         Detail::Gates => {
+            if let (Some(who), Some(until)) = (&step.approved_by, step.approved_until) {
+                line(format!("  approved by {who} until {}", day(until)));
+            }
             for gate in step.next.iter().flat_map(|next| &next.waits_for) {
                 line(format!("  waits for {}: {}", gate.gate, gate.sentence));
             }

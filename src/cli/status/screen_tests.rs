@@ -184,6 +184,8 @@ fn wireless_step() -> StepStatus {
     ];
     StepStatus {
         since: Some(minutes_ago(8 * 1_440)),
+        approved_by: None,
+        approved_until: None,
         advice: "gather".into(),
         to_do: "gather evidence: traffic does not pass; the step is asked for".into(),
         next: Some(NextStepStatus {
@@ -208,6 +210,8 @@ const NO_RESOLVE: &str =
 fn rest_step() -> StepStatus {
     StepStatus {
         since: Some(minutes_ago(3 * 1_440)),
+        approved_by: Some("mira".into()),
+        approved_until: Some(minutes_ago(-27 * 1_440)),
         advice: "gather".into(),
         to_do: "gather evidence: soak does not pass".into(),
         next: Some(NextStepStatus {

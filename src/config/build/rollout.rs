@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::config::keys::WEEKDAYS;
 use crate::config::reader::Reader;
 use crate::config::settings::{KafkaSettings, RolloutMode, RolloutSettings, TruthSource, VerdictsSettings};
 use crate::config::values::Item;
 use crate::domain::stage::Share;
 use crate::domain::time::UtcMillis;
 use crate::policy::ruling::Policy;
-use crate::rollout::local_time::DeskCalendar;
+use crate::rollout::local_time::{DeskCalendar, WorkingHours};
 use crate::rollout::reading::Gate;
 use crate::rollout::spec::{JudgedBy, Limits, RolloutSpec, SliceSpec};
 use crate::statistics::tally::ErrorLimit;
@@ -91,6 +92,8 @@ fn spec(reader: &Reader<'_>, policy: &Policy, verdicts: &VerdictsSettings) -> Ro
         soak_days: reader.whole("rollout.soak_days"),
         soak_step_days: reader.whole("rollout.soak_step_days"),
         cool_down_days: reader.whole("rollout.cool_down_days"),
+        approval_days: reader.whole("rollout.approval_days"),
+        working_hours: working_hours(reader),
         observed_only: observed_only(reader),
         calendar: calendar(reader),
         draw_rates: policy.draw_rates,
@@ -131,6 +134,35 @@ fn observed_only(reader: &Reader<'_>) -> Vec<Gate> {
         }
     }
     observed
+}
+
+/// When people are at work.
+fn working_hours(reader: &Reader<'_>) -> WorkingHours {
+    let named = reader.texts("rollout.working_days");
+    let days: Vec<bool> = WEEKDAYS.iter().map(|day| named.iter().any(|name| name == day)).collect();
+    let days: [bool; 7] = days.try_into().expect("a week has seven days");
+    if !days.contains(&true) {
+        reader.mistake("rollout.working_days", "names no day: an approval would never end");
+        return WorkingHours::USUAL;
+    }
+    let hours = minutes(reader.text("rollout.working_hours"));
+    hours.and_then(|(from, until)| WorkingHours::try_new(days, from, until).ok()).unwrap_or_else(|| {
+        let problem = "is no part of a day: two times of it with a dash between, the earlier one first, as 08:00-17:00";
+        reader.mistake("rollout.working_hours", problem);
+        WorkingHours::USUAL
+    })
+}
+
+/// Minutes of the day of `08:00-17:00`.
+fn minutes(hours: &str) -> Option<(u32, u32)> {
+    let time = |text: &str| {
+        let (hour, minute) = text.trim().split_once(':')?;
+        let number = |text: &str| text.parse::<u32>().ok().filter(|_| text.len() == 2 && !text.starts_with('+'));
+        let (hour, minute) = (number(hour)?, number(minute)?);
+        (hour <= 24 && minute < 60).then_some(60 * hour + minute)
+    };
+    let (from, until) = hours.split_once('-')?;
+    Some((time(from)?, time(until)?))
 }
 
 /// The table of offsets that the pure part counts days by.

@@ -15,8 +15,9 @@ use crate::domain::digest::Digest;
 use crate::domain::stage::AutoAction;
 use crate::domain::time::UtcMillis;
 use crate::policy::ruling::StageMap;
+use crate::rollout::approval;
 use crate::rollout::closing::close;
-use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
+use crate::rollout::control::{Approve, Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
 use crate::rollout::decision::{DecisionEvent, DecisionSeen, ModelKey};
 use crate::rollout::evaluate::evaluate;
 use crate::rollout::evidence::Evidence;
@@ -159,6 +160,7 @@ impl Ladder {
         let evaluation = evaluate(&self.evidence, &questions, &self.spec, self.cut.clone(), now);
         if self.lead == ShiftLead::Simulated {
             self.ask(&evaluation.slices, now);
+            self.approve_again(now);
         }
         let basis = self.state.basis.as_ref();
         let facts = Facts {
@@ -215,15 +217,49 @@ impl Ladder {
         earned
     }
 
+    /// Slices whose approval runs out soon, or that nobody approves any more.
+    pub fn ending(&self, now: UtcMillis) -> Vec<Arc<str>> {
+        let missing = self.state.slices.iter().filter(|(_, state)| approval::is_missing(state)).map(|(name, _)| name);
+        let ending = approval::ending(self.state.slices.iter(), &self.spec, now).map(|(name, _)| name);
+        missing.chain(ending).map(Arc::clone).collect()
+    }
+
+    /// The person in front of the terminal lets go on what is automatic; where.
+    pub fn approve(&mut self, now: UtcMillis) -> Vec<Arc<str>> {
+        let ending = self.ending(now);
+        self.approve_again(now);
+        ending
+    }
+
+    /// Approves what runs out soon.
+    fn approve_again(&mut self, now: UtcMillis) {
+        for slice in self.ending(now) {
+            let is_asked =
+                |record: &ControlRecord| matches!(&record.request.ask, Ask::Approve(approve) if approve.slice == slice);
+            if !self.requests.iter().any(is_asked) {
+                let against = self.state.revision;
+                self.request("it goes on as it should", Ask::Approve(Approve { slice, against }), now);
+            }
+        }
+    }
+
+    /// Writes a request of the shift lead.
+    fn request(&mut self, why: &str, ask: Ask, now: UtcMillis) {
+        let next = self.requests.iter().map(|record| record.offset + 1).max().unwrap_or_default();
+        let offset = next.max(self.state.control_next);
+        let signed = Signature::try_new("shift-lead", why).expect("a name and a reason");
+        let request = ControlRequest { signed, at: now, expires: None, ask };
+        self.requests.push(ControlRecord { offset, appended_at: now, request });
+    }
+
     /// Asks for every step that is earned; the plan reads promotions after the next midnight.
     fn ask(&mut self, reports: &[SliceReport], now: UtcMillis) {
-        let next = self.requests.iter().map(|record| record.offset + 1).max().unwrap_or_default();
-        let mut offset = next.max(self.state.control_next);
         for slice in self.earned_in(reports) {
             let is_asked = |record: &ControlRecord| match &record.request.ask {
                 Ask::Promote(promote) => promote.slice == slice,
                 Ask::Halt(_)
                 | Ask::Resume(_)
+                | Ask::Approve(_)
                 | Ask::StepBack { .. }
                 | Ask::SwitchModel(_)
                 | Ask::AcknowledgeHoles { .. } => false,
@@ -231,13 +267,10 @@ impl Ladder {
             if self.requests.iter().any(is_asked) {
                 continue;
             }
-            let signed = Signature::try_new("shift-lead", "every gate passes").expect("a name and a reason");
             let state = self.state.slices.get(&slice);
             let lock = if state.is_some_and(|state| state.is_locked) { Lock::Lift } else { Lock::Respect };
             let ask = Ask::Promote(Promote { slice, against: self.state.revision, lock });
-            let request = ControlRequest { signed, at: now, expires: None, ask };
-            self.requests.push(ControlRecord { offset, appended_at: now, request });
-            offset += 1;
+            self.request("every gate passes", ask, now);
         }
     }
 

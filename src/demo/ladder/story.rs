@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::stage::{AutoAction, Share, Stage};
 use crate::domain::time::UtcMillis;
+use crate::rollout::approval;
 use crate::rollout::ladder::Position;
 use crate::rollout::reading::{Gate, GateOutcome, SliceReport, StepReport};
 use crate::rollout::spec::SliceSpec;
@@ -31,7 +32,8 @@ impl Line {
             TransitionKind::Opened
             | TransitionKind::Requested
             | TransitionKind::Acknowledged
-            | TransitionKind::DrawsChanged => return Vec::new(),
+            | TransitionKind::DrawsChanged
+            | TransitionKind::Approved => return Vec::new(),
             TransitionKind::Promoted
             | TransitionKind::ShareRaised
             | TransitionKind::ThresholdLowered
@@ -40,7 +42,8 @@ impl Line {
             | TransitionKind::Returned
             | TransitionKind::Switched
             | TransitionKind::SwappedBack
-            | TransitionKind::Reconfigured => {}
+            | TransitionKind::Reconfigured
+            | TransitionKind::ApprovalEnded => {}
         }
         transition.slices.iter().map(|change| Self::of_slice(transition, change, rechecks)).collect()
     }
@@ -51,6 +54,7 @@ impl Line {
         let next = report.and_then(|report| report.next.as_ref());
         let (what, why) = match transition.kind {
             TransitionKind::Suspended => ("hard stop: nothing automatic".to_owned(), transition.cause.to_string()),
+            TransitionKind::ApprovalEnded => ("nothing automatic".to_owned(), transition.cause.to_string()),
             TransitionKind::Returned => (format!("back to {}", position(to)), transition.cause.to_string()),
             TransitionKind::SteppedBack | TransitionKind::SwappedBack => {
                 let back = match rechecks {
@@ -67,7 +71,8 @@ impl Line {
             | TransitionKind::Switched
             | TransitionKind::Reconfigured
             | TransitionKind::Acknowledged
-            | TransitionKind::DrawsChanged => (position(to), next.map_or_else(String::new, rests_on)),
+            | TransitionKind::DrawsChanged
+            | TransitionKind::Approved => (position(to), next.map_or_else(String::new, rests_on)),
         };
         Self { at: transition.at, slice: Arc::clone(&change.slice), what, why }
     }
@@ -110,6 +115,7 @@ impl Standing {
     pub(super) fn of(slice: &SliceSpec, state: Option<&SliceState>, report: Option<&SliceReport>) -> Self {
         let held = state.map_or(Position::SHADOW, |state| state.standing.position);
         let is_stopped = state.is_some_and(|state| state.suspension.is_some());
+        let is_unapproved = state.is_some_and(approval::is_missing);
         let next = report.and_then(|report| report.next.as_ref());
         let blocking = next.map(|next| next.gates.iter().filter(|reading| reading.blocks));
         let gates = blocking.map(|blocking| {
@@ -124,6 +130,8 @@ impl Standing {
         });
         let keeps = if is_stopped {
             "a hard stop waits for its second reader".to_owned()
+        } else if is_unapproved {
+            "nobody approves it any more".to_owned()
         } else {
             stops.map_or_else(String::new, |reading| format!("{}: {}", reading.gate.as_str(), reading.sentence))
         };

@@ -25,6 +25,8 @@ fn spec() -> RolloutSpec {
         window_days: 28,
         soak_days: 7,
         soak_step_days: 2,
+        approval_days: 30,
+        working_hours: crate::rollout::local_time::WorkingHours::USUAL,
         cool_down_days: 3,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::probability::Probability;
 use crate::domain::stage::Stage;
+use crate::rollout::approval::Approval;
 use crate::rollout::consequence::{earned_stage, position_after};
-use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, SwitchModel};
+use crate::rollout::control::{Approve, Ask, ControlRecord, ControlRequest, Lock, Promote, SwitchModel};
 use crate::rollout::ladder::place;
 use crate::rollout::log::Cut;
 use crate::rollout::spec::SliceSpec;
@@ -51,7 +52,8 @@ fn transition(reading: &Reading<'_>, record: &ControlRecord) -> Result<Option<Tr
         Ask::Halt(_) | Ask::Resume(_) => Ok(None),
         Ask::Promote(promote) => in_time().and_then(|()| requested(reading, record, promote)).map(Some),
         Ask::StepBack { slice, to } => in_time().and_then(|()| asked_back(reading, slice, *to)).map(Some),
-        Ask::SwitchModel(switch) => in_time().and_then(|()| switched(reading, *switch)).map(Some),
+        Ask::Approve(approve) => in_time().and_then(|()| approved(reading, record, approve)).map(Some),
+        Ask::SwitchModel(switch) => in_time().and_then(|()| switched(reading, record, *switch)).map(Some),
         Ask::AcknowledgeHoles { holes } => in_time().and_then(|()| acknowledged(reading, holes)).map(Some),
     }
 }
@@ -96,6 +98,20 @@ fn requested(reading: &Reading<'_>, record: &ControlRecord, promote: &Promote) -
     Ok(transition)
 }
 
+fn approved(reading: &Reading<'_>, record: &ControlRecord, approve: &Approve) -> Result<Transition, Refusal> {
+    let (slice, state) = slice_of(reading, &approve.slice)?;
+    against(reading, approve.against, state.moved_in)?;
+    let position = state.standing.position;
+    if !position.is_automatic() {
+        return Err(Refusal::NothingAutomatic { slice: Arc::clone(&slice.name), stage: position.stage() });
+    }
+    let approval = Approval { signed: record.request.signed.clone(), at: reading.now };
+    let mut transition = reading.draft(TransitionKind::Approved, Cause::Asked);
+    transition.slices.push(reading.change(&slice.name, SliceState { approval: Some(approval), ..state.clone() }));
+    transition.reports.extend(reading.report(&slice.name).cloned());
+    Ok(transition)
+}
+
 fn asked_back(reading: &Reading<'_>, name: &Arc<str>, to: Stage) -> Result<Transition, Refusal> {
     let (slice, state) = slice_of(reading, name)?;
     let from = state.standing.position.stage();
@@ -109,7 +125,7 @@ fn asked_back(reading: &Reading<'_>, name: &Arc<str>, to: Stage) -> Result<Trans
     Ok(transition)
 }
 
-fn switched(reading: &Reading<'_>, switch: SwitchModel) -> Result<Transition, Refusal> {
+fn switched(reading: &Reading<'_>, record: &ControlRecord, switch: SwitchModel) -> Result<Transition, Refusal> {
     let basis = reading.state.basis.as_ref().ok_or(Refusal::NotBegun)?;
     let facts = reading.facts;
     let is_meant = |digest, calibration| digest == switch.model_digest && calibration == switch.calibration_digest;
@@ -126,11 +142,12 @@ fn switched(reading: &Reading<'_>, switch: SwitchModel) -> Result<Transition, Re
     if let Err(error) = reading.evaluation {
         return Err(Refusal::CannotTell(error.clone()));
     }
-    Ok(swap(reading, basis, candidate))
+    Ok(swap(reading, record, basis, candidate))
 }
 
-/// The candidate acts, each slice at most where the candidate has earned to be, and on the first share.
-fn swap(reading: &Reading<'_>, basis: &Basis, candidate: &Candidate) -> Transition {
+/// The candidate acts, each slice at most where the candidate has earned to be, and on the first share. Who asks for it
+/// approves it where somebody let the slice act before.
+fn swap(reading: &Reading<'_>, record: &ControlRecord, basis: &Basis, candidate: &Candidate) -> Transition {
     let mut transition = reading.draft(TransitionKind::Switched, Cause::Asked);
     let standings = reading.state.slices.iter().map(|(name, state)| (Arc::clone(name), state.standing.clone()));
     let previous =
@@ -148,8 +165,9 @@ fn swap(reading: &Reading<'_>, basis: &Basis, candidate: &Candidate) -> Transiti
         let position = position_after(state.standing.position, earned, measured);
         let threshold = spec.map_or(Probability::ONE, |slice| slice.threshold);
         let standing = granted(state.standing.at(position), threshold, &cut_of(reading));
-        let moved_in = transition.revision;
-        let to = SliceState { standing, since: reading.now, moved_in, request: None, ..state.clone() };
+        let mut to = SliceState { request: None, ..state.moved(standing, reading.now, transition.revision) };
+        let signed = &record.request.signed;
+        to.approval = to.approval.map(|_| Approval { signed: signed.clone(), at: reading.now });
         transition.slices.push(reading.change(name, to));
     }
     transition.reports.clone_from(&candidate.reports);

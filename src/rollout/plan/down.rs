@@ -31,6 +31,7 @@ pub(super) fn down(reading: &Reading<'_>) -> Option<Transition> {
         .or_else(|| any(suspended))
         .or_else(|| any(alarm))
         .or_else(|| any(silence))
+        .or_else(|| any(unapproved))
 }
 
 /// What decides eligibility has changed: what was earned on other tickets is shown, not done.
@@ -45,7 +46,7 @@ fn reconfigured(reading: &Reading<'_>) -> Option<Transition> {
     for (slice, state) in &reading.state.slices {
         if state.standing.position.is_automatic() {
             let standing = to_suggest(&state.standing);
-            let to = SliceState { standing, since: reading.now, moved_in: transition.revision, ..state.clone() };
+            let to = state.moved(standing, reading.now, transition.revision);
             transition.slices.push(reading.change(slice, to));
         }
     }
@@ -161,12 +162,21 @@ fn silence(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Opti
     Some(transition)
 }
 
+/// What a person let it do has run out, and people are at work: nothing is automatic until somebody says so again. Stage and
+/// accounts stay, and go on being watched.
+fn unapproved(reading: &Reading<'_>, slice: &SliceSpec, state: &SliceState) -> Option<Transition> {
+    let approval = state.approval.as_ref().filter(|approval| approval.ends(reading.spec, reading.now))?;
+    let cause = Cause::ApprovalOld { who: approval.signed.who().into(), days: reading.spec.approval_days };
+    let mut transition = reading.draft(TransitionKind::ApprovalEnded, cause);
+    transition.slices.push(reading.change(&slice.name, SliceState { approval: None, ..state.clone() }));
+    transition.reports.extend(reading.report(&slice.name).cloned());
+    Some(transition)
+}
+
 /// A slice after a step back to a stage: with a cool-down, and locked after the second breach within the window.
 pub(super) fn stepped_back(reading: &Reading<'_>, state: &SliceState, to: Stage, cause: &Cause) -> SliceState {
-    let mut after = state.clone();
-    after.standing = state.standing.at(state.standing.position.lowered_to(to));
-    after.since = reading.now;
-    after.moved_in = reading.state.revision + 1;
+    let standing = state.standing.at(state.standing.position.lowered_to(to));
+    let mut after = state.moved(standing, reading.now, reading.state.revision + 1);
     after.request = None;
     let cool_down = reading.now.plus_ms(RolloutSpec::days_ms(reading.spec.cool_down_days));
     after.cool_down_until = after.cool_down_until.max(Some(cool_down));
@@ -254,8 +264,7 @@ fn swapped_back(
         let shadow = Standing::shadow();
         let before = previous.slices.get(name).unwrap_or(&shadow);
         let standing = watched_anew(before.at(before.position.common(after.standing.position)), &transition.cut);
-        let moved_in = transition.revision;
-        let to = SliceState { standing, since: reading.now, moved_in, ..after.clone() };
+        let to = after.moved(standing, reading.now, transition.revision);
         transition.slices.push(reading.change(name, to));
     }
     transition

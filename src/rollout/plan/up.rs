@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::time::UtcMillis;
+use crate::rollout::approval::{self, Approval};
 use crate::rollout::control::Lock;
 use crate::rollout::ladder::{Rise, Step, place};
 use crate::rollout::local_time::LocalDay;
@@ -177,6 +178,9 @@ fn allowed(
     if state.suspension.is_some() {
         return Err(Waits::Suspended);
     }
+    if approval::is_missing(state) {
+        return Err(Waits::NotApproved);
+    }
     if let Some(until) = state.cool_down_until.filter(|until| evaluated_at < *until) {
         return Err(Waits::CoolDown { hours: hours_until(until, evaluated_at) });
     }
@@ -187,7 +191,7 @@ fn allowed(
 }
 
 /// Hours from an instant to a later one, rounded up.
-pub(in crate::rollout) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
+pub(crate) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
     const HOUR_MS: i64 = 3_600_000;
     let whole = until.since_ms(from) / HOUR_MS;
     if whole * HOUR_MS < until.since_ms(from) { whole + 1 } else { whole }
@@ -232,6 +236,8 @@ fn risen(
         // What is held goes on being watched since it was granted.
         Rise::Share => {}
     }
+    let approval = Approval { signed: request.signed.clone(), at: reading.now };
+    to.approval = Some(approval).filter(|_| to.standing.position.is_automatic());
     to.since = reading.now;
     to.moved_in = reading.state.revision + 1;
     to.request = None;

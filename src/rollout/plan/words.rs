@@ -54,6 +54,14 @@ pub enum Refusal {
         /// Its stage.
         stage: Stage,
     },
+    /// Nothing of it is automatic.
+    #[error("slice {slice} stands at {stage}: nothing of it is automatic, and nothing needs an approval")]
+    NothingAutomatic {
+        /// Which slice.
+        slice: Arc<str>,
+        /// Its stage.
+        stage: Stage,
+    },
     /// The model is not loaded.
     #[error("the model is not loaded by the leading instance; add it to the configuration as a candidate, then switch")]
     NotLoaded,
@@ -86,6 +94,9 @@ pub enum Waits {
     /// A second reading is due.
     #[error("a hard stop waits for its second reader")]
     Suspended,
+    /// Nobody lets it act where it stands.
+    #[error("the approval of what is automatic has run out; `noctriage rollout approve` gives it again")]
+    NotApproved,
     /// The cool-down lasts.
     #[error("the cool-down after a step back lasts another {hours} h")]
     CoolDown {

@@ -9,11 +9,11 @@ use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::policy::ruling::{DrawRates, EvidenceRate};
-use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
+use crate::rollout::control::{Approve, Ask, ControlRecord, ControlRequest, Lock, Promote, Signature};
 use crate::rollout::decision::ModelKey;
 use crate::rollout::draw_rate::SlicePace;
 use crate::rollout::ladder::Position;
-use crate::rollout::local_time::DeskCalendar;
+use crate::rollout::local_time::{DeskCalendar, WorkingHours};
 use crate::rollout::log::{Cut, EvidenceTopic};
 use crate::rollout::plan::{Candidate, EvaluationError, Facts, Plan, plan};
 use crate::rollout::reading::{
@@ -91,6 +91,8 @@ pub(crate) fn spec(slices: &[&str]) -> RolloutSpec {
         soak_days: 7,
         soak_step_days: 2,
         cool_down_days: 3,
+        approval_days: 30,
+        working_hours: WorkingHours::USUAL,
         observed_only: Vec::new(),
         calendar: DeskCalendar::utc(),
         draw_rates: AUTO,
@@ -238,6 +240,11 @@ impl Desk {
     pub(crate) fn promote(&mut self, slice: &str, lock: Lock) -> i64 {
         let against = self.state.revision;
         self.ask(Ask::Promote(Promote { slice: Arc::from(slice), against, lock }))
+    }
+
+    pub(crate) fn approve(&mut self, slice: &str) -> i64 {
+        let against = self.state.revision;
+        self.ask(Ask::Approve(Approve { slice: Arc::from(slice), against }))
     }
 
     /// One step up: asked for today, read after midnight.

@@ -28,6 +28,8 @@ pub(super) fn spec() -> RolloutSpec {
         soak_days: 7,
         soak_step_days: 2,
         cool_down_days: 3,
+        approval_days: 30,
+        working_hours: crate::rollout::local_time::WorkingHours::USUAL,
         observed_only: vec![],
         calendar: DeskCalendar::utc(),
         draw_rates: super::desk::AUTO,

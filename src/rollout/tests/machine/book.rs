@@ -40,6 +40,8 @@ pub(super) struct Page {
     open_on: Option<(Arc<ModelKey>, Digest)>,
     pub(super) heard: BTreeSet<TicketId>,
     asked: Option<Asked>,
+    /// When somebody last let it act; `None`: nobody does.
+    pub(super) approved: Option<UtcMillis>,
     /// Breaches of each account so far, and what had been read at the last one.
     failed: BTreeMap<(Permission, Digest, Digest), (u32, i64)>,
 }
@@ -150,6 +152,7 @@ impl Book {
         let asked = page.asked.as_ref().expect("somebody has asked for it");
         assert!(asked.day < today && asked.expires.is_none_or(|expires| desk.now < expires));
         assert!(!self.holes(evaluation) && page.open.is_empty());
+        assert!(page.stage < 2 || page.approved.is_some(), "what nobody approves climbs no further");
         assert!(page.calm_from <= evaluation.at, "nothing is earned in the cool-down");
         assert!(!page.is_locked || asked.lifts, "the lock is lifted by an override alone");
         let (stage, shares) = (place(change.to.standing.position.stage()), change.to.standing.position.shares());
@@ -188,7 +191,10 @@ impl Book {
         let is_asked = transition.signed.is_some();
         let by_person = matches!(
             transition.kind,
-            TransitionKind::Requested | TransitionKind::Switched | TransitionKind::Acknowledged
+            TransitionKind::Requested
+                | TransitionKind::Switched
+                | TransitionKind::Acknowledged
+                | TransitionKind::Approved
         );
         assert!(!by_person || is_asked);
         assert_eq!(transition.at, desk.now);
@@ -229,6 +235,8 @@ impl Book {
             }
             TransitionKind::SteppedBack => self.stepped_back(desk, ask, transition),
             TransitionKind::DrawsChanged => self.drawn(desk, transition),
+            TransitionKind::Approved => self.approved(desk, last.expect("a record"), transition),
+            TransitionKind::ApprovalEnded => self.ended(desk, transition),
             TransitionKind::Promoted | TransitionKind::ShareRaised | TransitionKind::ThresholdLowered => {}
         }
         for change in &transition.slices {
@@ -249,6 +257,27 @@ impl Book {
         let lifts = promote.lock == Lock::Lift;
         assert!(lifts || !page.is_locked);
         page.asked = Some(Asked { day: day(desk.now), expires: record.request.expires, lifts });
+    }
+
+    /// A person has looked at where it stands, and lets it act for another while.
+    fn approved(&mut self, desk: &Desk, record: &ControlRecord, transition: &Transition) {
+        let Ask::Approve(approve) = &record.request.ask else { panic!("nobody approved") };
+        let [change] = transition.slices.as_slice() else { panic!("one slice is approved at a time") };
+        let page = self.pages.get_mut(&approve.slice).unwrap();
+        assert!(approve.slice == change.slice && page.stage >= 2);
+        assert!(approve.against < self.revision && approve.against >= page.moved_in.max(self.void_before));
+        page.approved = Some(desk.now);
+        let before = desk.slice(&change.slice);
+        let after = SliceState { approval: before.approval.clone(), ..change.to.clone() };
+        assert_eq!(&after, before, "nothing but the approval changes");
+    }
+
+    /// Too old, and people are at work.
+    fn ended(&mut self, desk: &Desk, transition: &Transition) {
+        let [change] = transition.slices.as_slice() else { panic!("one approval ends at a time") };
+        let page = self.pages.get_mut(&change.slice).unwrap();
+        let given = page.approved.take().expect("somebody had approved it");
+        assert!(is_old(given, desk) && are_at_work(desk.now));
     }
 
     /// Another rate: once a day, within what the stage allows, and nothing else changes.
@@ -288,6 +317,7 @@ impl Book {
         self.before = Some(Before { model: before, until: desk.now, pages: self.pages.clone() });
         for (name, page) in &mut self.pages {
             page.earned = page.earned.map(|earned| earned.map(|_| desk.spec.slice(name).unwrap().threshold));
+            page.approved = page.approved.map(|_| desk.now);
         }
     }
 
@@ -312,6 +342,7 @@ impl Book {
             | Cause::Critical { .. }
             | Cause::Refuted { .. }
             | Cause::EligibilityChanged
+            | Cause::ApprovalOld { .. }
             | Cause::Pace { .. } => {
                 panic!("{} is no reason to step back", transition.cause)
             }
@@ -358,6 +389,8 @@ impl Book {
             TransitionKind::Suspended,
             TransitionKind::Returned,
             TransitionKind::DrawsChanged,
+            TransitionKind::Approved,
+            TransitionKind::ApprovalEnded,
         ];
         let moves = is_new || !stays.contains(&transition.kind) && transition.kind != TransitionKind::Opened;
         if moves {
@@ -365,6 +398,7 @@ impl Book {
         }
         if transition.kind.raises() {
             (page.asked, page.is_locked) = (None, false);
+            page.approved = Some(desk.now);
             if transition.kind != TransitionKind::ShareRaised {
                 page.earned[page.earning(transition.kind, configured)] = Some(configured);
             }
@@ -378,6 +412,7 @@ impl Page {
     fn lower(&mut self, stage: usize, shares: [f64; 2]) {
         self.stage = self.stage.min(stage);
         self.shares = shares;
+        self.approved = self.approved.filter(|_| self.stage >= 2);
         for permission in self.stage..3 {
             self.earned[permission] = None;
         }
@@ -399,6 +434,17 @@ impl Page {
         self.heard.extend(std::mem::take(&mut self.open).into_keys());
         self.open_on = None;
     }
+}
+
+/// Whether what somebody said at an instant holds no longer.
+pub(super) fn is_old(given: UtcMillis, desk: &Desk) -> bool {
+    desk.now.since_ms(given) >= i64::from(desk.spec.approval_days) * DAY_MS
+}
+
+/// Monday to Friday, 8 to 17 o'clock: 1970-01-01 was a Thursday.
+pub(super) fn are_at_work(now: UtcMillis) -> bool {
+    let (day, hour) = (day(now), now.0.rem_euclid(DAY_MS) / HOUR_MS);
+    (day + 3) % 7 < 5 && (8..17).contains(&hour)
 }
 
 fn key(permission: Permission, model: &ModelKey, eligibility: Digest) -> (Permission, Digest, Digest) {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::domain::digest::Digest;
 use crate::domain::stage::Stage;
-use crate::rollout::control::{Ask, HaltScope, Lock, Promote, SwitchModel};
+use crate::rollout::control::{Approve, Ask, HaltScope, Lock, Promote, SwitchModel};
 use crate::rollout::plan::{Candidate, SecondReading, SecondView};
 use crate::rollout::reading::{Gate, GateOutcome};
 use crate::rollout::tests::desk::{Desk, HOUR_MS, Says, model, probability, ticket};
@@ -74,6 +74,10 @@ pub(super) enum Asked {
         back: u64,
         lifts: bool,
         hours: Option<u8>,
+    },
+    Approve {
+        slice: usize,
+        back: u64,
     },
     StepBack {
         slice: usize,
@@ -164,6 +168,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     prop_oneof![
         4 => (0..2_usize, 0..4_u64, any::<bool>(), proptest::option::of(1..60_u8))
             .prop_map(|(slice, back, lifts, hours)| Asked::Promote { slice, back, lifts, hours }),
+        2 => (0..2_usize, 0..4_u64).prop_map(|(slice, back)| Asked::Approve { slice, back }),
         1 => (0..2_usize, 0..4_usize).prop_map(|(slice, stage)| Asked::StepBack { slice, stage }),
         2 => (0..3_usize, 0..4_usize).prop_map(|(version, earned)| Asked::Switch { version, earned }),
         2 => Just(Asked::Acknowledge),
@@ -232,6 +237,9 @@ pub(super) fn ask(desk: &mut Desk, asked: Asked) {
             let lock = if lifts { Lock::Lift } else { Lock::Respect };
             expires = hours.map(|hours| desk.now.plus_ms(i64::from(hours) * HOUR_MS));
             Ask::Promote(Promote { slice: name(desk, slice), against: (revision + 1).saturating_sub(back), lock })
+        }
+        Asked::Approve { slice, back } => {
+            Ask::Approve(Approve { slice: name(desk, slice), against: (revision + 1).saturating_sub(back) })
         }
         Asked::StepBack { slice, stage } => Ask::StepBack { slice: name(desk, slice), to: Stage::ALL[stage] },
         Asked::Switch { version, earned } => {

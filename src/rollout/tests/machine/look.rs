@@ -15,7 +15,7 @@ use crate::rollout::reading::Gate;
 use crate::rollout::tests::desk::{Desk, HOUR_MS, model, probability};
 use crate::rollout::wrong::Permission;
 
-use super::book::{Book, is_present, place};
+use super::book::{Book, are_at_work, is_old, is_present, place};
 use super::event::{ELIGIBILITIES, THRESHOLDS, VERSIONS};
 
 impl Book {
@@ -34,7 +34,8 @@ impl Book {
             let entry = map.slices.iter().find(|entry| entry.slice == *slice.name).unwrap();
             let page = self.pages.get(&slice.name).cloned().unwrap_or_default();
             assert_eq!(place(entry.stage), page.stage);
-            let shares = if page.open.is_empty() { page.shares } else { [0.0; 2] };
+            let is_let = page.open.is_empty() && page.approved.is_some();
+            let shares = if is_let { page.shares } else { [0.0; 2] };
             assert_eq!(entry.shares.map(Share::get), shares);
             for (number, action) in AutoAction::ALL.into_iter().enumerate() {
                 for (acting, eligibility, threshold, lease) in askers() {
@@ -43,7 +44,7 @@ impl Book {
                     self.policy.eligibility_digest = eligibility;
                     let real = map.permit(&slice.name, action, threshold, &acting, &self.policy, &moment);
                     let may = page.stage >= 2 + number
-                        && page.open.is_empty()
+                        && is_let
                         && self.acting.as_ref().is_some_and(|model| model.digest == acting.digest)
                         && self.eligibility == eligibility
                         && page.earned[1 + number].is_some_and(|earned| threshold >= earned)
@@ -60,6 +61,7 @@ impl Book {
     pub(super) fn check_rest(&self, desk: &Desk) {
         assert_eq!(self.eligibility, desk.facts.eligibility_digest);
         for (name, page) in &self.pages {
+            assert!(!page.approved.is_some_and(|given| is_old(given, desk)) || !are_at_work(desk.now));
             for (ticket, asked_at) in &page.open {
                 assert_ne!(desk.facts.second_view(ticket), Some(SecondView::Confirmed));
                 // What has not been read yet may hold the answer: then nobody acts, for the lease ends.

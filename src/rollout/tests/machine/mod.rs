@@ -6,7 +6,8 @@
 //!
 //! That the test can fail was tried by hand, one change of the code at a time. It fails when
 //! - an evaluation of the day on which a step was asked for promotes (`plan/up`),
-//! - a suspended slice keeps its grants (`questions`),
+//! - a suspended slice keeps its grants (`questions`), or one whose approval has ended,
+//! - an approval ends at night, or a step back leaves it (`plan/down`, `state`),
 //! - a breach opens no new attempt (`plan/down`).
 //!
 //! It does **not** fail, and only the examples in `tests/plan` speak of it, when
@@ -51,7 +52,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let desk = Desk::new(&["wireless", "rest"]);
+        let mut desk = Desk::new(&["wireless", "rest"]);
+        // So short that approvals run out between the steps.
+        desk.spec.approval_days = 3;
         let book = Book::new(&desk);
         Self { desk, book, written: Vec::new(), older: Vec::new() }
     }

@@ -1,5 +1,6 @@
 //! Examples of the plan: each rule once, at its boundary.
 
+mod approval;
 mod down;
 mod draws;
 mod switch;
