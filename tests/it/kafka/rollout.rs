@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::checker::{Isolation, MistakeKind, Moment};
 use crate::support::daemon::Daemon;
 
+mod approvals;
 mod clocks;
 mod controls;
 mod desk;

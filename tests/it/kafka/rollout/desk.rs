@@ -99,8 +99,13 @@ impl Desk {
         self.instances.iter_mut().for_each(Daemon::wait_ready);
     }
 
-    /// Writes the map back with the slice at `auto_triage`.
+    /// Writes the map back with the slice at `auto_triage`, as somebody has approved it now.
     pub(super) fn grant(&self) {
+        self.grant_approved(Duration::ZERO);
+    }
+
+    /// The same, approved so long ago.
+    pub(super) fn grant_approved(&self, ago: Duration) {
         let mut map = newest_map(&self.broker).unwrap();
         let revision = map["rollout_revision"].as_u64().unwrap() + 1;
         let state = &mut map["state"];
@@ -109,6 +114,9 @@ impl Desk {
         let held = |permission: &str| json!({ "permission": permission, "threshold": 0.3, "after": [] });
         state["slices"][0]["standing"] = json!({ "stage": "auto_triage", "auto_triage": 0.8, "auto_resolve": 0.0,
             "held": [held("suggest"), held("auto_triage")] });
+        let approved_at = jiff::Timestamp::now() - ago;
+        state["slices"][0]["approval"] =
+            json!({ "who": "mira", "reason": "earned long ago", "at": format!("{approved_at:.3}") });
         map["rollout_revision"] = json!(revision);
         map["permissions"] = json!([{ "slice": "rest", "stage": "auto_triage", "actions": [{
             "action": "auto_triage", "share": 0.8, "model_digest": basis["model"]["digest"],
