@@ -270,6 +270,7 @@ mod tests {
             is_leading: false,
             not_renewed: None,
             halts: HaltsStatus::default(),
+            approvals: Vec::new(),
         };
         Stands { rollout, state: None }
     }

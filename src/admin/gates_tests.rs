@@ -14,6 +14,7 @@ fn rollout(not_renewed: Option<&str>) -> RolloutStatus {
         is_leading: not_renewed.is_some(),
         not_renewed: not_renewed.map(str::to_owned),
         halts: HaltsStatus::default(),
+        approvals: Vec::new(),
     }
 }
 

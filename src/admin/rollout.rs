@@ -31,6 +31,19 @@ pub struct RolloutStatus {
     pub not_renewed: Option<String>,
     /// What is halted.
     pub halts: HaltsStatus,
+    /// Slices of which something is automatic, and until when a person approves it.
+    #[serde(default)]
+    pub approvals: Vec<ApprovalStatus>,
+}
+
+/// Until when a person approves what is automatic in a slice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalStatus {
+    /// Which.
+    pub slice: String,
+    /// Until when (desk time), and then until people are at work; absent: nobody does, and nothing of it is automatic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
 }
 
 /// Who leads.
@@ -93,7 +106,9 @@ impl RolloutStatus {
             HaltedBy::Unknown => u64::from(!is_known),
         };
         let halts = HaltedBy::ALL.each_ref().map(count);
-        RolloutShown { lease_left_s: self.lease_left_s, halts, revision: self.revision }
+        let until_s = |until: Option<Instant>| until.map_or(0.0, |Instant(until)| until.0 as f64 / 1_000.0);
+        let approvals = self.approvals.iter().map(|approval| (approval.slice.clone(), until_s(approval.until)));
+        RolloutShown { lease_left_s: self.lease_left_s, halts, revision: self.revision, approvals: approvals.collect() }
     }
 }
 
@@ -124,8 +139,12 @@ mod tests {
             is_leading: false,
             not_renewed: None,
             halts,
+            approvals: [Some(Instant(UtcMillis(7_500))), None]
+                .map(|until| ApprovalStatus { slice: "rest".into(), until })
+                .into(),
         };
-        let shown = RolloutShown { lease_left_s: Some(1.5), halts: [1, 5, 1, 1, 0], revision: 4 };
+        let approvals = [7.5, 0.0].map(|until_s| ("rest".to_owned(), until_s)).into();
+        let shown = RolloutShown { lease_left_s: Some(1.5), halts: [1, 5, 1, 1, 0], revision: 4, approvals };
         assert_eq!(status.shown(), shown);
         let unknown = RolloutStatus { halts: HaltsStatus::default(), ..status };
         assert_eq!(unknown.shown().halts, [0, 0, 0, 0, 1]);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::admin::board::Stands;
-use crate::admin::rollout::{HALTS_MAX, HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
+use crate::admin::rollout::{ApprovalStatus, HALTS_MAX, HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
+use crate::domain::time::UtcMillis;
 use crate::policy::ruling::Lease;
 use crate::rollout::control::{Halt, HaltScope};
 use crate::wire::values::Instant;
@@ -33,7 +34,12 @@ fn rollout_status(standing: &Standing, leading: &Leading, revision: u64) -> Roll
         is_leading: leading.is_leading(),
         not_renewed: leading.not_renewed().map(Arc::unwrap_or_clone),
         halts: halts(standing),
+        approvals: standing.approvals().into_iter().map(approval).collect(),
     }
+}
+
+fn approval((slice, until): (Arc<str>, Option<UtcMillis>)) -> ApprovalStatus {
+    ApprovalStatus { slice: slice.to_string(), until: until.map(Instant) }
 }
 
 fn halts(standing: &Standing) -> HaltsStatus {
@@ -67,7 +73,6 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::settings::{RolloutMode, RolloutSettings};
     use crate::daemon::standing::Leader;
-    use crate::domain::time::UtcMillis;
     use crate::policy::ruling::DrawKey;
     use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Halts, Signature};
 
@@ -123,6 +128,24 @@ mod tests {
         leading.ends();
         let shown = rollout_status(&standing, &leading, 0);
         assert_eq!((shown.is_leading, shown.not_renewed), (false, None));
+    }
+
+    #[test]
+    fn approvals_of_slices_that_act_are_shown_until_they_run_out_and_then_as_nobodys() {
+        use crate::domain::stage::Stage;
+        use crate::rollout::tests::desk::{DAY_MS, Desk};
+        let standing = standing(RolloutMode::Earned, &Clock::manual(UtcMillis(0)));
+        let shown = |desk: &Desk| {
+            standing.set_state(Some(desk.state.clone()));
+            rollout_status(&standing, &Leading::default(), 0).approvals
+        };
+        let rest = |until| [ApprovalStatus { slice: "rest".into(), until }];
+        assert_eq!(shown(&Desk::at(Stage::Suggest)), []);
+        let mut desk = Desk::at(Stage::AutoTriage);
+        assert_eq!(shown(&desk), rest(Some(Instant(desk.now.plus_ms(30 * DAY_MS)))));
+        desk.pass_hours(30 * 24);
+        desk.settle();
+        assert_eq!(shown(&desk), rest(None));
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::domain::time::UtcMillis;
 use crate::failpoints;
 use crate::policy::ruling::Lease;
 use crate::rollout::control::Halts;
-use crate::rollout::state::RolloutState;
+use crate::rollout::spec::RolloutSpec;
+use crate::rollout::state::{RolloutState, SliceState};
 
 use super::local_halt::LocalHalt;
 
@@ -32,6 +33,8 @@ pub struct Standing {
     clock: Clock,
     mode: RolloutMode,
     halt_file: Option<PathBuf>,
+    /// What the site has declared; `None`: stages are fixed, and nothing of it is asked.
+    spec: Option<Arc<RolloutSpec>>,
     /// Boot time.
     lease_until_ms: AtomicI64,
     /// `None`: `control` has not been read to its end yet, so that everything counts as halted.
@@ -59,6 +62,7 @@ impl Standing {
             clock,
             mode: settings.mode,
             halt_file: settings.halt_file.clone(),
+            spec: (settings.mode == RolloutMode::Earned).then(|| Arc::clone(&settings.spec)),
             lease_until_ms: AtomicI64::new(NEVER),
             halts: ArcSwapOption::empty(),
             local: LocalHalt::beside(socket),
@@ -73,6 +77,7 @@ impl Standing {
             clock,
             mode: RolloutMode::Fixed,
             halt_file: None,
+            spec: None,
             lease_until_ms: AtomicI64::new(NEVER),
             halts: ArcSwapOption::from_pointee(Halts::default()),
             local: LocalHalt::default(),
@@ -112,6 +117,15 @@ impl Standing {
     /// Where stages come from.
     pub const fn mode(&self) -> RolloutMode {
         self.mode
+    }
+
+    /// Until when people approve what is automatic (desk time), slice by slice; `None`: nobody does. Slices of which nothing is
+    /// automatic are left out.
+    pub fn approvals(&self) -> Vec<(Arc<str>, Option<UtcMillis>)> {
+        let Some((spec, state)) = self.spec.as_ref().zip(self.state.load_full()) else { return Vec::new() };
+        let automatic = state.slices.iter().filter(|(_, slice)| slice.standing.position.is_automatic());
+        let until = |slice: &SliceState| slice.approval.as_ref().map(|approval| approval.until(spec));
+        automatic.map(|(name, slice)| (Arc::clone(name), until(slice))).collect()
     }
 
     /// Who renewed the lease last; `None`: nobody has been heard of.

@@ -170,6 +170,11 @@ pub(super) const REVISION: Row = gauge(
     &[],
     "Revision of the stage map in force; 0 while stages are fixed, and until the first one is read.",
 );
+pub(super) const APPROVAL_ENDS: Row = gauge(
+    "noctriage_rollout_approval_ends_timestamp_seconds",
+    &["slice"],
+    "Until when a person approves what is automatic; 0: nobody does, and nothing is. Absent where the stage allows nothing automatic.",
+);
 pub(super) const RELOAD_OK: Row = gauge(
     "noctriage_config_last_reload_successful",
     &[],
@@ -237,7 +242,7 @@ pub(super) const EVIDENCE_FAULTS: Row = counter(
     "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
 );
 
-const ALL: [Row; 51] = [
+const ALL: [Row; 52] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -272,6 +277,7 @@ const ALL: [Row; 51] = [
     SHARE,
     LEASE_LEFT,
     HALTS,
+    APPROVAL_ENDS,
     REVISION,
     RELOAD_OK,
     RELOAD_TIME,

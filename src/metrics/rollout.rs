@@ -37,7 +37,7 @@ impl HaltedBy {
 }
 
 /// What stands at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RolloutShown {
     /// What is left of the lease, in seconds; `None`: stages are fixed, and there is none.
     pub lease_left_s: Option<f64>,
@@ -45,6 +45,8 @@ pub struct RolloutShown {
     pub halts: [u64; 5],
     /// Revision of the stage map in force; 0: the configuration's.
     pub revision: u64,
+    /// Until when people approve what is automatic, by slice, in seconds since 1970; 0: nobody does.
+    pub approvals: Vec<(String, f64)>,
 }
 
 /// The metrics.
@@ -54,6 +56,7 @@ pub(super) struct RolloutMetrics {
     lease_left: GaugeVec,
     halts: IntGaugeVec,
     revision: IntGauge,
+    approvals: GaugeVec,
 }
 
 impl RolloutMetrics {
@@ -62,6 +65,7 @@ impl RolloutMetrics {
             lease_left: float_gauge_vec(registry, &catalogue::LEASE_LEFT),
             halts: gauge_vec(registry, &catalogue::HALTS),
             revision: gauge(registry, &catalogue::REVISION),
+            approvals: float_gauge_vec(registry, &catalogue::APPROVAL_ENDS),
         };
         for by in HaltedBy::ALL {
             metrics.halts.with_label_values(&[by.as_str()]);
@@ -70,7 +74,7 @@ impl RolloutMetrics {
     }
 
     pub(super) fn stands(&self, shown: &RolloutShown) {
-        let RolloutShown { lease_left_s, halts, revision } = shown;
+        let RolloutShown { lease_left_s, halts, revision, approvals } = shown;
         self.lease_left.reset();
         if let Some(left_s) = lease_left_s {
             self.lease_left.with_label_values(&[] as &[&str]).set(*left_s);
@@ -79,6 +83,10 @@ impl RolloutMetrics {
             self.halts.with_label_values(&[by.as_str()]).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
         self.revision.set(i64::try_from(*revision).unwrap_or(i64::MAX));
+        self.approvals.reset();
+        for (slice, until_s) in approvals {
+            self.approvals.with_label_values(&[slice]).set(*until_s);
+        }
     }
 }
 
@@ -95,11 +103,15 @@ mod tests {
             let family = families.iter().find(|family| family.name() == catalogue::LEASE_LEFT.name);
             family.map(|family| family.get_metric()[0].get_gauge().get_value())
         };
-        let earned = RolloutShown { lease_left_s: Some(71.5), halts: [1, 2, 0, 0, 0], revision: 7 };
+        let approvals = vec![("rest".to_owned(), 9.5)];
+        let earned = RolloutShown { lease_left_s: Some(71.5), halts: [1, 2, 0, 0, 0], revision: 7, approvals };
         metrics.stands(&earned);
         assert_eq!((left(), metrics.revision.get()), (Some(71.5), 7));
         assert_eq!(metrics.halts.with_label_values(&[HaltedBy::Slice.as_str()]).get(), 2);
-        metrics.stands(&RolloutShown { lease_left_s: None, ..earned });
+        assert_eq!(metrics.approvals.with_label_values(&["rest"]).get(), 9.5);
+        metrics.stands(&RolloutShown { lease_left_s: None, approvals: Vec::new(), ..earned });
         assert_eq!(left(), None);
+        let families = registry.gather();
+        assert!(families.iter().all(|family| family.name() != catalogue::APPROVAL_ENDS.name), "nothing is automatic");
     }
 }

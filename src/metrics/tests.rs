@@ -30,7 +30,12 @@ fn the_registry_shows_exactly_what_the_catalogue_says() {
     metrics.models(&[(ModelRole::Acting, &model("tiny"))]);
     metrics.evidence(&evidence::tests::shown("rest"));
     metrics.evidence_read(&[(EvidenceTopic::Decisions, Some(5))], 0);
-    metrics.rollout(&RolloutShown { lease_left_s: Some(60.0), halts: [0; 5], revision: 1 });
+    metrics.rollout(&RolloutShown {
+        lease_left_s: Some(60.0),
+        halts: [0; 5],
+        revision: 1,
+        approvals: vec![("rest".into(), 1.0)],
+    });
     let shown: BTreeMap<String, (String, BTreeSet<String>)> = metrics
         .registry
         .gather()

@@ -252,6 +252,7 @@ fn earned() -> Status {
         is_leading: false,
         not_renewed: None,
         halts: HaltsStatus { is_known: true, by_file: false, by_socket: None, by_control: vec![halt], left_out: 0 },
+        approvals: Vec::new(),
     });
     status.gates = Some(GatesStatus { read_at: Some(minutes_ago(0)), unread: None, holes: Vec::new() });
     status
