@@ -10,6 +10,7 @@ use crate::support::daemon::Daemon;
 mod clocks;
 mod controls;
 mod desk;
+mod drawing;
 mod halting;
 mod holes;
 mod notices;
