@@ -11,6 +11,7 @@ mod clocks;
 mod controls;
 mod desk;
 mod drawing;
+mod dying;
 mod halting;
 mod holes;
 mod notices;
