@@ -94,8 +94,12 @@ fn a_rate_that_the_leader_chooses_holds_everywhere_and_a_ticket_keeps_the_one_it
     let last = trail.last().unwrap().json();
     println!("{chosen}: {}", last["because"]);
     assert_eq!((&last["kind"], &last["rollout_revision"]), (&json!("draws_changed"), &json!(revision)), "{last}");
+    let shown = "noctriage_evidence_draw_rate_ratio{chosen_by=\"leader\",slice=\"rest\"}";
     desk.broker.wait("both follow", DEADLINE, |_| {
-        let follows = |instance: &Daemon| instance.metric("noctriage_rollout_revision") == Some(revision as f64);
+        let follows = |instance: &Daemon| {
+            instance.metric(shown) == Some(chosen)
+                && instance.metric("noctriage_rollout_revision") == Some(revision as f64)
+        };
         desk.instances.iter().all(follows)
     });
 
