@@ -5,8 +5,9 @@
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::ticket::Kind;
 use crate::domain::time::UtcMillis;
+use crate::policy::draws::DrawRate;
 use crate::policy::loosened::{LimitKind, loosened};
-use crate::policy::ruling::{Policy, QueueRule, WindowScope};
+use crate::policy::ruling::{EvidenceRate, Policy, QueueRule, WindowScope};
 use crate::policy::slices::{SliceCondition, SliceRule};
 use crate::wire::intake::settings::Preset;
 use crate::wire::verdict::NoWorkCodes;
@@ -64,6 +65,7 @@ pub fn findings(settings: &Settings, now: UtcMillis) -> Vec<Finding> {
     source(settings, &mut findings);
     kafka(settings, &mut findings);
     verdicts(settings, &mut findings);
+    draws(settings, &mut findings);
     findings
 }
 
@@ -281,6 +283,24 @@ fn verdicts(settings: &Settings, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Where stages are fixed there is no leader, and `auto` is nobody's to choose: the least is drawn, for ever.
+fn draws(settings: &Settings, findings: &mut Vec<Finding>) {
+    let Settings { rollout, policy, .. } = settings;
+    let stage = rollout.fixed_stage;
+    match (rollout.mode, policy.draw_rates.evidence(stage)) {
+        (RolloutMode::Fixed, EvidenceRate::Auto) => {
+            let key = if stage == Stage::Shadow { "evidence_shadow" } else { "evidence_later" };
+            let sentence = format!(
+                "is auto, and with rollout.mode `fixed` no instance leads and chooses: {:.0} % of tickets are drawn in stage \
+                 {stage}, whatever evidence is missing; set a number, or rollout.mode = \"earned\"",
+                100.0 * DrawRate::LEAST.get()
+            );
+            findings.push(Finding::new(Weight::Note, format!("policy.draws.{key}"), sentence));
+        }
+        (RolloutMode::Fixed, EvidenceRate::Fixed(_)) | (RolloutMode::Earned, _) => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +364,23 @@ mod tests {
         };
         assert_eq!(weight("shadow"), Some(Weight::Note));
         assert_eq!(weight("auto_resolve"), Some(Weight::Warning));
+    }
+
+    #[test]
+    fn auto_without_a_leader_says_what_is_drawn_and_what_to_do() {
+        let said = |keys: &[(&str, &str)]| {
+            let findings = findings(&settings(keys), UtcMillis(0)).into_iter();
+            let of_draws = findings.filter(|finding| finding.about.starts_with("policy.draws"));
+            of_draws.map(|finding| (finding.weight, finding.about, finding.sentence)).collect::<Vec<_>>()
+        };
+        let sentence = "is auto, and with rollout.mode `fixed` no instance leads and chooses: 10 % of tickets are drawn in \
+                        stage suggest, whatever evidence is missing; set a number, or rollout.mode = \"earned\"";
+        let expected = (Weight::Note, "policy.draws.evidence_later".to_owned(), sentence.to_owned());
+        assert_eq!(said(&[("rollout.fixed_stage", "suggest")]), [expected]);
+        assert_eq!(said(&[])[0].1, "policy.draws.evidence_shadow");
+        // Only the rate of the stage in force matters.
+        assert_eq!(said(&[("policy.draws.evidence_shadow", "0.3")]), []);
+        assert_eq!(said(&[("rollout.mode", "earned"), ("verdicts.truth", "explicit")]), []);
     }
 
     #[test]

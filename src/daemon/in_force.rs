@@ -66,7 +66,7 @@ impl InForce {
                  the same policy and models"
             );
         }
-        self.metrics.stage_map(&ruling.stage_map);
+        self.metrics.stage_map(&ruling.stage_map, &ruling.policy.draw_rates);
         self.board.stage_map(Arc::clone(&ruling.stage_map));
         self.board.draw_rates(ruling.policy.draw_rates);
         self.shown.store(Arc::clone(&ruling));

@@ -195,7 +195,7 @@ impl Service {
         let identities: Vec<(ModelRole, &ModelIdentity)> =
             models.iter().map(|(role, info)| (*role, info.identity.as_ref())).collect();
         metrics.models(&identities);
-        metrics.stage_map(&in_force.stage_map);
+        metrics.stage_map(&in_force.stage_map, &in_force.policy.draw_rates);
         board.instance(&settings.kafka.instance_id);
         board.stage_map(Arc::clone(&in_force.stage_map));
         board.draw_rates(in_force.policy.draw_rates);
@@ -279,7 +279,7 @@ impl Service {
     /// Takes over a stage map, with the policy of these settings. In force from the next batch on.
     pub fn take_stage_map(&self, settings: &Settings, stage_map: StageMap) {
         let ruling = ruling(settings, &self.acting.identity, &self.acting.device, self.surroundings);
-        self.metrics.stage_map(&stage_map);
+        self.metrics.stage_map(&stage_map, &ruling.policy.draw_rates);
         self.wake(Wake::Ruling(Arc::new(Ruling { stage_map: Arc::new(stage_map), ..ruling })));
     }
 

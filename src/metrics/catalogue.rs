@@ -155,6 +155,11 @@ pub(super) const SHARE: Row = gauge(
     &["slice", "action"],
     "Share of tickets in force per automatic action; 0 below the stage that allows it.",
 );
+pub(super) const DRAW_RATE: Row = gauge(
+    "noctriage_evidence_draw_rate_ratio",
+    &["slice", "chosen_by"],
+    "Share of tickets drawn as evidence in force here, by who chose it: configuration, leader, or nobody (auto, and no leader has written anything: the least).",
+);
 pub(super) const LEASE_LEFT: Row = gauge(
     "noctriage_lease_left_seconds",
     &[],
@@ -242,7 +247,7 @@ pub(super) const EVIDENCE_FAULTS: Row = counter(
     "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
 );
 
-const ALL: [Row; 52] = [
+const ALL: [Row; 53] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -275,6 +280,7 @@ const ALL: [Row; 52] = [
     VIEW_PARTIAL,
     STAGE,
     SHARE,
+    DRAW_RATE,
     LEASE_LEFT,
     HALTS,
     APPROVAL_ENDS,

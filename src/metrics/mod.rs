@@ -24,7 +24,7 @@ use crate::domain::severity::Severity;
 use crate::domain::stage::{AutoAction, Stage};
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{ActionKind, Decided, Outcome, ReviewReason, ReviewState, Rule};
-use crate::policy::ruling::StageMap;
+use crate::policy::ruling::{DrawRates, StageMap};
 use crate::rollout::log::EvidenceTopic;
 use crate::wire::intake::DeadLetterClass;
 
@@ -33,7 +33,7 @@ use rollout::RolloutMetrics;
 
 pub use catalogue::{Kind, Row, rows};
 pub use evidence::{AnswererLabel, DrawnState, EVIDENCE_SLICES_MAX, EvidenceShown, SliceShown};
-pub use rollout::{HaltedBy, RolloutShown};
+pub use rollout::{HaltedBy, RateChosenBy, RolloutShown};
 
 /// Slices with series of their own, over the life of the process (a counter cannot be taken back); what is done in later
 /// ones is counted under `other`. A slice costs eight series: 64 are a quarter of the budget of 2,000 per instance.
@@ -158,6 +158,7 @@ pub struct Metrics {
     view_partial: IntCounter,
     stage: IntGaugeVec,
     share: GaugeVec,
+    draw_rate: GaugeVec,
     reload_ok: IntGauge,
     reload_time: Gauge,
     config: IntGaugeVec,
@@ -214,6 +215,7 @@ impl Metrics {
             view_partial: counter(&registry, &catalogue::VIEW_PARTIAL),
             stage: gauge_vec(&registry, &catalogue::STAGE),
             share: float_gauge_vec(&registry, &catalogue::SHARE),
+            draw_rate: float_gauge_vec(&registry, &catalogue::DRAW_RATE),
             reload_ok: gauge(&registry, &catalogue::RELOAD_OK),
             reload_time: float_gauge(&registry, &catalogue::RELOAD_TIME),
             config: gauge_vec(&registry, &catalogue::CONFIG),
@@ -426,9 +428,10 @@ impl Metrics {
     }
 
     /// The stage map in force. Slices that are gone lose their gauges; their counters stay, as counters must.
-    pub fn stage_map(&self, map: &StageMap) {
+    pub fn stage_map(&self, map: &StageMap, rates: &DrawRates) {
         self.stage.reset();
         self.share.reset();
+        self.draw_rate.reset();
         let mut slices = self.slices.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in &map.slices {
             if !slices.contains(&entry.slice) {
@@ -449,6 +452,10 @@ impl Metrics {
                 self.share.with_label_values(&labels).set(share);
                 self.automatic_actions.with_label_values(&labels);
             }
+            let rate = rates.evidence(entry.stage);
+            let chosen_by = RateChosenBy::of(rate, map.rollout_revision);
+            let labels = [entry.slice.as_str(), chosen_by.as_str()];
+            self.draw_rate.with_label_values(&labels).set(rate.in_force(entry.evidence_rate));
         }
     }
 

@@ -3,6 +3,8 @@
 
 use prometheus::{GaugeVec, IntGauge, IntGaugeVec, Registry};
 
+use crate::policy::ruling::EvidenceRate;
+
 use super::{catalogue, float_gauge_vec, gauge, gauge_vec};
 
 /// What halts automatic actions, as a label.
@@ -32,6 +34,40 @@ impl HaltedBy {
             Self::File => "file",
             Self::Socket => "socket",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Who chose the rate of the evidence draw, as a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RateChosenBy {
+    /// It is a number there.
+    Configuration,
+    /// The configuration says `auto`, and the leader has written a stage map.
+    Leader,
+    /// The configuration says `auto`, and there is no leader: the least is drawn.
+    Nobody,
+}
+
+impl RateChosenBy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Configuration, Self::Leader, Self::Nobody];
+
+    /// The word used in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Leader => "leader",
+            Self::Nobody => "nobody",
+        }
+    }
+
+    /// Of a rate under the stage map of a revision; 0 is the configuration's.
+    pub const fn of(rate: EvidenceRate, rollout_revision: u64) -> Self {
+        match (rate, rollout_revision) {
+            (EvidenceRate::Fixed(_), _) => Self::Configuration,
+            (EvidenceRate::Auto, 0) => Self::Nobody,
+            (EvidenceRate::Auto, _) => Self::Leader,
         }
     }
 }

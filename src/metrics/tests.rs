@@ -3,7 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::domain::probability::Probability;
 use crate::domain::stage::Share;
+use crate::policy::draws::DrawRate;
+use crate::policy::ruling::EvidenceRate;
 use crate::policy::slices::SliceRule;
+use crate::rollout::tests::desk::AUTO;
 
 fn rule(name: &str) -> SliceRule {
     SliceRule { name: name.to_owned(), conditions: Vec::new(), threshold: Probability::try_new(0.95).unwrap() }
@@ -24,7 +27,7 @@ fn check_value(metrics: &Metrics, series: &str, expected: f64) {
 #[test]
 fn the_registry_shows_exactly_what_the_catalogue_says() {
     let metrics = Metrics::new();
-    metrics.stage_map(&StageMap::fixed(&[rule("rest")], Stage::Shadow, [share(0.0), share(0.0)]));
+    metrics.stage_map(&StageMap::fixed(&[rule("rest")], Stage::Shadow, [share(0.0), share(0.0)]), &AUTO);
     metrics.lags(&[Lag { partition: 0, records: 0, seconds: 0.0 }]);
     metrics.config_accepted(&Digest::of(b"x"), UtcMillis(0));
     metrics.models(&[(ModelRole::Acting, &model("tiny"))]);
@@ -100,7 +103,7 @@ fn words_of_one_label_are_distinct() {
 fn a_hundred_thousand_tickets_of_every_kind_stay_below_two_thousand_series() {
     let metrics = Metrics::new();
     let slices: Vec<SliceRule> = (0..100).map(|number| rule(&format!("slice-{number}"))).collect();
-    metrics.stage_map(&StageMap::fixed(&slices, Stage::AutoResolve, [share(0.5), share(0.25)]));
+    metrics.stage_map(&StageMap::fixed(&slices, Stage::AutoResolve, [share(0.5), share(0.25)]), &AUTO);
     let lags: Vec<Lag> =
         (0..500).map(|partition| Lag { partition, records: 7, seconds: f64::from(partition) }).collect();
     let faults = [
@@ -152,11 +155,34 @@ fn lag_goes_with_the_partitions_that_were_taken_away() {
 #[test]
 fn a_share_shows_only_where_the_stage_allows_the_action() {
     let metrics = Metrics::new();
-    metrics.stage_map(&StageMap::fixed(&[rule("rest")], Stage::AutoTriage, [share(0.5), share(0.25)]));
+    metrics.stage_map(&StageMap::fixed(&[rule("rest")], Stage::AutoTriage, [share(0.5), share(0.25)]), &AUTO);
     check_value(&metrics, r#"noctriage_rollout_stage{slice="rest",stage="auto_triage"}"#, 1.0);
     check_value(&metrics, r#"noctriage_rollout_stage{slice="rest",stage="suggest"}"#, 0.0);
     check_value(&metrics, r#"noctriage_rollout_share_ratio{action="auto_triage",slice="rest"}"#, 0.5);
     check_value(&metrics, r#"noctriage_rollout_share_ratio{action="auto_resolve",slice="rest"}"#, 0.0);
+}
+
+#[test]
+fn a_rate_of_draws_shows_with_whoever_chose_it_and_with_nobody_else() {
+    let metrics = Metrics::new();
+    let rate = |metrics: &Metrics| -> Vec<String> {
+        let text = metrics.render();
+        let lines = text.lines().filter_map(|line| line.strip_prefix("noctriage_evidence_draw_rate_ratio"));
+        lines.map(str::to_owned).collect()
+    };
+    let shadow = |rollout_revision, chosen| {
+        let mut map = StageMap::fixed(&[rule("rest")], Stage::Shadow, [share(0.0), share(0.0)]);
+        map.rollout_revision = rollout_revision;
+        map.slices[0].evidence_rate = DrawRate::try_new(chosen).unwrap();
+        map
+    };
+    metrics.stage_map(&shadow(0, 0.1), &AUTO);
+    assert_eq!(rate(&metrics), [r#"{chosen_by="nobody",slice="rest"} 0.1"#]);
+    metrics.stage_map(&shadow(3, 0.4), &AUTO);
+    assert_eq!(rate(&metrics), [r#"{chosen_by="leader",slice="rest"} 0.4"#]);
+    // A number of this instance goes before what the leader says.
+    metrics.stage_map(&shadow(3, 0.4), &DrawRates { evidence_shadow: EvidenceRate::Fixed(0.25), ..AUTO });
+    assert_eq!(rate(&metrics), [r#"{chosen_by="configuration",slice="rest"} 0.25"#]);
 }
 
 #[test]

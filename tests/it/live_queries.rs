@@ -16,7 +16,7 @@ use noctriage::domain::probability::Probability;
 use noctriage::domain::stage::{Share, Stage};
 use noctriage::domain::time::UtcMillis;
 use noctriage::metrics::{EvidenceShown, Lag, LatencyParts, Metrics, RolloutShown, SliceShown, TransactionResult};
-use noctriage::policy::ruling::StageMap;
+use noctriage::policy::ruling::{DrawRates, EvidenceRate, StageMap};
 use noctriage::policy::slices::SliceRule;
 use noctriage::rollout::log::EvidenceTopic;
 
@@ -88,7 +88,9 @@ fn metrics_of_a_busy_daemon() -> Metrics {
     let rest =
         SliceRule { name: "rest".into(), conditions: Vec::new(), threshold: Probability::try_new(0.95).unwrap() };
     let share = Share::try_new(0.05).unwrap();
-    metrics.stage_map(&StageMap::fixed(&[rest], Stage::AutoTriage, [share, Share::ZERO]));
+    let auto = EvidenceRate::Auto;
+    let rates = DrawRates { evidence_shadow: auto, evidence_later: auto, audit: 0.5, second_reading: 0.1, epoch: 0 };
+    metrics.stage_map(&StageMap::fixed(&[rest], Stage::AutoTriage, [share, Share::ZERO]), &rates);
     metrics.config_accepted(&Digest::of(b"configuration"), now);
     let model = ModelIdentity {
         name: "tiny".into(),

@@ -11,6 +11,8 @@ mod approvals;
 mod clocks;
 mod controls;
 mod desk;
+mod drawing;
+mod dying;
 mod halting;
 mod holes;
 mod notices;

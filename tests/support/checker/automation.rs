@@ -5,7 +5,7 @@
 //! an action may follow a halt, or the map that takes its permission away, by [`REACH_MS`] at most. A lease needs no such
 //! allowance: a permit asks for more of it than a transaction can last.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use noctriage::domain::stage::AutoAction;
 use noctriage::domain::ticket::TicketId;
@@ -49,6 +49,8 @@ pub(crate) struct Automation {
     suggestions: Vec<(String, String)>,
     /// Decisions whose tickets are drawn.
     drawn: HashSet<String>,
+    /// The digest of the model whose answer each decision acts on.
+    acting: HashMap<String, String>,
     unreadable: Vec<Mistake>,
 }
 
@@ -79,8 +81,14 @@ impl Automation {
         }
     }
 
-    /// A committed decision: whether its ticket is drawn, by its own word and by the key of the installation.
+    /// A committed decision: whose answer it acts on, and whether its ticket is drawn, by its own word and by the key of the
+    /// installation.
     pub(crate) fn add_decision(&mut self, decision: &str, value: &Value) {
+        let answers = value.pointer("/basis/answers").and_then(Value::as_array);
+        let acting = answers.into_iter().flatten().find(|answer| answer["role"] == "acting");
+        if let Some(digest) = acting.and_then(|answer| answer["digest"].as_str()) {
+            self.acting.insert(decision.to_owned(), digest.to_owned());
+        }
         let Some(draw) = value.pointer("/basis/draws/evidence") else { return };
         let by_key = || {
             let ticket = TicketId::try_new(value.get("ticket_id")?.as_str()?).ok()?;
@@ -148,7 +156,7 @@ impl Automation {
 
     /// The map that a command names permits it, and was in force not longer ago than a map needs to be heard of.
     fn permitted(&self, acted: &Acted) -> Result<(), String> {
-        let Acted { slice, action, rollout_revision, appended_ms, .. } = acted;
+        let Acted { slice, action, rollout_revision, appended_ms, decision, .. } = acted;
         let is_named = |(at, map): &(i64, StageMap)| at <= appended_ms && map.rollout_revision == *rollout_revision;
         let Some(place) = self.maps.iter().rposition(is_named) else {
             return Err(format!("names revision {rollout_revision}, of which no map was there"));
@@ -162,6 +170,12 @@ impl Automation {
         });
         if !is_granted {
             return Err(format!("revision {rollout_revision} does not permit {} in {slice}", action.as_str()));
+        }
+        let permitted = entry.and_then(|entry| entry.grants[action.index()].as_ref()?.model_digest);
+        if let (Some(permitted), Some(digest)) = (permitted, self.acting.get(decision))
+            && permitted.to_string() != *digest
+        {
+            return Err(format!("revision {rollout_revision} permits model {permitted}, and {digest} acts"));
         }
         let replaced_ms = self.maps[place..].iter().find(|(_, map)| map.rollout_revision != *rollout_revision);
         match replaced_ms {

@@ -60,8 +60,9 @@ struct Run {
 impl Run {
     fn whole() -> Self {
         let command = json!({ "decision_id": "d0", "action": "auto_triage", "slice": "rest", "rollout_revision": 4 });
-        let decision =
-            json!({ "ticket_id": "R00001", "basis": { "draws": { "evidence": { "rate": 0.01, "drawn": false } } } });
+        let decision = json!({ "ticket_id": "R00001", "basis": {
+            "draws": { "evidence": { "rate": 0.01, "drawn": false } },
+            "answers": [{ "role": "baseline", "digest": digest("b") }, { "role": "acting", "digest": digest("m") }] } });
         Self {
             maps: vec![(0, map(3, "auto_triage")), (5_000, map(4, "auto_triage"))],
             renewals: vec![0, 10_000],
@@ -134,6 +135,13 @@ fn an_action_that_its_map_does_not_permit_is_found() {
     // A map that comes afterwards permits nothing before it.
     check_found(MistakeKind::WithoutPermit, |run| run.maps[1].0 = 12_001);
     check_found(MistakeKind::WithoutPermit, |run| run.maps[1].1["permissions"][0]["actions"][0]["share"] = 0.0.into());
+}
+
+#[test]
+fn an_action_of_another_model_than_its_map_permits_is_found() {
+    let of_model = |run: &mut Run, word: &str| run.decision["basis"]["answers"][1]["digest"] = digest(word).into();
+    check_clean(|run| of_model(run, "m"));
+    check_found(MistakeKind::WithoutPermit, |run| of_model(run, "candidate"));
 }
 
 #[test]

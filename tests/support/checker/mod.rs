@@ -11,7 +11,7 @@
 //!   before it, `unchanged` follows an outcome of its ticket, and no group is decided in full twice: what is known of a
 //!   ticket is not lost and holds nothing that was aborted;
 //! - dead letters, suggestions, commands and review items belong to a committed decision, and a letter says why;
-//! - every automatic action lies inside a lease and is permitted by a map that is in force; none follows a halt by more than a
+//! - every automatic action lies inside a lease and is permitted to its model by a map that is in force; none follows a halt by more than a
 //!   halt needs to be heard of; none of them, and no suggestion, is about a drawn ticket: all by the broker's append times;
 //! - each transition's report reads as it did when it is asked again from the log at its cut ([`reports::unsupported_reports`],
 //!   which needs the configuration);

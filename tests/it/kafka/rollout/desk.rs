@@ -52,6 +52,8 @@ pub(super) struct Desk {
     fed: usize,
     /// Where the next ticket is looked for that acts.
     acting: usize,
+    /// Categories of the tickets, taken in turn.
+    pub(super) categories: &'static [&'static str],
     checker: Option<Checker>,
 }
 
@@ -79,11 +81,13 @@ impl Desk {
             written: 0,
             fed: 0,
             acting: 0,
+            categories: &["systems"],
             checker: None,
         };
         let made =
             desk.instances[0].command(&["topics", "create", "--tickets-partitions", "4", "--verdicts-partitions", "1"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        desk.instances[0].arm(instances[0].failpoints);
         desk.instances[0].start();
         desk.broker.wait("a map is written", DEADLINE, |broker| newest_map(broker).is_some_and(|map| is_open(&map)));
         assert!(desk.instances[0].stop().success());
@@ -99,35 +103,56 @@ impl Desk {
         self.instances.iter_mut().for_each(Daemon::wait_ready);
     }
 
-    /// Writes the map back with the slice at `auto_triage`, as somebody has approved it now.
+    /// Writes the map back with every slice at `auto_triage`, as somebody has approved it now.
     pub(super) fn grant(&self) {
-        self.grant_approved(Duration::ZERO);
+        self.grant_with(0.8, Duration::ZERO);
+    }
+
+    /// The same at a share.
+    pub(super) fn grant_share(&self, share: f64) {
+        self.grant_with(share, Duration::ZERO);
     }
 
     /// The same, approved so long ago.
     pub(super) fn grant_approved(&self, ago: Duration) {
+        self.grant_with(0.8, ago);
+    }
+
+    fn grant_with(&self, share: f64, approved_ago: Duration) {
         let mut map = newest_map(&self.broker).unwrap();
         let revision = map["rollout_revision"].as_u64().unwrap() + 1;
         let state = &mut map["state"];
         let basis = state["basis"].clone();
         state["revision"] = json!(revision);
         let held = |permission: &str| json!({ "permission": permission, "threshold": 0.3, "after": [] });
-        state["slices"][0]["standing"] = json!({ "stage": "auto_triage", "auto_triage": 0.8, "auto_resolve": 0.0,
-            "held": [held("suggest"), held("auto_triage")] });
-        let approved_at = jiff::Timestamp::now() - ago;
-        state["slices"][0]["approval"] =
-            json!({ "who": "mira", "reason": "earned long ago", "at": format!("{approved_at:.3}") });
+        let approved_at = format!("{:.3}", jiff::Timestamp::now() - approved_ago);
+        let approval = json!({ "who": "mira", "reason": "earned long ago", "at": approved_at });
+        let permitted = |slice: &mut Value| {
+            slice["standing"] = json!({ "stage": "auto_triage", "auto_triage": share, "auto_resolve": 0.0,
+                "held": [held("suggest"), held("auto_triage")] });
+            slice["approval"] = approval.clone();
+            json!({ "slice": slice["slice"], "stage": "auto_triage", "actions": [{
+                "action": "auto_triage", "share": share, "model_digest": basis["model"]["digest"],
+                "calibration_digest": basis["model"]["calibration_digest"],
+                "eligibility_digest": basis["eligibility_digest"], "threshold_min": 0.3 }] })
+        };
+        let permissions: Vec<Value> = state["slices"].as_array_mut().unwrap().iter_mut().map(permitted).collect();
         map["rollout_revision"] = json!(revision);
-        map["permissions"] = json!([{ "slice": "rest", "stage": "auto_triage", "actions": [{
-            "action": "auto_triage", "share": 0.8, "model_digest": basis["model"]["digest"],
-            "calibration_digest": basis["model"]["calibration_digest"],
-            "eligibility_digest": basis["eligibility_digest"], "threshold_min": 0.3 }] }]);
+        map["permissions"] = json!(permissions);
         self.broker.write("rollout", &[("map".to_owned(), Some(map.to_string().into_bytes()), Vec::new())]);
+    }
+
+    /// Stops every instance, grants the stage to the model that acts, as if it had earned it, and starts them again.
+    pub(super) fn grant_again(&mut self) {
+        self.instances.iter_mut().for_each(|instance| assert!(instance.stop().success()));
+        self.grant();
+        self.instances.iter_mut().for_each(Daemon::start);
+        self.instances.iter_mut().for_each(Daemon::wait_ready);
     }
 
     /// Writes tickets that are predicted low.
     pub(super) fn feed(&mut self, count: usize) {
-        let tickets: Vec<Written> = (self.fed..self.fed + count).map(ticket).collect();
+        let tickets: Vec<Written> = (self.fed..self.fed + count).map(|index| self.ticket(index)).collect();
         self.fed += count;
         self.written += count;
         self.broker.write("tickets", &tickets);
@@ -144,7 +169,12 @@ impl Desk {
         let indexes: Vec<usize> = (from..).filter(acts).take(count).collect();
         self.acting = indexes.last().map_or(from, |last| last + 1);
         self.written += count;
-        self.broker.write("tickets", &indexes.into_iter().map(ticket).collect::<Vec<Written>>());
+        let tickets: Vec<Written> = indexes.into_iter().map(|index| self.ticket(index)).collect();
+        self.broker.write("tickets", &tickets);
+    }
+
+    fn ticket(&self, index: usize) -> Written {
+        ticket(index, self.categories[index % self.categories.len()])
     }
 
     /// Waits until all tickets written so far are decided.
@@ -247,17 +277,17 @@ impl Desk {
     }
 }
 
-fn ticket_id(index: usize) -> TicketId {
+pub(super) fn ticket_id(index: usize) -> TicketId {
     TicketId::try_new(&format!("R{index:05}")).unwrap()
 }
 
-pub(super) fn ticket(index: usize) -> Written {
+pub(super) fn ticket(index: usize, category: &str) -> Written {
     let key = ticket_id(index).as_str().to_owned();
     let value = json!({
         "schema": "noctriage.ticket/v1", "ticket_id": key, "revision": 0,
         "title": format!("Scheduled backup job finished with warnings {index}"),
         "description": "Informational only. No customer is affected.", "created_at": "2026-11-24T10:00:00Z",
-        "kind": "incident", "category": "systems"
+        "kind": "incident", "category": category
     });
     (key, Some(value.to_string().into_bytes()), Vec::new())
 }
@@ -273,7 +303,8 @@ pub(super) fn newest_map(broker: &Broker) -> Option<Value> {
 
 pub(super) fn is_open(map: &Value) -> bool {
     map["state"]["slices"].as_array().is_some_and(|slices| {
-        slices.len() == 1 && slices[0]["accounts"].as_array().is_some_and(|accounts| accounts.len() >= 2)
+        let has_accounts = |slice: &Value| slice["accounts"].as_array().is_some_and(|accounts| accounts.len() >= 2);
+        !slices.is_empty() && slices.iter().all(has_accounts)
     })
 }
 

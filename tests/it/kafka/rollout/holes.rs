@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::desk::{DEADLINE, Desk, newest_map};
 use crate::support::checker::Isolation;
-use crate::support::daemon::Daemon;
 
 #[test]
 fn deleted_evidence_steps_back_until_a_person_acknowledges_it() {
@@ -44,10 +43,7 @@ fn deleted_evidence_steps_back_until_a_person_acknowledges_it() {
     let again = desk.instances[0].command(&acknowledge);
     assert!(String::from_utf8_lossy(&again.stdout).contains("nothing is missing"), "{}", desk.logs());
     // As if it had been earned anew: an acknowledged hole takes nothing away a second time, in no instance.
-    desk.instances.iter_mut().for_each(|instance| assert!(instance.stop().success()));
-    desk.grant();
-    desk.instances.iter_mut().for_each(Daemon::start);
-    desk.instances.iter_mut().for_each(Daemon::wait_ready);
+    desk.grant_again();
     desk.wait_automatic();
     std::thread::sleep(Duration::from_secs(10));
     assert_eq!(newest_map(&desk.broker).unwrap()["permissions"][0]["stage"], "auto_triage", "{}", desk.logs());
