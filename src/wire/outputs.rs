@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::domain::prediction::{Answer, ModelRole, Prediction};
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::policy::decided::{ActionKind, Decided, Outcome, Review, ReviewReason, Suggestion};
+use crate::policy::identity::TicketDigests;
 use crate::policy::permit::Command;
 use crate::policy::queues::queue_of;
 use crate::policy::ruling::{Moment, Ruling};
@@ -152,7 +153,7 @@ impl DecidedRecord<'_> {
         self.decided.suggestion.as_ref()?;
         let ticket = self.ticket()?;
         let reopened = ticket.reopen_count.unwrap_or(0);
-        let input = self.facts.input_digest;
+        let input = self.facts.digests.input;
         Some(HexDigest(identity::idempotency_key(&ticket.ticket_id, ActionKind::Suggest, input, reopened)))
     }
 }
@@ -215,11 +216,12 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
     }
     let Decided { slice, stage, shares, draws, eligibility, candidates, .. } = record.decided;
     let policy = &record.ruling.policy;
-    let echo = record.ticket().map(|ticket| identity::echo_digest_beside(ticket, record.facts.input_digest));
+    let TicketDigests { input, echo, fingerprint } = record.facts.digests;
+    let ticket = record.ticket();
     Some(Basis {
         content_digest: HexDigest(record.facts.content_digest),
-        input_digest: record.ticket().map(|_| HexDigest(record.facts.input_digest)),
-        echo_digest: echo.filter(|&echo| echo != record.facts.input_digest).map(HexDigest),
+        input_digest: ticket.map(|_| HexDigest(input)),
+        echo_digest: ticket.filter(|_| echo != input).map(|_| HexDigest(echo)),
         slice: slice.clone(),
         stage: Word(*stage),
         shares: per_action(&shares.map(|share| rounded(share.get()))),
@@ -227,8 +229,7 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
         draws: draws_record(draws),
         answers: record.answers.iter().map(|answer| answer_record(answer, candidates)).collect(),
         eligibility: eligibility.as_ref().map(|both| per_action(&both.each_ref().map(eligibility_record))),
-        queue: record
-            .ticket()
+        queue: ticket
             .zip(record.acting_prediction())
             .and_then(|(ticket, prediction)| queue_of(policy, ticket, prediction)),
         digests: Digests {
@@ -236,7 +237,7 @@ fn basis(record: &DecidedRecord<'_>) -> Option<Basis> {
             policy: HexDigest(policy.policy_digest),
             eligibility: HexDigest(policy.eligibility_digest),
         },
-        facts: record.ticket().map(ticket_facts),
+        facts: ticket.map(|ticket| ticket_facts(ticket, fingerprint)),
     })
 }
 
@@ -245,7 +246,7 @@ fn suggestion_record(record: &DecidedRecord<'_>, suggestion: &Suggestion) -> Opt
     let Suggestion { severity, confidence, root_cause, queue } = suggestion;
     let model = &record.acting()?.model;
     let ticket = record.ticket()?;
-    let input = record.facts.input_digest;
+    let input = record.facts.digests.input;
     let reopened = ticket.reopen_count.unwrap_or(0);
     Some(SuggestionRecord {
         schema: SUGGESTION_SCHEMA.to_owned(),
