@@ -1,7 +1,8 @@
 //! From the bytes of an input record to a ticket, a tombstone or a dead letter.
 //!
-//! value → `envelope` (framing, CloudEvents) → a preset's `draft` (native JSON and where it came from) → overrides
-//! by mapping → `native`, the one reader with all bounds. Nothing here panics, and nothing is silently replaced.
+//! value → `envelope` (framing, CloudEvents), which lets `json` bound it and make a `tree` of it that borrows → a preset's
+//! `draft` (native JSON and where it came from) → overrides by mapping → `native`, the one reader with all bounds. Nothing
+//! here panics, and nothing is silently replaced.
 
 use std::borrow::Cow;
 
