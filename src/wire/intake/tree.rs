@@ -92,12 +92,11 @@ impl<'text> Object<'text> {
         let mut places: HashMap<Cow<'text, str>, usize> = HashMap::with_capacity(fields.len());
         let mut kept: Vec<(Cow<'text, str>, Json<'text>)> = Vec::with_capacity(fields.len());
         for (name, value) in fields {
-            match places.get(&name) {
-                Some(&place) => kept[place].1 = value,
-                None => {
-                    places.insert(name.clone(), kept.len());
-                    kept.push((name, value));
-                }
+            if let Some(&place) = places.get(&name) {
+                kept[place].1 = value;
+            } else {
+                places.insert(name.clone(), kept.len());
+                kept.push((name, value));
             }
         }
         Self { fields: kept }
