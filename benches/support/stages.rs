@@ -12,13 +12,15 @@ use noctriage::domain::time::UtcMillis;
 use noctriage::inference::classifier::Classifier as _;
 use noctriage::inference::zero::ZeroCost;
 use noctriage::metrics::{LatencyParts, Metrics};
+use noctriage::policy::identity::TicketDigests;
 use noctriage::policy::recent_view::{Query, RecentView, TentativeView, ViewLimits, parent_of};
 use noctriage::policy::ruling::{DrawKey, Lease, Moment};
 use noctriage::policy::slices::slice_of;
 use noctriage::policy::{Event, RecordFacts, decide, identity};
-use noctriage::wire::decision::{DecisionRecord, Latency};
+use noctriage::wire::decision::Latency;
 use noctriage::wire::intake::{self, Intake, RawRecord};
 use noctriage::wire::outputs::{DecidedRecord, output_records};
+use noctriage::wire::remembered::read_back;
 use noctriage::wire::values::SourcePosition;
 
 use super::tickets;
@@ -76,8 +78,7 @@ pub(crate) fn run(drawn: f64) -> Result<()> {
             let content_digest = stages.time("content digest", || identity::content_digest(raw.value.as_deref()));
             let intake = stages.time("read", || intake::read(raw, &settings.intake));
             let Intake::Ticket(ticket) = intake else { anyhow::bail!("a ticket of the bench is none: {intake:?}") };
-            let input_digest = stages.time("input digest", || identity::input_digest(&ticket));
-            let fingerprint = stages.time("fingerprint", || identity::fingerprint(&ticket));
+            let digests = stages.time("digests of the ticket", || TicketDigests::of(&ticket));
             let encoded = model.encode(&ticket).map_err(|fault| anyhow::anyhow!("{fault:?}"))?;
             let result = model.classify(&[&encoded]).map_err(anyhow::Error::msg)?.remove(0);
             let answers = [ModelRole::Acting, ModelRole::Baseline].map(|role| Answer {
@@ -86,14 +87,14 @@ pub(crate) fn run(drawn: f64) -> Result<()> {
                 result: result.clone(),
                 latency_ms: 0.1,
             });
-            let facts = RecordFacts { event: Event::Ticket(&ticket), appended_at: NOW, content_digest, input_digest };
+            let facts = RecordFacts { event: Event::Ticket(&ticket), appended_at: NOW, content_digest, digests };
             let known = stages.time("view", || {
                 tentative.facts(&Query {
                     partition: 0,
                     ticket_id: Some(&ticket.ticket_id),
                     decision_group: Some(identity::decision_group(&ticket.ticket_id, ticket.revision, content_digest)),
                     parent: parent_of(&ticket),
-                    fingerprint: Some(fingerprint),
+                    fingerprint: Some(digests.fingerprint),
                     slice: &slice_of(&ruling.policy.slices, &ticket).name,
                     desk_time: NOW,
                 })
@@ -118,9 +119,9 @@ pub(crate) fn run(drawn: f64) -> Result<()> {
                 tentative.remember(0, written.decision.remembered()?);
                 Ok(())
             })?;
-            stages.time("read our own decision in the tail", || -> Result<()> {
-                let record = DecisionRecord::from_json(&written.records[0].payload)?;
-                black_box(record.remembered()?);
+            // As the tail reads what other instances decided.
+            stages.time("read a decision in the tail", || -> Result<()> {
+                black_box(read_back(&written.records[0].payload)?);
                 Ok(())
             })?;
             stages.time("count", || {

@@ -10,6 +10,7 @@ use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 use crate::inference::engine::Job;
 use crate::policy::Event;
+use crate::policy::identity::TicketDigests;
 use crate::policy::ruling::Ruling;
 use crate::wire::intake::{DeadLetterReason, RawRecord};
 
@@ -31,8 +32,8 @@ pub(super) struct Buffered {
 pub(super) struct Read {
     pub(super) content: Content,
     pub(super) content_digest: Digest,
-    pub(super) input_digest: Digest,
-    pub(super) fingerprint: Option<Digest>,
+    /// Zero where it is no ticket.
+    pub(super) digests: TicketDigests,
 }
 
 impl Buffered {
@@ -86,8 +87,8 @@ pub(super) struct Item {
     pub(super) raw: Option<RawRecord>,
     pub(super) appended_at: UtcMillis,
     pub(super) content_digest: Digest,
-    pub(super) input_digest: Digest,
-    pub(super) fingerprint: Option<Digest>,
+    /// Zero where it is no ticket.
+    pub(super) digests: TicketDigests,
     /// Why its real outcome cannot be written, after three refusals.
     pub(super) unwritable: Option<DeadLetterReason>,
     /// Row in the job handed to the engine; `None` where no model is asked.

@@ -109,7 +109,7 @@ fn facts(item: &Item) -> RecordFacts<'_> {
         event: item.content.event(),
         appended_at: item.appended_at,
         content_digest: item.content_digest,
-        input_digest: item.input_digest,
+        digests: item.digests,
     }
 }
 
@@ -136,7 +136,7 @@ fn decide_item(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Mo
             .ticket_id()
             .map(|ticket_id| identity::decision_group(ticket_id, revision, item.content_digest)),
         parent: ticket.and_then(parent_of),
-        fingerprint: item.fingerprint,
+        fingerprint: ticket.map(|_| item.digests.fingerprint),
         slice,
         desk_time: moment.desk,
     });

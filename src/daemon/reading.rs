@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
 use crate::inference::engine::Job;
+use crate::policy::identity::TicketDigests;
 use crate::policy::recent_view::RecentView;
 use crate::policy::ruling::Ruling;
 use crate::policy::{identity, is_evidence, wants_prediction};
@@ -21,11 +22,8 @@ fn read(record: &RawRecord, settings: &IntakeSettings) -> Read {
         Intake::Gone(ticket_id) => Content::Gone(ticket_id),
         Intake::DeadLetter(reason) => Content::DeadLetter(reason),
     };
-    let (input_digest, fingerprint) = match &content {
-        Content::Ticket(ticket) => (identity::input_digest(ticket), Some(identity::fingerprint(ticket))),
-        Content::Gone(_) | Content::DeadLetter(_) => Default::default(),
-    };
-    Read { content, content_digest, input_digest, fingerprint }
+    let digests = content.ticket().map(TicketDigests::of).unwrap_or_default();
+    Read { content, content_digest, digests }
 }
 
 /// Reads what waits in the buffer, before its batch is cut: what it turns out to be depends on nothing that could change
@@ -46,23 +44,11 @@ pub(super) fn item(
     now: UtcMillis,
 ) -> Item {
     let Buffered { partition, offset, record, received: _, read } = buffered;
-    let Read { content, content_digest, input_digest, fingerprint } =
-        read.unwrap_or_else(|| self::read(&record, settings));
+    let Read { content, content_digest, digests } = read.unwrap_or_else(|| self::read(&record, settings));
     let appended_at = record.timestamp.unwrap_or(now);
     let is_kept = unwritable.is_some() || matches!(content, Content::DeadLetter(_));
     let raw = is_kept.then_some(record);
-    Item {
-        partition,
-        offset,
-        content,
-        raw,
-        appended_at,
-        content_digest,
-        input_digest,
-        fingerprint,
-        unwritable,
-        job_row: None,
-    }
+    Item { partition, offset, content, raw, appended_at, content_digest, digests, unwritable, job_row: None }
 }
 
 /// What the engine is asked, and for which rows of the batch. A model is spared only where the outcome will surely be
@@ -77,7 +63,7 @@ pub(super) fn job(id: u64, ruling: &Ruling, items: &mut [Item], in_flight: &VecD
         let is_on_its_way = item.content.ticket_id().is_some_and(|id| !on_their_way.insert(id.clone()));
         let Content::Ticket(ticket) = &item.content else { continue };
         let is_settled = !is_on_its_way
-            && view.has_input(item.partition, &ticket.ticket_id, item.input_digest)
+            && view.has_input(item.partition, &ticket.ticket_id, item.digests.input)
             && ticket.reopen_count.is_none_or(|count| count == 0);
         let first_rate = view.first_rate(item.partition, &ticket.ticket_id);
         if item.unwritable.is_none() && wants_prediction(ruling, ticket, first_rate) && !is_settled {

@@ -1,6 +1,7 @@
 //! SHA-256 digests and the identifiers made from them.
 
 use std::fmt;
+use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +13,14 @@ impl Digest {
     /// Digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// Digest of bytes, and of the same bytes without a part of them. What stands before the part is digested once.
+    pub fn with_and_without(bytes: &[u8], part: Range<usize>) -> (Self, Self) {
+        let mut with = Sha256::new_with_prefix(&bytes[..part.start]);
+        let without = with.clone().chain_update(&bytes[part.end..]);
+        with.update(&bytes[part.start..]);
+        (Self(with.finalize().into()), Self(without.finalize().into()))
     }
 
     /// Digest of several parts, each preceded by its length in eight bytes, so that no two lists of parts collide.
@@ -96,6 +105,12 @@ mod tests {
         assert_eq!(Digest::parse(&digest.to_string().to_uppercase()), Some(digest));
         assert_eq!(Digest::parse("ba78"), None);
         assert_eq!(Digest::parse(&"+f".repeat(32)), None);
+    }
+
+    #[test]
+    fn a_part_is_left_out_of_one_digest_alone() {
+        let (with, without) = Digest::with_and_without(b"abcdef", 2..5);
+        assert_eq!((with, without), (Digest::of(b"abcdef"), Digest::of(b"abf")));
     }
 
     #[test]

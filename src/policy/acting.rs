@@ -94,7 +94,7 @@ fn is_with_a_person(on: &TicketCase<'_>) -> bool {
 fn is_already_acted(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
     on.memory.is_some_and(|memory| {
         memory.acted.len() >= INPUTS_REMEMBERED_MAX
-            || memory.acted.iter().any(|(_, digest)| *digest == case.record.input_digest)
+            || memory.acted.iter().any(|(_, digest)| *digest == case.record.digests.input)
     })
 }
 
@@ -152,7 +152,7 @@ fn command(
         Severity::Low,
         queue_of(&case.ruling.policy, on.ticket, prediction),
         prediction.causes.first().map(|cause| cause.cause.to_string()),
-        idempotency_key(&on.ticket.ticket_id, ActionKind::Auto(action), case.record.input_digest, reopen_count),
+        idempotency_key(&on.ticket.ticket_id, ActionKind::Auto(action), case.record.digests.input, reopen_count),
         case.moment.operating.plus_ms(case.ruling.policy.command_ttl_ms),
     )
 }

@@ -92,7 +92,7 @@ fn is_unchanged(case: &Case<'_>, on: &TicketCase<'_>) -> bool {
 /// Whether a model would see what it saw at the last decision. Where noctriage has written the severity, the source's own
 /// is gone from the ticket: that is our answer coming back, and no news.
 fn is_same_input(case: &Case<'_>, on: &TicketCase<'_>, memory: &TicketMemory) -> bool {
-    let input = Some(case.record.input_digest);
+    let input = Some(case.record.digests.input);
     if memory.last_input_digest == input {
         return true;
     }
@@ -193,7 +193,7 @@ fn act(case: &Case<'_>, on: &TicketCase<'_>, command: Command, all: &mut Decided
 fn suggest(case: &Case<'_>, on: &TicketCase<'_>, prediction: &Prediction, all: &mut Decided) {
     let made: &[crate::domain::digest::Digest] = on.memory.map_or(&[], |memory| &memory.suggested_for);
     let has_any = !made.is_empty();
-    if made.contains(&case.record.input_digest) {
+    if made.contains(&case.record.digests.input) {
         all.rules.push(Rule::AlreadySuggested);
     } else if has_any && on.is_superseded {
         // A suggestion for a newer text stands in the ticket; an older one does not replace it.

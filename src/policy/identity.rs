@@ -1,6 +1,8 @@
 //! Digests and identifiers of records, tickets and actions. Dear to change: they decide what counts as a replay, as an
 //! unchanged ticket and as an action already taken, across restarts and versions. The tests pin their values.
 
+use std::ops::Range;
+
 use crate::domain::digest::Digest;
 use crate::domain::severity::SourceSeverity;
 use crate::domain::ticket::{Alarm, AuthorKind, Device, Note, Ticket, TicketId};
@@ -48,12 +50,37 @@ pub fn idempotency_key(ticket_id: &TicketId, action: ActionKind, input: Digest, 
     ])
 }
 
+/// The digests of what a ticket says. They are taken once, when it is read, and go with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TicketDigests {
+    /// [`input_digest`].
+    pub input: Digest,
+    /// [`echo_digest`]; the same as `input` where the source says no severity.
+    pub echo: Digest,
+    /// [`fingerprint`].
+    pub fingerprint: Digest,
+}
+
+impl TicketDigests {
+    /// All digests of a ticket, for little more than the price of the first.
+    pub fn of(ticket: &Ticket) -> Self {
+        let canonical = canonical_input(ticket);
+        let (input, echo) = if canonical.reported.is_empty() {
+            let input = Digest::of(&canonical.bytes);
+            (input, input)
+        } else {
+            Digest::with_and_without(&canonical.bytes, canonical.reported)
+        };
+        Self { input, echo, fingerprint: fingerprint(ticket) }
+    }
+}
+
 /// SHA-256 over the canonical JSON of what a model may see of a ticket: one fixed list of fields for every model.
 ///
 /// Left out on purpose: counts and times of alarms, notes that noctriage wrote, severities that noctriage set, and
 /// everything that changes without changing what there is to decide (assignee, status, revision).
 pub fn input_digest(ticket: &Ticket) -> Digest {
-    Digest::of(&canonical_input(ticket, Reported::Kept))
+    Digest::of(&canonical_input(ticket).bytes)
 }
 
 /// The input digest that a ticket will have once noctriage has written its severity into it, everything else equal.
@@ -61,12 +88,8 @@ pub fn input_digest(ticket: &Ticket) -> Digest {
 /// Writing the severity takes the source's own out of the input. So a ticket that comes back with the remembered echo
 /// digest, and with a severity of ours, has not changed: it is the echo of our action.
 pub fn echo_digest(ticket: &Ticket) -> Digest {
-    Digest::of(&canonical_input(ticket, Reported::LeftOut))
-}
-
-/// [`echo_digest`] of a ticket whose input digest is known: the same where no severity of the source is in it.
-pub fn echo_digest_beside(ticket: &Ticket, input: Digest) -> Digest {
-    if is_input(&ticket.severity_reported) { echo_digest(ticket) } else { input }
+    let CanonicalInput { bytes, reported } = canonical_input(ticket);
+    Digest::with_and_without(&bytes, reported).1
 }
 
 /// Groups tickets of one kind of event: device (else site) with the sorted names of its alarms (else the masked title).
@@ -104,16 +127,17 @@ pub fn masked(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the severity that the source reports is part of the input.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reported {
-    Kept,
-    LeftOut,
+/// What a model may see of a ticket, as bytes.
+struct CanonicalInput {
+    bytes: Vec<u8>,
+    /// Where the severity that the source reports stands, with one comma beside it, so that without it the rest is what the
+    /// ticket would be without that severity; empty where there is none.
+    reported: Range<usize>,
 }
 
 /// The fixed list, as JSON whose keys stand in a fixed order; absent fields are left out. Written straight into bytes:
 /// every ticket is digested, and a tree of values costs more than the digest.
-fn canonical_input(ticket: &Ticket, reported: Reported) -> Vec<u8> {
+fn canonical_input(ticket: &Ticket) -> CanonicalInput {
     let mut bytes = Vec::with_capacity(1_024);
     let mut input = Object::open(&mut bytes);
     if !ticket.alarms.is_empty() {
@@ -128,13 +152,18 @@ fn canonical_input(ticket: &Ticket, reported: Reported) -> Vec<u8> {
         list(input.value("notes"), notes, |bytes, note| text_or_null(bytes, Some(&note.text)));
     }
     input.severity("severity_counterparty", &ticket.severity_counterparty);
-    if reported == Reported::Kept {
-        input.severity("severity_reported", &ticket.severity_reported);
-    }
+    let from = input.bytes.len();
+    let is_first = input.is_empty;
+    input.severity("severity_reported", &ticket.severity_reported);
+    let mut reported = from..input.bytes.len();
     input.text("site", ticket.site.as_deref());
     input.text("title", ticket.title.as_deref());
     input.close();
-    bytes
+    // The comma is the one before it; of the first field the one behind it.
+    if is_first && !reported.is_empty() && bytes[reported.end] == b',' {
+        reported.end += 1;
+    }
+    CanonicalInput { bytes, reported }
 }
 
 fn canonical_alarm(bytes: &mut Vec<u8>, alarm: &Alarm) {
@@ -344,22 +373,28 @@ mod tests {
     #[track_caller]
     fn check_is_written_as_values_are(ticket: &Ticket) {
         let mut values = as_values(ticket);
-        assert_eq!(
-            String::from_utf8(canonical_input(ticket, Reported::Kept)).unwrap(),
-            Value::Object(values.clone()).to_string()
-        );
+        let CanonicalInput { mut bytes, reported } = canonical_input(ticket);
+        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), Value::Object(values.clone()).to_string());
         values.shift_remove("severity_reported");
-        assert_eq!(
-            String::from_utf8(canonical_input(ticket, Reported::LeftOut)).unwrap(),
-            Value::Object(values).to_string()
-        );
-        assert_eq!(echo_digest_beside(ticket, input_digest(ticket)), echo_digest(ticket));
+        bytes.drain(reported);
+        let echo = Value::Object(values).to_string();
+        assert_eq!(String::from_utf8(bytes).unwrap(), echo);
+        let digests = TicketDigests::of(ticket);
+        assert_eq!(digests.input, input_digest(ticket));
+        assert_eq!((digests.echo, echo_digest(ticket)), (Digest::of(echo.as_bytes()), Digest::of(echo.as_bytes())));
+        assert_eq!(digests.fingerprint, fingerprint(ticket));
     }
 
     #[test]
     fn the_input_is_written_as_a_json_library_writes_it() {
         check_is_written_as_values_are(&Ticket::minimal(TicketId::try_new("INC1").unwrap(), "", UtcMillis(0)));
         check_is_written_as_values_are(&ticket());
+        // The reported severity as the first field, and as the only one.
+        for title in ["Port 3 down", " "] {
+            let mut bare = Ticket::minimal(TicketId::try_new("INC1").unwrap(), title, UtcMillis(0));
+            bare.severity_reported = known(Severity::Low, SetBy::System);
+            check_is_written_as_values_are(&bare);
+        }
         let unmapped = SourceSeverity::Unmapped { native: " P\u{ff15}\t\"x\" ".to_owned(), set_by: SetBy::Human };
         check_is_written_as_values_are(&changed(|ticket| {
             ticket.title = Some("Größe \\ \"quoted\"\u{1}\u{200b} ﬁn".to_owned());
@@ -422,7 +457,7 @@ mod tests {
             r#""description":"Since noon.","device":{"name":"sw-ber-07"},"notes":["Seen it."],"#,
             r#""severity_reported":"low","site":"Berlin","title":"Port 3 down"}"#
         );
-        assert_eq!(String::from_utf8(canonical_input(&ticket(), Reported::Kept)).unwrap(), expected);
+        assert_eq!(String::from_utf8(canonical_input(&ticket()).bytes).unwrap(), expected);
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::domain::stage::Stage;
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::domain::time::UtcMillis;
 
+use identity::TicketDigests;
 use ruling::Ruling;
 
 /// One input record as `decide` sees it.
@@ -43,8 +44,8 @@ pub struct RecordFacts<'record> {
     pub appended_at: UtcMillis,
     /// SHA-256 of the raw record value.
     pub content_digest: Digest,
-    /// SHA-256 over the canonical JSON of what the model sees; zero for an event without a ticket.
-    pub input_digest: Digest,
+    /// Digests of what the ticket says; zero for an event without a ticket.
+    pub digests: TicketDigests,
 }
 
 /// What a record turned out to be.

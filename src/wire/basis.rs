@@ -1,12 +1,12 @@
 //! The parts of a decision record that say what the decision was made from: answers, draws, eligibility, facts.
 
+use crate::domain::digest::Digest;
 use crate::domain::prediction::{Answer, CauseProbability, ModelRole, Prediction};
 use crate::domain::severity::{Severity, SourceSeverity};
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{RelationKind, Ticket};
 use crate::policy::decided::{Draw, Draws, Eligibility, Rule};
 use crate::policy::eligibility::CandidateReach;
-use crate::policy::identity;
 
 use super::decision::{
     AnswerRecord, CauseRecord, Distribution, DrawRecord, DrawsRecord, EligibilityRecord, PerAction, PredictionRecord,
@@ -84,10 +84,10 @@ pub(super) fn rule_words(rules: &[Rule]) -> Vec<String> {
     rules.iter().map(|rule| rule.as_str().to_owned()).collect()
 }
 
-pub(super) fn ticket_facts(ticket: &Ticket) -> TicketFacts {
+pub(super) fn ticket_facts(ticket: &Ticket, fingerprint: Digest) -> TicketFacts {
     let parent = ticket.relations.iter().find(|relation| relation.kind == RelationKind::Parent);
     TicketFacts {
-        fingerprint: HexDigest(identity::fingerprint(ticket)),
+        fingerprint: HexDigest(fingerprint),
         created_at: Instant(ticket.created_at),
         created_at_origin: Word(ticket.created_at_origin),
         updated_at: ticket.updated_at.map(Instant),

@@ -1,7 +1,8 @@
 //! From the bytes of an input record to a ticket, a tombstone or a dead letter.
 //!
-//! value → `envelope` (framing, CloudEvents) → a preset's `draft` (native JSON and where it came from) → overrides
-//! by mapping → `native`, the one reader with all bounds. Nothing here panics, and nothing is silently replaced.
+//! value → `envelope` (framing, CloudEvents), which lets `json` bound it and make a `tree` of it that borrows → a preset's
+//! `draft` (native JSON and where it came from) → overrides by mapping → `native`, the one reader with all bounds. Nothing
+//! here panics, and nothing is silently replaced.
 
 use std::borrow::Cow;
 
@@ -13,6 +14,7 @@ use crate::domain::time::UtcMillis;
 use draft::Draft;
 use envelope::Opened;
 use settings::Preset;
+use tree::{Json, Object};
 
 mod alertmanager;
 #[cfg(test)]
@@ -34,6 +36,9 @@ pub(super) mod servicenow;
 mod servicenow_tests;
 pub mod settings;
 pub(super) mod times;
+pub(super) mod tree;
+#[cfg(test)]
+mod tree_tests;
 #[cfg(test)]
 mod who_tests;
 
@@ -80,7 +85,7 @@ pub fn read(record: &RawRecord, settings: &IntakeSettings) -> Intake {
 /// # Errors
 /// The first field that makes it no ticket.
 pub fn read_inner(ticket: &Map<String, Value>, settings: &IntakeSettings) -> Result<Ticket, DeadLetterReason> {
-    let draft = Draft { ticket: Cow::Borrowed(ticket), ..Draft::default() };
+    let draft = Draft { ticket: Cow::Owned(Object::view(ticket)), ..Draft::default() };
     native::read(&draft, None, settings)
 }
 
@@ -93,16 +98,17 @@ pub(in crate::wire) fn drafted(
     payload: &Value,
     settings: &IntakeSettings,
 ) -> Result<Map<String, Value>, DeadLetterReason> {
-    let mut draft = draft_of(payload, &RawRecord::default(), settings)?;
-    mapped::apply(&settings.mapping, payload, &mut draft);
-    Ok(draft.ticket.into_owned())
+    let payload = Json::view(payload);
+    let mut draft = draft_of(&payload, &RawRecord::default(), settings)?;
+    mapped::apply(&settings.mapping, &payload, &mut draft);
+    Ok(draft.ticket.into_owned().into_map())
 }
 
 /// Reads one record and lets the caller look at the payload and the draft on the way.
 fn examine(
     record: &RawRecord,
     settings: &IntakeSettings,
-    look: impl FnOnce(&Value, &Draft<'_>),
+    look: impl FnOnce(&Json<'_>, &Draft<'_>),
 ) -> Result<Intake, DeadLetterReason> {
     let Some(value) = record.value.as_deref() else { return gone_by_key(record) };
     let bytes_max = settings.limits.record_bytes_max;
@@ -114,7 +120,7 @@ fn examine(
         return deleted(record, value, settings);
     }
     let Opened { payload, prefix } = envelope::open(record, value, &settings.limits)?;
-    if !payload.is_object() {
+    if payload.as_object().is_none() {
         let detail = "the value is JSON, but no object: publish one ticket per record";
         return Err(DeadLetterReason::new(DeadLetterClass::NotJson, detail));
     }
@@ -127,7 +133,7 @@ fn examine(
 }
 
 fn draft_of<'payload>(
-    payload: &'payload Value,
+    payload: &'payload Json<'payload>,
     record: &RawRecord,
     settings: &IntakeSettings,
 ) -> Result<Draft<'payload>, DeadLetterReason> {

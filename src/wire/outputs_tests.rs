@@ -67,7 +67,7 @@ impl Desk {
 
     fn write(&self, ticket: &Ticket) -> Written {
         let event = Event::Ticket(ticket);
-        let facts = facts(event, identity::input_digest(ticket));
+        let facts = facts(event, TicketDigests::of(ticket));
         self.write_event(&facts, None)
     }
 
@@ -100,8 +100,8 @@ impl Desk {
     }
 }
 
-fn facts(event: Event<'_>, input_digest: Digest) -> RecordFacts<'_> {
-    RecordFacts { event, appended_at: NOW, content_digest: Digest::of(b"content"), input_digest }
+fn facts(event: Event<'_>, digests: TicketDigests) -> RecordFacts<'_> {
+    RecordFacts { event, appended_at: NOW, content_digest: Digest::of(b"content"), digests }
 }
 
 fn prediction() -> Prediction {
@@ -254,7 +254,8 @@ fn a_missing_answer_is_named_by_its_fault() {
 #[test]
 fn a_record_that_is_no_ticket_is_kept_with_its_reason() {
     let reason = DeadLetterReason::new(DeadLetterClass::NotJson, "line 1, column 2");
-    let written = Desk::at(Stage::Shadow).write_event(&facts(Event::NotATicket, Digest::default()), Some(&reason));
+    let written =
+        Desk::at(Stage::Shadow).write_event(&facts(Event::NotATicket, TicketDigests::default()), Some(&reason));
     assert_eq!(written.topics(), [OutputTopic::Decisions, OutputTopic::DeadLetters]);
     assert_eq!(written.decision().outcome.0, Outcome::DeadLetter);
     let letter: DeadLetterRecord = written.of(OutputTopic::DeadLetters);

@@ -18,7 +18,7 @@ use crate::policy::recent_view::Remembered;
 use super::decision::{
     AnswerRecord, Basis, DECISION_SCHEMA, DecisionRecord, DecisionUnreadable, SeverityFact, TicketFacts,
 };
-use super::values::{HexDigest, Instant};
+use super::values::{HexDigest, Instant, from_json};
 use super::words::Word;
 
 /// Why a record of `decisions` cannot be remembered.
@@ -46,7 +46,7 @@ pub struct ReadBack<'record> {
 /// # Errors
 /// Another schema, what is no decision at all, or a ticket id that no ticket can have.
 pub fn read_back(bytes: &[u8]) -> Result<ReadBack<'_>, NotRemembered> {
-    let seen: Seen<'_> = serde_json::from_slice(bytes).map_err(|error| {
+    let seen: Seen<'_> = from_json(bytes).map_err(|error| {
         // Another schema may well lack our fields: that is what has to be said then.
         let whole = DecisionRecord::from_json(bytes).err();
         NotRemembered::Unreadable(whole.unwrap_or(DecisionUnreadable::Json(error)))

@@ -17,7 +17,7 @@ use crate::rollout::decision::{
 use super::decision::{
     DECISION_SCHEMA, DecisionUnreadable, Distribution, DrawsRecord, PerAction, ReachRecord, SeverityFact,
 };
-use super::values::{HexDigest, Instant, SourcePosition};
+use super::values::{HexDigest, Instant, SourcePosition, from_json};
 use super::words::Word;
 
 /// A record of `decisions` as far as evidence needs it: millions are read at a start, so the rest is passed over, and not
@@ -108,7 +108,7 @@ impl<'record> SeenDecision<'record> {
     /// # Errors
     /// Another schema, or what is no decision.
     pub fn from_json(bytes: &'record [u8]) -> Result<Self, DecisionUnreadable> {
-        match serde_json::from_slice::<Self>(bytes) {
+        match from_json::<Self>(bytes) {
             Ok(record) if record.schema == DECISION_SCHEMA => Ok(record),
             Ok(record) => Err(DecisionUnreadable::UnknownSchema(record.schema.chars().take(64).collect())),
             Err(error) => Err(DecisionUnreadable::Json(error)),

@@ -19,6 +19,15 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de
     Text::deserialize(deserializer).map(|text| text.0)
 }
 
+/// Reads JSON of which not everything is wanted. Where the whole is UTF-8, which is quickly seen, the parser need not ask
+/// each of its strings; elsewhere what is passed over may be anything.
+pub(super) fn from_json<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    }
+}
+
 /// A digest: 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HexDigest(pub Digest);
@@ -101,7 +110,10 @@ fn written_quickly(milliseconds: i64) -> Option<[u8; 24]> {
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match written_quickly(self.0.0) {
+            Some(text) => serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?),
+            None => serializer.collect_str(self),
+        }
     }
 }
 

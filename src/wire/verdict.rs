@@ -12,12 +12,11 @@ pub mod settings;
 mod tests;
 mod words;
 
-use serde_json::{Map, Value};
-
 use crate::domain::ticket::TicketId;
 use crate::domain::verdict::Verdict;
 
 use super::intake::envelope::{self, Opened};
+use super::intake::tree::{Json, Object};
 use super::intake::{DeadLetterClass, DeadLetterReason, RawRecord};
 
 pub use pseudonym::PseudonymKey;
@@ -88,7 +87,7 @@ fn event(record: &RawRecord, settings: &VerdictSettings) -> Result<VerdictIntake
     servicenow::read(&payload, record, rule, settings)
 }
 
-fn object(payload: &Value) -> Result<&Map<String, Value>, DeadLetterReason> {
+fn object<'payload>(payload: &'payload Json<'payload>) -> Result<&'payload Object<'payload>, DeadLetterReason> {
     payload.as_object().ok_or_else(|| {
         let detail = "the value is JSON, but no object: publish one verdict per record";
         DeadLetterReason::new(DeadLetterClass::NotJson, detail)
@@ -96,7 +95,10 @@ fn object(payload: &Value) -> Result<&Map<String, Value>, DeadLetterReason> {
 }
 
 /// The JSON inside the envelope; `None` for a tombstone.
-fn payload(record: &RawRecord, settings: &VerdictSettings) -> Result<Option<Value>, DeadLetterReason> {
+fn payload<'record>(
+    record: &'record RawRecord,
+    settings: &VerdictSettings,
+) -> Result<Option<Json<'record>>, DeadLetterReason> {
     let Some(value) = record.value.as_deref() else { return Ok(None) };
     let limits = &settings.intake.limits;
     let bytes_max = limits.record_bytes_max;

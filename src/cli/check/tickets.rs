@@ -22,6 +22,7 @@ use crate::domain::prediction::{Answer, ModelIdentity, Purpose};
 use crate::domain::ticket::Ticket;
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{ActionKind, Decided, Outcome, ReviewState};
+use crate::policy::identity::TicketDigests;
 use crate::policy::recent_view::{Query, RecentView, TentativeView, ViewLimits, parent_of};
 use crate::policy::ruling::{Lease, Moment, Ruling};
 use crate::policy::slices::slice_of;
@@ -178,7 +179,7 @@ impl One<'_> {
             event,
             appended_at: self.now,
             content_digest: identity::content_digest(self.record.value.as_deref()),
-            input_digest: ticket.map(identity::input_digest).unwrap_or_default(),
+            digests: ticket.map(TicketDigests::of).unwrap_or_default(),
         };
         let moment =
             Moment { operating: self.now, desk: self.now, lease: Lease::Fixed, lease_ms_needed: 0, halted: false };
@@ -193,7 +194,7 @@ impl One<'_> {
             ticket_id,
             decision_group: ticket_id.map(|id| identity::decision_group(id, revision, facts.content_digest)),
             parent: ticket.and_then(parent_of),
-            fingerprint: ticket.map(identity::fingerprint),
+            fingerprint: ticket.map(|_| facts.digests.fingerprint),
             slice: ticket.map_or("", |ticket| slice_of(&ruling.policy.slices, ticket).name.as_str()),
             desk_time: self.now,
         });

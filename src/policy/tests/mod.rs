@@ -16,6 +16,7 @@ use crate::domain::severity::{SetBy, Severity, SourceSeverity};
 use crate::domain::stage::{Share, Stage};
 use crate::domain::ticket::{Kind, Ticket, TicketId};
 use crate::domain::time::UtcMillis;
+use crate::policy::identity::TicketDigests;
 
 use super::decided::Decided;
 use super::draws::{DrawPurpose, draw_hash};
@@ -207,7 +208,12 @@ impl World {
     }
 
     pub(super) fn record<'record>(&self, event: Event<'record>) -> RecordFacts<'record> {
-        RecordFacts { event, appended_at: self.appended_at, content_digest: Digest([5; 32]), input_digest: INPUT }
+        RecordFacts {
+            event,
+            appended_at: self.appended_at,
+            content_digest: Digest([5; 32]),
+            digests: TicketDigests { input: INPUT, ..TicketDigests::default() },
+        }
     }
 
     pub(super) fn decide(&self) -> Decided {

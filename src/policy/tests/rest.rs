@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{AuthorKind, Note, Status};
 use crate::policy::decided::{Outcome, ReviewState};
-use crate::policy::identity::{echo_digest, input_digest};
+use crate::policy::identity::{TicketDigests, echo_digest, input_digest};
 use crate::policy::permit::Command;
 
 /// How the ticket system shows who wrote a revision.
@@ -36,7 +36,7 @@ impl Simulation {
             event: Event::Ticket(&self.world.ticket),
             appended_at: NOW,
             content_digest: Digest([5; 32]),
-            input_digest: input,
+            digests: TicketDigests { input, ..TicketDigests::default() },
         };
         let world = &self.world;
         let decided = decide(&world.ruling(), &world.moment, &world.view, &record, &world.answers());

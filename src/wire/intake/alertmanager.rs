@@ -13,6 +13,7 @@ use super::draft::{Draft, escaped};
 use super::native::{ALARMS_MAX, severity_of};
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::IntakeSettings;
+use super::tree::{Json, Object};
 
 /// Labels that all alerts of the group share, and the field they go to; the first that is there.
 const COMMON_LABELS: [(&str, &[&str]); 7] = [
@@ -32,14 +33,14 @@ const DESCRIBED_ALERTS_MAX: usize = 20;
 ///
 /// # Errors
 /// Another version, no group key, or alerts that are no list of objects.
-pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft<'static>, DeadLetterReason> {
+pub(super) fn draft<'draft>(payload: &Json<'_>, settings: &IntakeSettings) -> Result<Draft<'draft>, DeadLetterReason> {
     check_version(payload)?;
-    let group_key = payload.get("groupKey").and_then(Value::as_str).filter(|key| !key.is_empty());
+    let group_key = payload.get("groupKey").and_then(Json::as_str).filter(|key| !key.is_empty());
     let group_key = group_key.ok_or_else(|| {
         DeadLetterReason::new(DeadLetterClass::MissingField, "/groupKey is missing: the ticket id is made from it")
     })?;
     let alerts = alerts(payload)?;
-    let firing: Vec<&Map<String, Value>> =
+    let firing: Vec<&Object<'_>> =
         alerts.iter().copied().filter(|alert| word(alert, "status") != Some("resolved")).collect();
     // Of a resolved group everything is history; of a firing one only what still fires says how bad it is.
     let shown = if firing.is_empty() { &alerts } else { &firing };
@@ -52,10 +53,10 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft<
     draft.put("/severity/reported", "/alerts/*/labels/severity", severity(shown, settings));
     draft.put("/created_at", "/alerts/*/startsAt", times(&alerts, "startsAt").min().map(as_text));
     let ended = alerts.iter().copied().filter(|alert| word(alert, "status") == Some("resolved"));
-    let ended: Vec<&Map<String, Value>> = ended.collect();
+    let ended: Vec<&Object<'_>> = ended.collect();
     let updated = times(&alerts, "startsAt").chain(times(&ended, "endsAt")).max();
     draft.put("/updated_at", "/alerts/*/endsAt", updated.map(as_text));
-    draft.put("/status", "/status", payload.get("status").cloned().map(status));
+    draft.put("/status", "/status", payload.get("status").cloned().map(Json::into_value).map(status));
     draft.put("/alarms", "/alerts", Some(Value::Array(shown.iter().take(ALARMS_MAX + 1).map(|a| alarm(a)).collect())));
     draft.put("/alarms_truncated", "/truncatedAlerts", Some(Value::Bool(is_truncated(payload))));
     draft.ticket.to_mut().insert("kind".to_owned(), json!("incident"));
@@ -70,17 +71,17 @@ pub(super) fn draft(payload: &Value, settings: &IntakeSettings) -> Result<Draft<
         draft.put_label(name, &source, common_label(payload, name).map(|value| json!(value)));
     }
     draft.ticket.to_mut().insert("source".to_owned(), json!({ "system": "alertmanager", "native_id": group_key }));
-    draft.put("/source/url", "/externalURL", payload.get("externalURL").cloned());
+    draft.put("/source/url", "/externalURL", payload.get("externalURL").cloned().map(Json::into_value));
     Ok(draft)
 }
 
 /// Whether alerts of the group are missing. A number that cannot be read may be any: the group then counts as truncated.
-fn is_truncated(payload: &Value) -> bool {
+fn is_truncated(payload: &Json<'_>) -> bool {
     payload.get("truncatedAlerts").is_some_and(|count| !count.is_null() && count.as_u64() != Some(0))
 }
 
-fn check_version(payload: &Value) -> Result<(), DeadLetterReason> {
-    match payload.get("version").and_then(Value::as_str) {
+fn check_version(payload: &Json<'_>) -> Result<(), DeadLetterReason> {
+    match payload.get("version").and_then(Json::as_str) {
         Some("4") => Ok(()),
         Some(_) => Err(DeadLetterReason::new(
             DeadLetterClass::UnknownSchema,
@@ -93,37 +94,37 @@ fn check_version(payload: &Value) -> Result<(), DeadLetterReason> {
     }
 }
 
-fn alerts(payload: &Value) -> Result<Vec<&Map<String, Value>>, DeadLetterReason> {
-    let items = payload.get("alerts").and_then(Value::as_array);
-    let alerts: Option<Vec<_>> = items.and_then(|items| items.iter().map(Value::as_object).collect());
+fn alerts<'payload>(payload: &'payload Json<'payload>) -> Result<Vec<&'payload Object<'payload>>, DeadLetterReason> {
+    let items = payload.get("alerts").and_then(Json::as_list);
+    let alerts: Option<Vec<_>> = items.and_then(|items| items.iter().map(Json::as_object).collect());
     alerts.filter(|alerts| !alerts.is_empty()).ok_or_else(|| {
         DeadLetterReason::new(DeadLetterClass::InvalidField, "/alerts: a list of at least one object is expected")
     })
 }
 
-fn word<'alert>(alert: &'alert Map<String, Value>, name: &str) -> Option<&'alert str> {
+fn word<'alert>(alert: &'alert Object<'_>, name: &str) -> Option<&'alert str> {
     alert.get(name)?.as_str()
 }
 
-fn label<'alert>(alert: &'alert Map<String, Value>, name: &str) -> Option<&'alert str> {
+fn label<'alert>(alert: &'alert Object<'_>, name: &str) -> Option<&'alert str> {
     alert.get("labels")?.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-fn annotation<'alert>(alert: &'alert Map<String, Value>, name: &str) -> Option<&'alert str> {
+fn annotation<'alert>(alert: &'alert Object<'_>, name: &str) -> Option<&'alert str> {
     alert.get("annotations")?.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-fn common<'payload>(payload: &'payload Value, of: &str, name: &str) -> Option<&'payload str> {
+fn common<'payload>(payload: &'payload Json<'_>, of: &str, name: &str) -> Option<&'payload str> {
     payload.get(of)?.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-fn common_label<'payload>(payload: &'payload Value, name: &str) -> Option<&'payload str> {
+fn common_label<'payload>(payload: &'payload Json<'_>, name: &str) -> Option<&'payload str> {
     common(payload, "commonLabels", name)
 }
 
 /// The label that names the ticket, where there is one; else a digest of the group key, which stays the same for as
 /// long as the grouping of the route does.
-fn ticket_id(payload: &Value, group_key: &str, settings: &IntakeSettings) -> (String, String) {
+fn ticket_id(payload: &Json<'_>, group_key: &str, settings: &IntakeSettings) -> (String, String) {
     let label = settings.alertmanager_id_label.as_deref();
     if let Some((name, id)) = label.and_then(|name| Some((name, common_label(payload, name)?))) {
         return (format!("/commonLabels/{}", escaped(name)), id.to_owned());
@@ -132,7 +133,7 @@ fn ticket_id(payload: &Value, group_key: &str, settings: &IntakeSettings) -> (St
     ("/groupKey".to_owned(), format!("am-{}", &digest[..32]))
 }
 
-fn title(payload: &Value) -> Option<String> {
+fn title(payload: &Json<'_>) -> Option<String> {
     if let Some(summary) = common(payload, "commonAnnotations", "summary") {
         return Some(summary.to_owned());
     }
@@ -146,7 +147,7 @@ fn title(payload: &Value) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-fn description(payload: &Value, alerts: &[&Map<String, Value>]) -> Option<String> {
+fn description(payload: &Json<'_>, alerts: &[&Object<'_>]) -> Option<String> {
     let shared = ["description", "message"].into_iter().find_map(|name| common(payload, "commonAnnotations", name));
     let single = alerts.iter().take(DESCRIBED_ALERTS_MAX).filter_map(|alert| {
         let text = annotation(alert, "description").or_else(|| annotation(alert, "summary"))?;
@@ -158,7 +159,7 @@ fn description(payload: &Value, alerts: &[&Map<String, Value>]) -> Option<String
 }
 
 /// The most urgent severity. An alert with an unknown word outweighs everything below high: it may be anything.
-fn severity(alerts: &[&Map<String, Value>], settings: &IntakeSettings) -> Option<Value> {
+fn severity(alerts: &[&Object<'_>], settings: &IntakeSettings) -> Option<Value> {
     let words = alerts.iter().filter_map(|alert| label(alert, "severity"));
     let mut most_urgent: Option<(Severity, &str)> = None;
     let mut unknown = None;
@@ -183,7 +184,7 @@ fn severity(alerts: &[&Map<String, Value>], settings: &IntakeSettings) -> Option
 
 /// Times of the alerts; Go's zero time (an end that has not come) and what is no time are left out here, and refused
 /// by the reader where an alarm holds them.
-fn times(alerts: &[&Map<String, Value>], name: &str) -> impl Iterator<Item = Timestamp> {
+fn times(alerts: &[&Object<'_>], name: &str) -> impl Iterator<Item = Timestamp> {
     let texts: Vec<Timestamp> = alerts.iter().filter_map(|alert| instant(word(alert, name)?)).collect();
     texts.into_iter()
 }
@@ -201,7 +202,7 @@ fn status(word: Value) -> Value {
     if word == "firing" { json!("new") } else { word }
 }
 
-fn alarm(alert: &Map<String, Value>) -> Value {
+fn alarm(alert: &Object<'_>) -> Value {
     let mut alarm = Map::new();
     let fields = [
         ("name", label(alert, "alertname")),

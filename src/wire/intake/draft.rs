@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use super::tree::{Json, Object};
 
 /// Where the fields of a native ticket come from.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +43,7 @@ impl Origins {
 #[derive(Clone, Debug, Default)]
 pub(in crate::wire) struct Draft<'payload> {
     /// Native JSON: the source's own where that is native already.
-    pub(in crate::wire) ticket: Cow<'payload, Map<String, Value>>,
+    pub(in crate::wire) ticket: Cow<'payload, Object<'payload>>,
     /// Where it came from.
     pub(in crate::wire) origins: Origins,
     /// Whether the record was edited after its creation, where a preset knows better than revision and times say:
@@ -64,8 +66,7 @@ impl Draft<'_> {
         self.origins.labels.insert(native.clone(), source.to_owned());
         if let Some(value) = value.filter(|value| !value.is_null()) {
             self.origins.used.insert((source.to_owned(), native));
-            let labels = self.ticket.to_mut().entry("labels").or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(labels) = labels {
+            if let Json::Object(labels) = self.ticket.to_mut().entry("labels", Json::Object(Object::EMPTY)) {
                 labels.insert(name.to_owned(), value);
             }
         }
@@ -77,13 +78,10 @@ impl Draft<'_> {
         let path = native.trim_start_matches('/');
         let (map, name) = match path.split_once('/') {
             None => (self.ticket.to_mut(), path),
-            Some((outer, inner)) => {
-                let outer = self.ticket.to_mut().entry(outer).or_insert_with(|| Value::Object(Map::new()));
-                match outer {
-                    Value::Object(map) => (map, inner),
-                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return,
-                }
-            }
+            Some((outer, inner)) => match self.ticket.to_mut().entry(outer.to_owned(), Json::Object(Object::EMPTY)) {
+                Json::Object(map) => (map, inner),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_) => return,
+            },
         };
         map.insert(name.to_owned(), value);
     }
@@ -93,9 +91,8 @@ impl Draft<'_> {
         self.origins.looked_for.entry("/relations").or_insert_with(|| source.to_owned());
         let Some(ticket_id) = ticket_id else { return };
         self.origins.used.insert((source.to_owned(), "/relations".to_owned()));
-        let relations = self.ticket.to_mut().entry("relations").or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(relations) = relations {
-            relations.push(serde_json::json!({ "type": kind, "ticket_id": ticket_id }));
+        if let Json::List(relations) = self.ticket.to_mut().entry("relations", Json::List(Vec::new())) {
+            relations.push(serde_json::json!({ "type": kind, "ticket_id": ticket_id }).into());
         }
     }
 }

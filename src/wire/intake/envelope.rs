@@ -1,17 +1,16 @@
 //! What is wrapped around a ticket: schema-registry framing, CloudEvents in both modes. Opened before any preset reads.
 
-use serde_json::Value;
-
 use super::RawRecord;
 use super::json;
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::IntakeLimits;
+use super::tree::Json;
 
 /// The JSON inside the envelope.
 #[derive(Debug)]
-pub(in crate::wire) struct Opened {
+pub(in crate::wire) struct Opened<'value> {
     /// The ticket as its source writes it.
-    pub(in crate::wire) payload: Value,
+    pub(in crate::wire) payload: Json<'value>,
     /// Pointer of the payload inside the value.
     pub(in crate::wire) prefix: &'static str,
 }
@@ -29,11 +28,11 @@ pub(in crate::wire) fn header<'record>(record: &'record RawRecord, name: &str) -
 ///
 /// # Errors
 /// Binary framing, no JSON, or an envelope that this reader does not know.
-pub(in crate::wire) fn open(
+pub(in crate::wire) fn open<'value>(
     record: &RawRecord,
-    value: &[u8],
+    value: &'value [u8],
     limits: &IntakeLimits,
-) -> Result<Opened, DeadLetterReason> {
+) -> Result<Opened<'value>, DeadLetterReason> {
     let unframed = strip_framing(record, value)?;
     let payload = json::parse(unframed.bytes, limits.nesting_max).map_err(|reason| match &unframed.framed {
         Some(schema) if reason.class != DeadLetterClass::TooDeep => binary_framing(schema),
@@ -55,11 +54,11 @@ pub(in crate::wire) fn open(
     Ok(Opened { payload, prefix: "" })
 }
 
-fn structured(event: Value) -> Result<Opened, DeadLetterReason> {
-    let Value::Object(mut event) = event else {
+fn structured(event: Json<'_>) -> Result<Opened<'_>, DeadLetterReason> {
+    let Json::Object(mut event) = event else {
         return Err(DeadLetterReason::new(DeadLetterClass::NotJson, "a structured CloudEvent is a JSON object"));
     };
-    check_specversion(event.get("specversion").and_then(Value::as_str).unwrap_or_default())?;
+    check_specversion(event.get("specversion").and_then(Json::as_str).unwrap_or_default())?;
     if event.contains_key("data_base64") {
         let detail = "/data_base64: binary data of a CloudEvent is not read; send JSON in /data";
         return Err(DeadLetterReason::new(DeadLetterClass::InvalidField, detail));

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use crate::domain::severity::SourceSeverity;
 
 use super::draft::{Draft, escaped};
 use super::settings::{IntakeSettings, Preset};
+use super::tree::Json;
 use super::{DeadLetterClass, DeadLetterReason, Intake, RawRecord, examine, native};
 
 /// Most names that a summary counts of each kind; a source with more has data in its names.
@@ -55,18 +54,18 @@ pub fn explain_mapping(record: &RawRecord, settings: &IntakeSettings) -> Mapping
         mapped = used_fields(draft, &leaves, settings);
         let is_used = |leaf: &String| mapped.iter().any(|(source, _)| covers(source, leaf));
         unmapped = leaves.into_iter().filter(|leaf| !is_used(leaf)).collect();
-        let ticket = Value::Object(draft.ticket.clone().into_owned());
+        let ticket = Json::Object(draft.ticket.clone().into_owned());
         missing = WANTED.into_iter().filter(|field| ticket.pointer(field).is_none_or(is_empty)).collect();
     });
     let intake = intake.unwrap_or_else(Intake::DeadLetter);
     MappingExplanation { intake, mapped, unmapped, missing }
 }
 
-fn is_empty(value: &Value) -> bool {
+fn is_empty(value: &Json<'_>) -> bool {
     match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        Json::Null => true,
+        Json::Text(text) => text.trim().is_empty(),
+        Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => false,
     }
 }
 
@@ -98,16 +97,16 @@ fn covers(source: &str, leaf: &str) -> bool {
 }
 
 /// Pointers of everything that holds a value. The parser has bounded how deep it goes.
-fn collect_leaves(value: &Value, pointer: &str, leaves: &mut BTreeSet<String>) {
+fn collect_leaves(value: &Json<'_>, pointer: &str, leaves: &mut BTreeSet<String>) {
     match value {
-        Value::Null => {}
-        Value::Object(fields) => {
-            for (name, field) in fields {
+        Json::Null => {}
+        Json::Object(fields) => {
+            for (name, field) in fields.iter() {
                 collect_leaves(field, &format!("{pointer}/{}", escaped(name)), leaves);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect_leaves(item, &format!("{pointer}/*"), leaves)),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+        Json::List(items) => items.iter().for_each(|item| collect_leaves(item, &format!("{pointer}/*"), leaves)),
+        Json::Bool(_) | Json::Number(_) | Json::Text(_) => {
             leaves.insert(pointer.to_owned());
         }
     }

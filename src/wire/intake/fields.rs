@@ -4,8 +4,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use crate::domain::time::UtcMillis;
 use crate::policy::text::end_unfolded;
 use crate::wire::words::ClosedWord;
@@ -14,6 +12,7 @@ use super::draft::{Origins, escaped};
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, lookup, word_key};
 use super::times::{self, TimeProblem};
+use super::tree::{Json, Object};
 
 /// Bytes of a short field: names, categories, sites, identifiers of things. Longer ones are cut and flagged.
 pub(in crate::wire) const SHORT_BYTES_MAX: usize = 256;
@@ -34,14 +33,14 @@ pub(in crate::wire) struct Reading<'record> {
 #[derive(Clone, Copy)]
 pub(in crate::wire) struct Fields<'record> {
     pub(in crate::wire) reading: &'record Reading<'record>,
-    pub(in crate::wire) map: &'record Map<String, Value>,
+    pub(in crate::wire) map: &'record Object<'record>,
     pub(in crate::wire) pointer: &'record str,
 }
 
 type Read<T> = Result<T, DeadLetterReason>;
 
 impl<'record> Fields<'record> {
-    fn value(&self, name: &str) -> Option<&'record Value> {
+    fn value(&self, name: &str) -> Option<&'record Json<'record>> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
@@ -66,8 +65,8 @@ impl<'record> Fields<'record> {
     pub(in crate::wire) fn raw_text(&self, name: &str) -> Read<Option<&'record str>> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Json::Text(text)) if text.trim().is_empty() => Ok(None),
+            Some(Json::Text(text)) => Ok(Some(text)),
             Some(other) => Err(self.invalid(name, &format!("a text is expected, not {}", type_of(other)))),
         }
     }
@@ -104,7 +103,7 @@ impl<'record> Fields<'record> {
     pub(in crate::wire) fn count(&self, name: &str) -> Read<Option<u64>> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Number(number)) if number.is_u64() => Ok(number.as_u64()),
+            Some(Json::Number(number)) if number.is_u64() => Ok(number.as_u64()),
             Some(_) => Err(self.invalid(name, "a whole number of 0 or more is expected")),
         }
     }
@@ -119,7 +118,7 @@ impl<'record> Fields<'record> {
     pub(in crate::wire) fn flag(&self, name: &str) -> Read<bool> {
         match self.value(name) {
             None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Json::Bool(flag)) => Ok(*flag),
             Some(_) => Err(self.invalid(name, "true or false is expected")),
         }
     }
@@ -156,33 +155,33 @@ impl<'record> Fields<'record> {
     }
 
     /// An object inside this one.
-    pub(in crate::wire) fn object(&self, name: &str) -> Read<Option<&'record Map<String, Value>>> {
+    pub(in crate::wire) fn object(&self, name: &str) -> Read<Option<&'record Object<'record>>> {
         match self.value(name) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(Json::Object(map)) => Ok(Some(map)),
             Some(other) => Err(self.invalid(name, &format!("an object is expected, not {}", type_of(other)))),
         }
     }
 
     /// A list inside this object; absent is empty.
-    pub(in crate::wire) fn list(&self, name: &str) -> Read<&'record [Value]> {
+    pub(in crate::wire) fn list(&self, name: &str) -> Read<&'record [Json<'record>]> {
         match self.value(name) {
             None => Ok(&[]),
-            Some(Value::Array(items)) => Ok(items),
+            Some(Json::List(items)) => Ok(items),
             Some(other) => Err(self.invalid(name, &format!("a list is expected, not {}", type_of(other)))),
         }
     }
 }
 
 /// What a JSON value is, for an error message.
-pub(in crate::wire) const fn type_of(value: &Value) -> &'static str {
+pub(in crate::wire) const fn type_of(value: &Json<'_>) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Json::Null => "null",
+        Json::Bool(_) => "true or false",
+        Json::Number(_) => "a number",
+        Json::Text(_) => "a text",
+        Json::List(_) => "a list",
+        Json::Object(_) => "an object",
     }
 }
 

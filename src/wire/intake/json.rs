@@ -1,14 +1,13 @@
 //! Bytes to JSON under our own bounds.
 
-use serde_json::Value;
-
 use super::reason::{DeadLetterClass, DeadLetterReason};
+use super::tree::Json;
 
 /// Parses one JSON text. Nesting is bounded before the parser sees the text, so that no depth costs stack.
 ///
 /// # Errors
 /// Not UTF-8, nested too deep, or not JSON; the sentence names the position and quotes nothing.
-pub(in crate::wire) fn parse(bytes: &[u8], nesting_max: usize) -> Result<Value, DeadLetterReason> {
+pub(in crate::wire) fn parse(bytes: &[u8], nesting_max: usize) -> Result<Json<'_>, DeadLetterReason> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         DeadLetterReason::new(

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::draft::Draft;
 use super::mapping::Mapping;
 use super::times;
+use super::tree::Json;
 
 /// What kind of value a field takes, so that a number in a text and a text in a number are both understood.
 #[derive(Clone, Copy, PartialEq)]
@@ -67,7 +68,7 @@ pub(super) fn target_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Sets every field of the mapping whose pointer finds something; a preset's own field stays where it finds nothing.
-pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Value, draft: &mut Draft<'_>) {
+pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Json<'_>, draft: &mut Draft<'_>) {
     for (field, pointer) in mapping.rows() {
         let found = payload.pointer(pointer).filter(|value| !value.is_null());
         if let Some(label) = field.strip_prefix("labels.") {
@@ -85,7 +86,7 @@ pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Value, draft: &mut Dra
                     let word = found.map(as_text);
                     draft.put(native, pointer, word.map(|word| serde_json::json!({ "value": word })));
                 }
-                Shape::Native => draft.put(native, pointer, found.cloned()),
+                Shape::Native => draft.put(native, pointer, found.map(|value| value.clone().into_value())),
             }
         }
     }
@@ -93,24 +94,24 @@ pub(in crate::wire) fn apply(mapping: &Mapping, payload: &Value, draft: &mut Dra
 
 /// Numbers become texts; a rich text (Atlassian Document Format) becomes its lines. What else is no text stays, so that
 /// the reader refuses it by its name.
-fn as_text(value: &Value) -> Value {
+fn as_text(value: &Json<'_>) -> Value {
     match value {
-        Value::Number(number) => Value::String(number.to_string()),
-        Value::Object(document) if document.get("type").is_some_and(|kind| kind == "doc") => {
+        Json::Number(number) => Value::String(number.to_string()),
+        Json::Object(document) if document.get("type").and_then(Json::as_str) == Some("doc") => {
             let mut text = String::new();
             flatten(value, &mut text);
             Value::String(text)
         }
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => value.clone(),
+        Json::Null | Json::Bool(_) | Json::Text(_) | Json::List(_) | Json::Object(_) => value.clone().into_value(),
     }
 }
 
 /// Texts of a document in order, each block on a line of its own. The parser has bounded how deep it goes.
-fn flatten(node: &Value, text: &mut String) {
-    if let Some(piece) = node.get("text").and_then(Value::as_str) {
+fn flatten(node: &Json<'_>, text: &mut String) {
+    if let Some(piece) = node.get("text").and_then(Json::as_str) {
         text.push_str(piece);
     }
-    for child in node.get("content").and_then(Value::as_array).into_iter().flatten() {
+    for child in node.get("content").and_then(Json::as_list).into_iter().flatten() {
         flatten(child, text);
         let is_block = child.get("content").is_some();
         if is_block && !text.ends_with('\n') {
@@ -119,13 +120,13 @@ fn flatten(node: &Value, text: &mut String) {
     }
 }
 
-fn as_count(value: &Value) -> Value {
+fn as_count(value: &Json<'_>) -> Value {
     let number = value.as_str().and_then(|text| text.trim().parse::<u64>().ok());
-    number.map_or_else(|| value.clone(), Value::from)
+    number.map_or_else(|| value.clone().into_value(), Value::from)
 }
 
 /// Seconds or milliseconds since 1970, as a number or in a text, become RFC 3339.
-fn as_time(value: &Value) -> Value {
+fn as_time(value: &Json<'_>) -> Value {
     let text = as_text(value);
     let instant = text.as_str().and_then(|digits| times::epoch_as_text(digits.trim()));
     instant.map_or(text, Value::String)

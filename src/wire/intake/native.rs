@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
 use crate::domain::severity::{SetBy, SourceSeverity};
 use crate::domain::ticket::{Channel, Device, Incompleteness, Kind, Source, Status, Ticket, TicketId, TimeOrigin};
 use crate::domain::time::UtcMillis;
@@ -14,6 +12,7 @@ use super::fields::{Fields, Reading};
 use super::parts;
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, SeverityMeaning};
+use super::tree::{Json, Object};
 
 /// Schema of a native ticket.
 pub const TICKET_SCHEMA: &str = "noctriage.ticket/v1";
@@ -297,7 +296,7 @@ fn severity(fields: &Fields<'_>, name: &str, inferred: SetBy) -> Result<SourceWo
     let pointer = fields.pointer_of("severity");
     let both = Fields { map, pointer: &pointer, ..*fields };
     // A bare word is allowed for the whole object: `"reported": "high"`.
-    if let Some(Value::String(word)) = both.map.get(name) {
+    if let Some(Json::Text(word)) = both.map.get(name) {
         return Ok(severity_of(word, word, inferred, fields.reading.settings));
     }
     let Some(map) = both.object(name)? else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
@@ -321,8 +320,8 @@ pub(super) fn severity_of(word: &str, native: &str, set_by: SetBy, settings: &In
 }
 
 /// An object inside the ticket; an empty one where it is absent.
-fn inside<'record>(fields: &Fields<'record>, name: &str) -> Result<&'record Map<String, Value>, DeadLetterReason> {
-    static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+fn inside<'record>(fields: &Fields<'record>, name: &str) -> Result<&'record Object<'record>, DeadLetterReason> {
+    static EMPTY: Object<'static> = Object::EMPTY;
     Ok(fields.object(name)?.unwrap_or(&EMPTY))
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::domain::severity::SetBy;
 use crate::domain::ticket::{Alarm, AuthorKind, Note, Relation, RelationKind, TicketId};
 use crate::domain::time::UtcMillis;
@@ -12,6 +10,7 @@ use crate::wire::words::ClosedWord;
 use super::fields::{Fields, type_of};
 use super::native::{ALARMS_MAX, NOTES_MAX, RELATIONS_MAX, is_own_user, severity_of};
 use super::reason::DeadLetterReason;
+use super::tree::Json;
 
 type Read<T> = Result<T, DeadLetterReason>;
 
@@ -19,12 +18,12 @@ type Read<T> = Result<T, DeadLetterReason>;
 fn each<T>(
     fields: &Fields<'_>,
     name: &str,
-    items: &[Value],
+    items: &[Json<'_>],
     mut one: impl FnMut(&Fields<'_>) -> Read<Option<T>>,
 ) -> Read<Vec<T>> {
     let mut all = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let Value::Object(map) = item else {
+        let Json::Object(map) = item else {
             let problem = format!("item {index} is {} where an object is expected", type_of(item));
             return Err(fields.invalid(name, &problem));
         };
@@ -57,7 +56,7 @@ fn this_alarm(alarm: &Fields<'_>) -> Read<Alarm> {
 
 /// A text, or `{code, text}`, of which the text says more.
 fn probable_cause(alarm: &Fields<'_>) -> Read<Option<String>> {
-    if let Some(Value::String(_)) = alarm.map.get("probable_cause") {
+    if let Some(Json::Text(_)) = alarm.map.get("probable_cause") {
         return alarm.short("probable_cause");
     }
     let Some(map) = alarm.object("probable_cause")? else { return Ok(None) };

@@ -17,6 +17,7 @@ use super::native::{is_machine, is_own_user};
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, lookup, word_key};
 use super::times;
+use super::tree::{Json, Object};
 
 /// Whether the Stream Producer says that the record is gone.
 pub(in crate::wire) fn is_deletion(record: &RawRecord) -> bool {
@@ -39,11 +40,11 @@ pub(in crate::wire) enum Form {
 ///
 /// # Errors
 /// A value that is no single record.
-pub(in crate::wire) fn draft(
-    payload: &Value,
+pub(in crate::wire) fn draft<'draft>(
+    payload: &Json<'_>,
     record: &RawRecord,
     settings: &IntakeSettings,
-) -> Result<Draft<'static>, DeadLetterReason> {
+) -> Result<Draft<'draft>, DeadLetterReason> {
     let Some(row) = row(payload) else {
         let detail = "a ServiceNow record is a JSON object, plain or as /result: publish one record per Kafka record";
         return Err(DeadLetterReason::new(DeadLetterClass::InvalidField, detail));
@@ -73,7 +74,7 @@ pub(in crate::wire) fn draft(
 }
 
 /// The record itself, plain or inside `result`.
-pub(in crate::wire) fn row(payload: &Value) -> Option<&Map<String, Value>> {
+pub(in crate::wire) fn row<'payload>(payload: &'payload Json<'_>) -> Option<&'payload Object<'payload>> {
     match payload.get("result") {
         Some(result) => result.as_object(),
         None => payload.as_object(),
@@ -102,7 +103,7 @@ const RELATIONS: [(&str, &str); 4] =
     [("parent_incident", "parent"), ("parent", "parent"), ("problem_id", "caused_by"), ("caused_by", "caused_by")];
 
 /// A field as text in the wanted form, or in the other where it has one form alone; empty is absent.
-pub(in crate::wire) fn text(row: &Map<String, Value>, name: &str, form: Form) -> Option<String> {
+pub(in crate::wire) fn text(row: &Object<'_>, name: &str, form: Form) -> Option<String> {
     let Some(reference) = row.get(name)?.as_object() else { return text_in(row, name) };
     let (first, second) = match form {
         Form::Display => ("display_value", "value"),
@@ -112,12 +113,12 @@ pub(in crate::wire) fn text(row: &Map<String, Value>, name: &str, form: Form) ->
 }
 
 /// A text or a number of an object, as text; empty is absent.
-fn text_in(object: &Map<String, Value>, name: &str) -> Option<String> {
+fn text_in(object: &Object<'_>, name: &str) -> Option<String> {
     match object.get(name)? {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Json::Text(text) if text.trim().is_empty() => None,
+        Json::Text(text) => Some(text.clone().into_owned()),
+        Json::Number(number) => Some(number.to_string()),
+        Json::Null | Json::Bool(_) | Json::List(_) | Json::Object(_) => None,
     }
 }
 
@@ -187,7 +188,7 @@ fn translated<T: ClosedWord>(
     ours(&key).or_else(|| ours(number)).map_or(Value::String(word), |value| Value::String(value.word().to_owned()))
 }
 
-fn put_closed_words(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &RawRecord, settings: &IntakeSettings) {
+fn put_closed_words(draft: &mut Draft<'_>, row: &Object<'_>, record: &RawRecord, settings: &IntakeSettings) {
     let words = &settings.words;
     let table = text(row, "sys_class_name", Form::Stored).or_else(|| header(record, "table_name").map(str::to_owned));
     let is_incident = table.as_deref().is_none_or(|table| word_key(table) == "incident");
@@ -210,9 +211,9 @@ fn put_closed_words(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &Ra
 
 /// A time. Where a field has both forms, the stored one is UTC and the other in the zone of whoever read it; a bare
 /// text may be either, which only the configuration knows.
-pub(in crate::wire) fn time(row: &Map<String, Value>, name: &str) -> Option<String> {
+pub(in crate::wire) fn time(row: &Object<'_>, name: &str) -> Option<String> {
     let stored = text(row, name, Form::Stored)?;
-    let forms = row.get(name).and_then(Value::as_object);
+    let forms = row.get(name).and_then(Json::as_object);
     let has_both = forms.is_some_and(|forms| forms.contains_key("display_value") && text_in(forms, "value").is_some());
     let utc = if has_both { times::parse(&stored, Some(&TimeZone::UTC)).ok() } else { None };
     // What is no time stays as it is, so that the reader refuses it by its name.
@@ -220,7 +221,7 @@ pub(in crate::wire) fn time(row: &Map<String, Value>, name: &str) -> Option<Stri
     Some(utc.map_or(stored, |at| at.to_string()))
 }
 
-fn put_times(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &RawRecord) {
+fn put_times(draft: &mut Draft<'_>, row: &Object<'_>, record: &RawRecord) {
     let first = |names: [&'static str; 2]| {
         let found = names.into_iter().find_map(|name| Some((name, time(row, name)?)));
         found.map_or((names[0], None), |(name, text)| (name, Some(Value::String(text))))
@@ -234,7 +235,7 @@ fn put_times(draft: &mut Draft<'_>, row: &Map<String, Value>, record: &RawRecord
 }
 
 /// Whether the row was edited after its creation; `None` where it says nothing about it.
-fn is_edited(row: &Map<String, Value>) -> Option<bool> {
+fn is_edited(row: &Object<'_>) -> Option<bool> {
     let counted = text(row, "sys_mod_count", Form::Stored).map(|count| count.trim() != "0");
     let created = text(row, "sys_created_on", Form::Stored);
     let clocked = created.zip(text(row, "sys_updated_on", Form::Stored)).map(|(created, updated)| created != updated);
@@ -242,13 +243,13 @@ fn is_edited(row: &Map<String, Value>) -> Option<bool> {
 }
 
 /// The subcategory says more (`wireless`) than the category (`network`).
-fn put_category(draft: &mut Draft<'_>, row: &Map<String, Value>) {
+fn put_category(draft: &mut Draft<'_>, row: &Object<'_>) {
     let source = if text(row, "subcategory", Form::Stored).is_some() { "subcategory" } else { "category" };
     draft.put("/category", &format!("/{source}"), text(row, source, Form::Stored).map(Value::String));
 }
 
 /// The priority; where it is empty, ServiceNow's own table of impact and urgency.
-fn put_severity(draft: &mut Draft<'_>, row: &Map<String, Value>) {
+fn put_severity(draft: &mut Draft<'_>, row: &Object<'_>) {
     let priority = text(row, "priority", Form::Stored).or_else(|| {
         let number = |name| {
             let word = text(row, name, Form::Stored)?;
@@ -263,7 +264,7 @@ fn put_severity(draft: &mut Draft<'_>, row: &Map<String, Value>) {
 }
 
 /// Work notes and comments: a journal text in which each entry begins with a line of its own.
-fn put_notes(draft: &mut Draft<'_>, row: &Map<String, Value>, settings: &IntakeSettings) {
+fn put_notes(draft: &mut Draft<'_>, row: &Object<'_>, settings: &IntakeSettings) {
     let mut notes = Vec::new();
     for name in ["work_notes", "comments"] {
         if let Some(journal) = text(row, name, Form::Display) {
@@ -322,7 +323,7 @@ fn entry_head(line: &str, settings: &IntakeSettings) -> Option<(String, String)>
     (is_journal && is_time).then(|| (at.to_owned(), author.to_owned()))
 }
 
-fn source_link(row: &Map<String, Value>) -> Value {
+fn source_link(row: &Object<'_>) -> Value {
     let mut link = Map::new();
     link.insert("system".to_owned(), Value::String("servicenow".to_owned()));
     if let Some(sys_id) = text(row, "sys_id", Form::Stored) {

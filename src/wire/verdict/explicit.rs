@@ -4,8 +4,6 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::TicketId;
@@ -15,6 +13,7 @@ use crate::domain::verdict::{
 };
 use crate::wire::intake::draft::Origins;
 use crate::wire::intake::fields::{Fields, Reading, type_of};
+use crate::wire::intake::tree::{Json, Object};
 use crate::wire::intake::{DeadLetterClass, DeadLetterReason, IntakeSettings};
 use crate::wire::words::ClosedWord;
 
@@ -58,8 +57,8 @@ pub(super) const FIELDS: [&str; 26] = [
 type Read<T> = Result<T, DeadLetterReason>;
 
 /// Whether an object claims to be a verdict, rather than an event of the ticket system.
-pub(super) fn is_verdict(payload: &Map<String, Value>) -> bool {
-    let names_schema = payload.get("schema").and_then(Value::as_str).is_some_and(|name| name.starts_with("noctriage."));
+pub(super) fn is_verdict(payload: &Object<'_>) -> bool {
+    let names_schema = payload.get("schema").and_then(Json::as_str).is_some_and(|name| name.starts_with("noctriage."));
     names_schema || payload.contains_key("verdict_id")
 }
 
@@ -67,7 +66,7 @@ pub(super) fn is_verdict(payload: &Map<String, Value>) -> bool {
 ///
 /// # Errors
 /// The first field that makes it none.
-pub(super) fn read(payload: &Map<String, Value>, settings: &IntakeSettings) -> Read<Verdict> {
+pub(super) fn read(payload: &Object<'_>, settings: &IntakeSettings) -> Read<Verdict> {
     let origins = Origins::default();
     let reading = Reading { settings, origins: &origins, was_cut: Cell::new(false) };
     let fields = Fields { reading: &reading, map: payload, pointer: "" };
@@ -217,8 +216,8 @@ fn needed_word<T: ClosedWord>(fields: &Fields<'_>, name: &str) -> Read<T> {
 /// `true`, `false`, or nothing said.
 fn flag(fields: &Fields<'_>, name: &str) -> Read<Option<bool>> {
     match fields.map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::Bool(flag)) => Ok(Some(*flag)),
         Some(other) => Err(fields.invalid(name, &format!("true or false is expected, not {}", type_of(other)))),
     }
 }

@@ -7,9 +7,6 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-use serde_json::{Map, Value};
-
 use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{Status, TicketId};
@@ -23,7 +20,9 @@ use crate::wire::intake::fields::{Fields, Reading, one_line};
 use crate::wire::intake::native::{is_machine, is_own_user};
 use crate::wire::intake::servicenow::{Form, draft, is_deletion, row, text, time};
 use crate::wire::intake::settings::SeverityMeaning;
+use crate::wire::intake::tree::{Json, Object};
 use crate::wire::intake::{DeadLetterClass, DeadLetterReason, RawRecord, mapped, times};
+use jiff::tz::TimeZone;
 
 use super::VerdictIntake;
 use super::settings::{VerdictRule, VerdictSettings};
@@ -45,7 +44,7 @@ enum Actor {
 
 /// Reads what an event says about a person's judgement.
 pub(super) fn read(
-    payload: &Value,
+    payload: &Json<'_>,
     record: &RawRecord,
     rule: VerdictRule,
     settings: &VerdictSettings,
@@ -55,7 +54,7 @@ pub(super) fn read(
     }
     let mut draft = draft(payload, record, &settings.intake)?;
     mapped::apply(&settings.intake.mapping, payload, &mut draft);
-    let empty = Map::new();
+    let empty = Object::EMPTY;
     let event = Event::of(row(payload).unwrap_or(&empty), &draft, settings)?;
     match event.status {
         Some(Status::Cancelled) => event.cancelled(),
@@ -70,7 +69,7 @@ pub(super) fn read(
 
 /// One record of an incident, as far as verdicts go.
 struct Event<'event> {
-    row: &'event Map<String, Value>,
+    row: &'event Object<'event>,
     settings: &'event VerdictSettings,
     ticket_id: TicketId,
     revision: Option<u64>,
@@ -81,7 +80,7 @@ struct Event<'event> {
 }
 
 impl<'event> Event<'event> {
-    fn of(row: &'event Map<String, Value>, draft: &Draft, settings: &'event VerdictSettings) -> Read<Self> {
+    fn of(row: &'event Object<'event>, draft: &Draft<'_>, settings: &'event VerdictSettings) -> Read<Self> {
         let reading = Reading { settings: &settings.intake, origins: &draft.origins, was_cut: Cell::new(false) };
         let fields = Fields { reading: &reading, map: &draft.ticket, pointer: "" };
         let id = fields.raw_text("ticket_id")?;
@@ -264,7 +263,7 @@ fn nobody() -> ReviewerId {
 /// The person's severity. A word that nothing maps is no severity that we may guess.
 fn severity(fields: &Fields<'_>, settings: &VerdictSettings) -> Read<Option<Severity>> {
     let reported = fields.map.get("severity").and_then(|both| both.get("reported"));
-    let Some(word) = reported.and_then(|one| one.get("value").or(Some(one))).and_then(Value::as_str) else {
+    let Some(word) = reported.and_then(|one| one.get("value").or(Some(one))).and_then(Json::as_str) else {
         return Ok(None);
     };
     match settings.intake.severities.meaning(word) {

@@ -12,6 +12,7 @@ use noctriage::domain::probability::{Probability, SeverityDistribution};
 use noctriage::domain::stage::{Share, Stage};
 use noctriage::domain::ticket::{TICKET_ID_BYTES_MAX, Ticket};
 use noctriage::domain::time::UtcMillis;
+use noctriage::policy::identity::TicketDigests;
 use noctriage::policy::ruling::{DrawKey, Lease, Moment, Ruling, StageMap};
 use noctriage::policy::view::{History, ParentState, TicketMemory, ViewFacts, WindowState};
 use noctriage::policy::{Event, RecordFacts, decide, identity};
@@ -265,15 +266,15 @@ fn write(stage: Stage, record: &RawRecord, intake: &Intake) -> Written {
         Intake::Gone(ticket_id) => (Event::Gone(ticket_id), None),
         Intake::DeadLetter(reason) => (Event::NotATicket, Some(reason)),
     };
-    let input_digest = match intake {
-        Intake::Ticket(ticket) => identity::input_digest(ticket),
-        Intake::Gone(_) | Intake::DeadLetter(_) => Digest::default(),
+    let digests = match intake {
+        Intake::Ticket(ticket) => TicketDigests::of(ticket),
+        Intake::Gone(_) | Intake::DeadLetter(_) => TicketDigests::default(),
     };
     let facts = RecordFacts {
         event,
         appended_at: record.timestamp.unwrap_or(NOW),
         content_digest: identity::content_digest(record.value.as_deref()),
-        input_digest,
+        digests,
     };
     let view = ViewFacts {
         history: History::Known(TicketMemory::default()),

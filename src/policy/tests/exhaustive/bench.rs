@@ -8,6 +8,7 @@ use crate::domain::stage::AutoAction;
 use crate::domain::ticket::{Relation, RelationKind, Status};
 use crate::policy::decided::ReviewReason;
 use crate::policy::draws::DrawRate;
+use crate::policy::identity::TicketDigests;
 use crate::policy::ruling::{ForbiddenWindow, Grant, SlicePermission, WindowScope};
 
 /// Everything that is built once.
@@ -176,7 +177,7 @@ impl Bench {
             event: Event::Ticket(&ticket),
             appended_at: NOW.plus_ms(-age_ms),
             content_digest: Digest([5; 32]),
-            input_digest: INPUT,
+            digests: TicketDigests { input: INPUT, ..TicketDigests::default() },
         };
         decide(self.ruling_of(state), &moment, &view, &record, self.answers_of(state))
     }
