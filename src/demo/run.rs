@@ -158,7 +158,7 @@ impl Demo {
     /// Why it could not be shown, or not to the end.
     pub fn run(&self, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Accounts, DemoError> {
         let feed = self.feed()?;
-        screen.say(&summary::opening(feed.has_verdicts())).map_err(DemoError::Screen)?;
+        screen.say(&summary::opening(feed.has_verdicts(), self.lead)).map_err(DemoError::Screen)?;
         let host = Host::start().map_err(DemoError::Broker)?;
         let mut settings = self.settings(&feed)?;
         settings.kafka.brokers = host.create_topics(&settings.kafka.topics).map_err(DemoError::Broker)?;
@@ -420,10 +420,7 @@ impl<'demo> Show<'demo> {
         self.told = ladder.story().len();
         if let Some(typed) = &self.typed {
             if typed.try_iter().count() > 0 {
-                let asked = ladder.promote(now);
-                lines.extend(
-                    asked.iter().map(|slice| format!("you promote {slice}: it is read after the next midnight")),
-                );
+                lines.extend(summary::promoted(&ladder.promote(now)));
             }
             let earned = ladder.earned();
             lines.extend(
