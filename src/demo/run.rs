@@ -158,7 +158,7 @@ impl Demo {
     /// Why it could not be shown, or not to the end.
     pub fn run(&self, interrupted: &AtomicBool, screen: &mut Screen) -> Result<Accounts, DemoError> {
         let feed = self.feed()?;
-        screen.say(&summary::opening(feed.has_verdicts())).map_err(DemoError::Screen)?;
+        screen.say(&summary::opening(feed.has_verdicts(), self.lead)).map_err(DemoError::Screen)?;
         let host = Host::start().map_err(DemoError::Broker)?;
         let mut settings = self.settings(&feed)?;
         settings.kafka.brokers = host.create_topics(&settings.kafka.topics).map_err(DemoError::Broker)?;
@@ -423,14 +423,8 @@ impl<'demo> Show<'demo> {
         self.told = ladder.story().len();
         if let Some(typed) = &self.typed {
             if typed.try_iter().count() > 0 {
-                let approved = ladder.approve(now);
-                lines.extend(
-                    approved.iter().map(|slice| format!("you approve what is automatic in {slice} for another while")),
-                );
-                let asked = ladder.promote(now);
-                lines.extend(
-                    asked.iter().map(|slice| format!("you promote {slice}: it is read after the next midnight")),
-                );
+                let (approved, asked) = (ladder.approve(now), ladder.promote(now));
+                lines.extend(summary::entered(&approved, &asked));
             }
             let earned = ladder.earned();
             lines.extend(

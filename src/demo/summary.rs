@@ -1,7 +1,9 @@
 //! What the demo has shown, on one screen, in plain words. Pure.
 
+use std::sync::Arc;
+
 use super::comparison::{Looked, Shown, Side, shown};
-use super::ladder::{Ladder, Line};
+use super::ladder::{Ladder, Line, ShiftLead};
 use super::run::Stop;
 use super::screen::{
     COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, oddities,
@@ -13,8 +15,8 @@ use crate::statistics::sign_test::Discordant;
 /// Bad lines that are named; the others are counted.
 const LINES_NAMED_MAX: usize = 5;
 
-/// What is said before anything happens.
-pub fn opening(has_verdicts: bool) -> Vec<String> {
+/// What is said before anything happens; `lead` promotes.
+pub fn opening(has_verdicts: bool, lead: ShiftLead) -> Vec<String> {
     let tickets = if has_verdicts {
         [
             "Every ticket here is simulated, and so is every engineer:",
@@ -28,10 +30,30 @@ pub fn opening(has_verdicts: bool) -> Vec<String> {
     };
     let mut lines: Vec<String> = tickets.map(str::to_owned).to_vec();
     lines.extend(
-        ["The daemon is the real one; the broker is librdkafka's mock:", "it proves nothing about exactly-once.", ""]
+        ["The daemon is the real one; the broker is librdkafka's mock:", "it proves nothing about exactly-once."]
             .map(str::to_owned),
     );
+    let asks = match lead {
+        ShiftLead::Simulated => &[][..],
+        ShiftLead::You => &[
+            "You promote: once a slice has earned its next step, a line",
+            "says so, and Enter takes it. It falls without being asked.",
+        ],
+    };
+    lines.extend(asks.iter().map(|line| (*line).to_owned()));
+    lines.push(String::new());
     lines
+}
+
+/// What is said to a person who has pressed Enter, and so approves some slices and promotes others.
+pub fn entered(approved: &[Arc<str>], promoted: &[Arc<str>]) -> Vec<String> {
+    if approved.is_empty() && promoted.is_empty() {
+        return vec!["nothing has earned its next step yet: nobody can promote".to_owned()];
+    }
+    let approved = approved.iter().map(|slice| format!("you approve what is automatic in {slice} for another while"));
+    approved
+        .chain(promoted.iter().map(|slice| format!("you promote {slice}: it is read after the next midnight")))
+        .collect()
 }
 
 /// What is said at the end: at most 24 lines.
@@ -211,7 +233,7 @@ mod tests {
 
     #[test]
     fn opening_and_summary_say_that_it_is_simulated_and_what_a_mock_does_not_prove() {
-        let opening = opening(true).join("\n");
+        let opening = opening(true, ShiftLead::Simulated).join("\n");
         let summary = text(&after_many(), true, Stop::Bound);
         for said in [&opening, &summary] {
             assert!(said.to_lowercase().contains("simulated"), "{said}");
@@ -220,8 +242,21 @@ mod tests {
     }
 
     #[test]
+    fn whoever_promotes_is_told_how_and_that_nothing_is_earned_yet() {
+        let told = opening(true, ShiftLead::You).join("\n");
+        assert!(told.contains("You promote") && told.contains("Enter"), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= COLUMNS), "{told}");
+        assert!(!opening(true, ShiftLead::Simulated).join("\n").contains("Enter"));
+        assert_eq!(entered(&[], &[]), ["nothing has earned its next step yet: nobody can promote"]);
+        let rest = [Arc::from("rest")];
+        assert_eq!(entered(&[], &rest), ["you promote rest: it is read after the next midnight"]);
+        assert_eq!(entered(&rest, &[]), ["you approve what is automatic in rest for another while"]);
+    }
+
+    #[test]
     fn ones_own_tickets_are_not_called_simulated_and_have_no_verdicts() {
-        let said = [opening(false).join("\n"), text(&after_many(), false, Stop::EndOfFile)].join("\n");
+        let said =
+            [opening(false, ShiftLead::Simulated).join("\n"), text(&after_many(), false, Stop::EndOfFile)].join("\n");
         assert!(!said.to_lowercase().contains("simulated"), "{said}");
         assert!(said.contains("no verdicts: these are your tickets"), "{said}");
         assert!(said.contains("to the end of the file"), "{said}");

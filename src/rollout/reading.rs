@@ -243,8 +243,8 @@ pub struct WatchReport {
     /// Tickets that were acted on, or drawn and eligible, and that people call critical: each asks for a hard stop.
     /// In the order of evidence.
     pub critical: Vec<TicketId>,
-    /// Tickets acted on since the last one that was audited right: those that a step-back sends to people again. Newest
-    /// first, bounded.
+    /// Tickets acted on that nobody has looked at, since the last one that was audited right before anything went wrong:
+    /// those that a step-back sends to people again. Newest first, bounded.
     pub to_recheck: Vec<TicketId>,
     /// How many more there are than `to_recheck` holds.
     pub to_recheck_left_out: u64,

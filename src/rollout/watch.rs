@@ -163,6 +163,12 @@ impl<'survey, 'evidence> Looked<'survey, 'evidence> {
         decision.is_audit.then_some(Self::Audited(settled, decision, proposal))
     }
 
+    /// When a ticket was decided as the account sees it; `None`: it is none of the account.
+    fn at(settled: &'survey Settled<'evidence>, question: &AccountQuestion) -> Option<UtcMillis> {
+        let of_action = || Some(action(settled, question)?.0.desk_time);
+        Self::of(settled, question).map(|looked| looked.decided_at()).or_else(of_action)
+    }
+
     /// Its group is that of this decision.
     const fn first(&self) -> &'evidence TicketDecision {
         match self {
@@ -265,19 +271,38 @@ fn critical(context: &WatchContext<'_, '_>, question: &AccountQuestion) -> Vec<T
     of_account.map(|settled| settled.ticket_id.clone()).collect()
 }
 
-/// Tickets acted on since the last one that was audited right, and that nobody has looked at; newest first.
+/// Tickets acted on that nobody has looked at, newest first: since the last one that was audited right before anything went
+/// wrong. One that was right after that says nothing of those in between: what is wrong comes among what is right.
 fn to_recheck<'evidence>(
     context: &WatchContext<'_, 'evidence>,
     question: &AccountQuestion,
 ) -> Vec<&'evidence TicketId> {
+    let wrong_since = wrong_since(context, question);
     let mut unseen = Vec::new();
     for settled in behind(context, question).rev() {
         let Some((decision, proposal)) = action(settled, question) else { continue };
+        let is_before = wrong_since.is_none_or(|since| decision.desk_time < since);
         match audited(settled, &proposal) {
-            Answer::Judged(Judged::Right) if decision.is_audit => break,
+            Answer::Judged(Judged::Right) if decision.is_audit && is_before => break,
             Answer::Judged(Judged::Right | Judged::Wrong) => {}
             Answer::Nobody => unseen.push(settled.ticket_id),
         }
     }
     unseen
+}
+
+/// Since when things go wrong: the first critical one of the last days of a verdict's deadline, since they come in waves, or
+/// else the last that was wrong at all; `None`: nothing was. Errors of long ago are no part of it.
+fn wrong_since(context: &WatchContext<'_, '_>, question: &AccountQuestion) -> Option<UtcMillis> {
+    let is_wrong = |settled: &&Settled<'_>| {
+        let of_action = action(settled, question).map(|(_, proposal)| audited(settled, &proposal));
+        let of_sample = || Looked::of(settled, question).and_then(|looked| looked.answer(context.rules).ok());
+        matches!(of_action.or_else(of_sample), Some(Answer::Judged(Judged::Wrong)))
+    };
+    let decided_at = |settled: &Settled<'_>| Looked::at(settled, question);
+    let mut wrong = behind(context, question).rev().filter(is_wrong);
+    let last = decided_at(wrong.next()?)?;
+    let is_near = |at: &UtcMillis| last.since_ms(*at) <= context.rules.deadline_ms;
+    let critical = behind(context, question).filter(|settled| settled.settlement.is_called_critical);
+    critical.filter(is_wrong).filter_map(decided_at).filter(is_near).min().or(Some(last))
 }

@@ -169,6 +169,34 @@ fn a_step_back_rechecks_what_nobody_saw_since_the_last_right_audit_newest_first(
 }
 
 #[test]
+fn what_is_audited_right_after_the_first_critical_one_keeps_nothing_before_it_from_a_recheck() {
+    let mut log = Log::default();
+    for number in 0..8 {
+        acted(&mut log, &format!("A{number}"), hour(number), AutoAction::Triage, number % 2 == 0);
+    }
+    let recheck = |log: &Log| -> Vec<String> {
+        watched(log, TRIAGE, hour(20)).to_recheck.iter().map(ToString::to_string).collect()
+    };
+    audited(&mut log, "A0", hour(0), true);
+    audited(&mut log, "A4", hour(4), false);
+    audited(&mut log, "A6", hour(6), true);
+    assert_eq!(recheck(&log), ["A7", "A5", "A3", "A2", "A1"], "A6 was right, and A4 before it was not");
+    audited(&mut log, "A2", hour(2), true);
+    assert_eq!(recheck(&log), ["A7", "A5", "A3"]);
+    // One of a wave that somebody finds later.
+    log.said(Verdict { ticket_id: ticket("A1"), ..stated("a", "ben", Critical) });
+    assert_eq!(recheck(&log), ["A7", "A5", "A3"], "A0 was right before it");
+    let mut audits = Log::default();
+    for (number, is_right) in [(0, true), (1, false), (100, true), (102, false)] {
+        acted(&mut audits, &format!("B{number}"), hour(number), AutoAction::Triage, true);
+        acted(&mut audits, &format!("C{number}"), hour(number), AutoAction::Triage, false);
+        audited(&mut audits, &format!("B{number}"), hour(number), is_right);
+    }
+    let found: Vec<String> = watched(&audits, TRIAGE, hour(110)).to_recheck.iter().map(ToString::to_string).collect();
+    assert_eq!(found, ["C102", "C100"], "what was wrong days ago is another matter");
+}
+
+#[test]
 fn resolved_tickets_that_are_opened_again_raise_an_alarm_of_their_own() {
     let reopened = |count: i64| {
         let mut log = Log::default();
