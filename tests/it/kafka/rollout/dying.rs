@@ -1,5 +1,5 @@
-//! An instance dies, again and again, while a slice acts: with commands on their way to the broker, with all of them there and
-//! not committed, and right behind the commit; and then whoever leads. The checker judges what is left.
+//! An instance dies while a slice acts: with all of its commands at the broker and none committed, and right behind the commit,
+//! before it knows of it; and then whoever leads. The checker judges what is left.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -9,7 +9,7 @@ use super::desk::{DEADLINE, Desk, EARNED, Instance, NEW_LEADER_WITHIN};
 use crate::support::checker::Isolation;
 
 /// Where the instance dies, and at which pass: not before it acts, for which a renewal of the lease must have been read.
-const DEATHS: [&str; 3] = ["mid_batch=kill@121", "all_acknowledged=kill@20", "after_commit=kill@20"];
+const DEATHS: [&str; 2] = ["all_acknowledged=kill@20", "after_commit=kill@20"];
 /// Tickets written for each death, of which most act; more come until the instance dies.
 const TICKETS_A_DEATH: usize = 200;
 const TICKETS_MORE: usize = 50;
