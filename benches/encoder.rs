@@ -22,6 +22,10 @@ use noctriage::inference::tensors::{Family, needed};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::json;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Speed of the encoder on this machine.
 #[derive(Parser)]
 #[command(name = "encoder")]

@@ -17,6 +17,10 @@ use noctriage::domain::severity::Severity;
 use noctriage::statistics::random::SeededRandom;
 use serde_json::{Value, json};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Limits for 100,000 tickets on two cores.
 const SECONDS_MAX: f64 = 10.0;
 const PEAK_MIB_MAX: f64 = 500.0;

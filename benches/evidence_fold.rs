@@ -41,6 +41,10 @@ use noctriage::rollout::wrong::Permission;
 use noctriage::wire::intake::RawRecord;
 use usage::Usage;
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The bound for a start.
 const START_MAX: Duration = Duration::from_secs(30);
 /// Ours for an evaluation: a fifth of the time between two renewals of a lease, by default.

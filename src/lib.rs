@@ -3,11 +3,6 @@
 //! A module uses only modules above its own line here, which `tests/it/pure.rs` checks; the blank lines keep the
 //! formatter from sorting them. The first five are pure: no clock, file, network, thread or log.
 
-/// The allocator of whatever links this library: tickets are made of many small texts, made on one thread and dropped on
-/// another.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 pub mod domain;
 
 pub mod statistics;

@@ -1,6 +1,10 @@
 //! What both benches of the daemon need: a real Kafka, a site with its topics, tickets, and what a process has used.
 #![allow(dead_code, reason = "each bench is a crate of its own and uses a part of this")]
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub(crate) mod bare_loop;
 pub(crate) mod broker;
 pub(crate) mod samples;
