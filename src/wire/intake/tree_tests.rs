@@ -20,10 +20,11 @@ fn reference(bytes: &[u8]) -> Result<Value, DeadLetterReason> {
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // How deep a text nests is counted on the bytes, before any tree.
-    json::parse(bytes, NESTING_MAX).map(drop).or_else(|reason| match reason.class {
-        DeadLetterClass::TooDeep => Err(reason),
-        _ => Ok(()),
-    })?;
+    if let Err(reason) = json::parse(bytes, NESTING_MAX)
+        && reason.class == DeadLetterClass::TooDeep
+    {
+        return Err(reason);
+    }
     serde_json::from_str(text).map_err(|error| {
         let what = if text.trim().is_empty() { "the value is empty" } else { "the value is not JSON" };
         let detail = format!("{what}: line {}, column {}", error.line(), error.column());
