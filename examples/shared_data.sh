@@ -6,7 +6,7 @@
 # usage: examples/shared_data.sh [FOLDER [NAME=ARGUMENTS...]]
 #   FOLDER      the files; default: ../shared/data beside the clone. Where they are absent, nothing is measured.
 #   NAME=ARGUMENTS  an encoder to stand beside TF-IDF, trained anew for each part, by these arguments of training/finetune.py:
-#               "minilm=--from all-minilm-l6-v2 --rate 1e-4 --epochs 4"
+#               "minilm=--from all-minilm --rate 1e-4 --epochs 4"
 #   PYTHON      what runs it, with training/requirements.txt; default: .venv-training/bin/python of this clone
 #   SOURCES     some of the files, without .jsonl, for the table alone; without it all five, and the threshold
 #   PARTS       the parts that are judged; default: "0 1 2 3 4"
