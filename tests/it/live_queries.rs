@@ -111,7 +111,8 @@ fn metrics_of_a_busy_daemon() -> Metrics {
         last_stated_s: Some(now.0 as f64 / 1000.0 - 60.0),
         is_silent: false,
     });
-    metrics.rollout(&RolloutShown { lease_left_s: Some(60.0), halts: [0; 5], revision: 1, approvals: Vec::new() });
+    let approvals = vec![("rest".to_owned(), now.0 as f64 / 1000.0 + 86_400.0)];
+    metrics.rollout(&RolloutShown { lease_left_s: Some(60.0), halts: [0; 5], revision: 1, approvals });
     metrics.evidence_read(&[(EvidenceTopic::Decisions, Some(4_000))], 0);
     metrics.transaction(TransactionResult::Committed, Duration::from_millis(4), UtcMillis(now.0));
     metrics
