@@ -55,7 +55,7 @@ pub struct StepStatus {
     /// Who lets it act; absent: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
-    /// When that runs out (desk time): in the first working hours from then on.
+    /// When that runs out (desk time), which is in working hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_until: Option<Instant>,
     /// What a person can do, as a closed word.

@@ -41,7 +41,7 @@ pub struct RolloutStatus {
 pub struct ApprovalStatus {
     /// Which.
     pub slice: String,
-    /// Until when (desk time), and then until people are at work; absent: nobody does, and nothing of it is automatic.
+    /// Until when (desk time); absent: nobody does, and nothing of it is automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Instant>,
 }

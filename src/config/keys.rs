@@ -278,7 +278,7 @@ pub const KEYS: &[Key] = &[
         "The same between two steps of a share."),
     key("rollout.cool_down_days", Integer(0, 365), "3", "days", Desk, Restart,
         "How long nothing is earned after a step back."),
-    key("rollout.approval_days", Integer(1, 365), "30", "days", Desk, Restart,
+    key("rollout.approval_days", Integer(7, 365), "30", "days", Desk, Restart,
         "How long a person's word lets a slice act: a promotion, or `noctriage rollout approve`. Then nothing in it is automatic until somebody says so again. It ends in working hours alone."),
     key("rollout.working_days", Words(WEEKDAYS), r#"["monday", "tuesday", "wednesday", "thursday", "friday"]"#, "", NoClock, Restart,
         "Days on which people who may approve are at work."),

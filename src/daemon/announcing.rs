@@ -1,6 +1,6 @@
 //! What the leader tells the outgoing webhook: transitions, hard stops, halts, verdicts that stay away, steps that are earned
-//! and wait for a person, and approvals that run out. Each once, that an approval runs out a week before and a day before;
-//! nothing waits for it.
+//! and wait for a person, and approvals that run out. Each once by each leader, that an approval runs out a week before and
+//! on the last day at work before; nothing waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,8 +97,7 @@ impl Announcer {
             return;
         }
         for (slice, approval) in approval::ending(state.slices.iter(), spec, now) {
-            let until = approval.until(spec);
-            let is_last_day = until.since_ms(now) <= RolloutSpec::days_ms(1);
+            let is_last_day = approval.is_last_day(spec, now);
             if self.ending.insert(Arc::clone(slice), (approval.at, is_last_day)) == Some((approval.at, is_last_day)) {
                 continue;
             }
@@ -106,7 +105,7 @@ impl Announcer {
                 "what {} approved in {slice} runs out in {} h, and then nothing of it is automatic; look at it, then: \
                  noctriage rollout approve {slice}",
                 approval.signed.who(),
-                hours_until(until, now).max(0)
+                hours_until(approval.ends_at(spec), now).max(0)
             );
             self.say(NoticeKind::Approval, now, Some(slice.to_string()), state.revision, sentence);
         }
@@ -135,6 +134,14 @@ impl Announcer {
             ) => NoticeKind::Transition,
         };
         for change in &transition.slices {
+            if transition.kind == TransitionKind::ApprovalEnded {
+                let sentence = format!(
+                    "nothing in {0} is automatic any more: {1}; look at it, then: noctriage rollout approve {0}",
+                    change.slice, transition.cause
+                );
+                self.say(kind, now, Some(change.slice.to_string()), transition.revision, sentence);
+                continue;
+            }
             let sentence = format!(
                 "{}: {} to {}: {}",
                 change.slice,
@@ -241,33 +248,52 @@ mod tests {
         assert!(waits(&desk, desk.now.plus_ms(1)));
     }
 
+    /// What is said of approvals at some days and hours after an instant.
+    fn told_of_approvals(desk: &Desk, since: UtcMillis, days_and_hours: &[(i64, i64)]) -> Vec<String> {
+        let notices = told(|announcer| {
+            for (days, hours) in days_and_hours {
+                let now = since.plus_ms(days * DAY_MS + hours * HOUR_MS);
+                announcer.stepped(None, None, &desk.state, &desk.spec, now);
+            }
+        });
+        notices.into_iter().map(|notice| notice.sentence).collect()
+    }
+
     #[test]
-    fn an_approval_that_runs_out_is_told_a_week_and_a_day_before_and_never_at_night() {
-        let desk = Desk::at(Stage::AutoTriage);
+    fn an_approval_that_runs_out_is_told_a_week_and_a_day_at_work_before_and_never_at_night() {
+        let mut desk = Desk::at(Stage::AutoTriage);
         let given = desk.slice("rest").approval.as_ref().unwrap().at;
-        let looks = |days_and_hours: &[(i64, i64)]| -> Vec<String> {
-            told(|announcer| {
-                for (days, hours) in days_and_hours {
-                    let now = given.plus_ms(days * DAY_MS + hours * HOUR_MS);
-                    announcer.stepped(None, None, &desk.state, &desk.spec, now);
-                }
-            })
-            .into_iter()
-            .map(|notice| notice.sentence)
-            .collect()
-        };
-        // It was given at noon of a Sunday, so that it runs out on a Tuesday.
-        assert_eq!(desk.spec.calendar.day(given).weekday(), 6);
-        assert_eq!(looks(&[(22, 0), (22, 20)]), [""; 0], "more than a week before");
-        let told = looks(&[(23, 0), (23, 12), (24, 0), (29, 0), (29, 1), (30, 0)]);
         let sentence = |hours| {
             format!(
                 "what mira approved in rest runs out in {hours} h, and then nothing of it is automatic; look at it, then: \
                  noctriage rollout approve rest"
             )
         };
-        assert_eq!(told, [sentence(168), sentence(24)]);
-        assert_eq!(looks(&[(23, 12), (29, 12)]), [""; 0], "at midnight nobody is there");
+        // It was given at noon of a Saturday, so that it runs out at noon of a Monday.
+        assert_eq!(desk.spec.calendar.day(given).weekday(), 5);
+        assert_eq!(told_of_approvals(&desk, given, &[(22, 0), (22, 20)]), [""; 0], "more than a week before");
+        let told = told_of_approvals(&desk, given, &[(23, 0), (23, 12), (24, 0), (26, 0), (27, 0), (27, 4), (30, 0)]);
+        assert_eq!(told, [sentence(7 * 24), sentence(3 * 24)], "on the Monday, and on the last Friday");
+        assert_eq!(told_of_approvals(&desk, given, &[(23, 12), (28, 0)]), [""; 0], "nobody is there");
+
+        // Given on a Friday, it is old on a Sunday and ends on the Monday at eight.
+        desk.pass_hours(5 * 24);
+        desk.approve("rest");
+        desk.settle();
+        let told = told_of_approvals(&desk, desk.now, &[(25, 0), (27, 0), (28, 0), (28, 4), (30, 0)]);
+        assert_eq!(told, [sentence(6 * 24 - 4), sentence(3 * 24 - 4)]);
+    }
+
+    #[test]
+    fn the_end_of_an_approval_says_that_nothing_is_automatic_and_what_to_do() {
+        let ended = transition(TransitionKind::ApprovalEnded, Cause::ApprovalOld { who: "mira".into(), days: 30 });
+        let spec = crate::rollout::tests::desk::spec(&["rest"]);
+        let state = RolloutState::default();
+        let notices = told(|announcer| announcer.stepped(Some(&ended), None, &state, &spec, UtcMillis(5)));
+        let sentence = "nothing in rest is automatic any more: mira approved what is automatic more than 30 days ago, and \
+                        nobody has since; look at it, then: noctriage rollout approve rest";
+        assert_eq!(notices.iter().map(|notice| notice.sentence.as_str()).collect::<Vec<_>>(), [sentence]);
+        assert_eq!(notices[0].kind, NoticeKind::Approval);
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Standing {
     pub fn approvals(&self) -> Vec<(Arc<str>, Option<UtcMillis>)> {
         let Some((spec, state)) = self.spec.as_ref().zip(self.state.load_full()) else { return Vec::new() };
         let automatic = state.slices.iter().filter(|(_, slice)| slice.standing.position.is_automatic());
-        let until = |slice: &SliceState| slice.approval.as_ref().map(|approval| approval.until(spec));
+        let until = |slice: &SliceState| slice.approval.as_ref().map(|approval| approval.ends_at(spec));
         automatic.map(|(name, slice)| (Arc::clone(name), until(slice))).collect()
     }
 

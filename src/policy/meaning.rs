@@ -32,7 +32,9 @@ impl Rule {
             Self::CategoryNotAllowed => "the category is not in the list of policy.allow for this action",
             Self::CauseNotAllowed => "the root cause is not in policy.allow.resolve_causes",
             Self::HumanValue => "a person set the severity; noctriage does not write over it",
-            Self::StageTooLow => "the stage of the slice allows no automatic action",
+            Self::StageTooLow => {
+                "the stage of the slice allows no automatic action, nobody approves it any more, or a hard stop waits"
+            }
             Self::GrantMismatch => {
                 "the stage map names another model, calibration or eligibility, or a higher threshold"
             }

@@ -10,8 +10,8 @@ use super::control::Signature;
 use super::spec::RolloutSpec;
 use super::state::SliceState;
 
-/// People are told so long before it ends (desk time).
-pub const TOLD_BEFORE_MS: i64 = 7 * 24 * 3_600_000;
+/// People are told so long before it ends (desk time), or for the last quarter of a shorter approval.
+const TOLD_BEFORE_DAYS: u32 = 7;
 
 /// Who lets a slice act, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,20 +23,37 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// From when on it ends, at the first hour at which people are at work.
-    pub const fn until(&self, spec: &RolloutSpec) -> UtcMillis {
-        self.at.plus_ms(RolloutSpec::days_ms(spec.approval_days))
+    /// Whether it ends now: it is old, and people are at work.
+    pub fn ends(&self, spec: &RolloutSpec, now: UtcMillis) -> bool {
+        is_old(self.at, spec, now) && spec.working_hours.contain(&spec.calendar, now)
     }
 
-    /// Whether it ends now.
-    pub fn ends(&self, spec: &RolloutSpec, now: UtcMillis) -> bool {
-        self.until(spec) <= now && spec.working_hours.contain(&spec.calendar, now)
+    /// When it will have ended, unless somebody approves before.
+    pub fn ends_at(&self, spec: &RolloutSpec) -> UtcMillis {
+        spec.working_hours.first_from(&spec.calendar, old_at(self.at, spec))
     }
 
     /// Whether it will end soon, or is only waiting for people to be at work.
     pub fn ends_soon(&self, spec: &RolloutSpec, now: UtcMillis) -> bool {
-        self.until(spec).since_ms(now) <= TOLD_BEFORE_MS
+        let told_before_ms = RolloutSpec::days_ms(TOLD_BEFORE_DAYS).min(RolloutSpec::days_ms(spec.approval_days) / 4);
+        old_at(self.at, spec).since_ms(now) <= told_before_ms
     }
+
+    /// Whether no day at work lies between this one and the day on which it ends.
+    pub fn is_last_day(&self, spec: &RolloutSpec, now: UtcMillis) -> bool {
+        let next_day = |from| spec.working_hours.next_day(&spec.calendar, from);
+        self.ends_at(spec) < next_day(next_day(now))
+    }
+}
+
+/// From when on what somebody said at an instant lets nothing act any more, but that people must be at work.
+const fn old_at(said_at: UtcMillis, spec: &RolloutSpec) -> UtcMillis {
+    said_at.plus_ms(RolloutSpec::days_ms(spec.approval_days))
+}
+
+/// Whether what somebody said at an instant is too old to let anything act.
+pub fn is_old(said_at: UtcMillis, spec: &RolloutSpec, now: UtcMillis) -> bool {
+    old_at(said_at, spec) <= now
 }
 
 /// Whether a slice acts by its stage, and by no person's word.

@@ -61,6 +61,27 @@ impl WorkingHours {
         is_some.then_some(hours).ok_or(NoWorkingHours)
     }
 
+    /// The first instant, to the minute, from one on at which people are at work. A clock that is put forward may take the only
+    /// hour of a week; nothing takes those of three.
+    pub fn first_from(&self, calendar: &DeskCalendar, from: UtcMillis) -> UtcMillis {
+        const MINUTES_MAX: i64 = 3 * 7 * 24 * 60;
+        if self.contain(calendar, from) {
+            return from;
+        }
+        let next_minute = UtcMillis((from.0.div_euclid(MINUTE_MS) + 1) * MINUTE_MS);
+        let mut minutes = (0..MINUTES_MAX).map(|minutes| next_minute.plus_ms(minutes * MINUTE_MS));
+        minutes.find(|at| self.contain(calendar, *at)).unwrap_or(from)
+    }
+
+    /// The first instant at which people are at work on another day than this one.
+    pub fn next_day(&self, calendar: &DeskCalendar, now: UtcMillis) -> UtcMillis {
+        let (today, from) = (calendar.day(now), UtcMillis(now.0.div_euclid(MINUTE_MS) * MINUTE_MS));
+        // No day has 26 hours.
+        let mut minutes = (1..=26 * 60).map(|minutes| from.plus_ms(minutes * MINUTE_MS));
+        let tomorrow = minutes.find(|at| calendar.day(*at) != today).unwrap_or(now);
+        self.first_from(calendar, tomorrow)
+    }
+
     /// Whether people are at work at an instant.
     pub fn contain(&self, calendar: &DeskCalendar, at: UtcMillis) -> bool {
         let minute = calendar.minute(at);
@@ -136,6 +157,10 @@ mod tests {
             [false, true, false],
             "Tuesday, Sunday, Saturday"
         );
+        let at = |hour: i64| monday.plus_ms(hour * HOUR_MS);
+        assert_eq!(early.first_from(&zurich, at(7)), at(7));
+        assert_eq!(early.first_from(&zurich, at(15).plus_ms(1)), at(6 * 24 + 6), "the Sunday");
+        assert_eq!((early.next_day(&zurich, at(7)), early.next_day(&zurich, at(-24 + 7))), (at(6 * 24 + 6), at(6)));
         assert_eq!((hours(60, 60), hours(0, 1_441)), (Err(NoWorkingHours), Err(NoWorkingHours)));
         assert_eq!(WorkingHours::try_new([false; 7], 0, 60), Err(NoWorkingHours));
     }

@@ -43,7 +43,7 @@ pub struct SliceSnapshot {
     pub position: Position,
     /// Since when (desk time); `None`: it has not been opened.
     pub since: Option<UtcMillis>,
-    /// Who lets it act, and until when (desk time); `None`: nobody.
+    /// Who lets it act, and when that ends (desk time); `None`: nobody does.
     pub approved: Option<(String, UtcMillis)>,
     /// The next step; `None`: there is none.
     pub next: Option<NextStep>,
@@ -190,7 +190,10 @@ pub fn snapshot(state: &RolloutState, evaluation: Option<&Evaluation>, spec: &Ro
             slice: Arc::clone(&slice.name),
             position: known.standing.position,
             since: Some(known.since),
-            approved: known.approval.as_ref().map(|approval| (approval.signed.who().to_owned(), approval.until(spec))),
+            approved: known
+                .approval
+                .as_ref()
+                .map(|approval| (approval.signed.who().to_owned(), approval.ends_at(spec))),
             next: known.next_step(slice.threshold).map(|step| next_step(step, report, request, now)),
             advice: advice(known, slice, report, request, !holes.is_empty(), spec, now),
         }
@@ -262,14 +265,13 @@ fn advice(
     }
     let next = for_next_step(state, slice, report, request, now);
     let ending = state.approval.as_ref().filter(|approval| approval.ends_soon(spec, now));
-    match (ending, &next) {
-        // A promotion is an approval as well.
-        (None, _) | (Some(_), Advice::Promote | Advice::WaitForMidnight) => next,
-        (Some(approval), _) => {
-            let hours = hours_until(approval.until(spec), now).max(0);
-            Advice::ApproveAgain { slice: Arc::clone(&slice.name), hours }
-        }
+    let Some(ends_at) = ending.map(|approval| approval.ends_at(spec)) else { return next };
+    // A promotion is an approval as well, where the midnight after the next comes first.
+    let is_promoted_before = ends_at.since_ms(now) > RolloutSpec::days_ms(2);
+    if is_promoted_before && matches!(next, Advice::Promote | Advice::WaitForMidnight) {
+        return next;
     }
+    Advice::ApproveAgain { slice: Arc::clone(&slice.name), hours: hours_until(ends_at, now).max(0) }
 }
 
 /// What a person can do towards the next step.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::probability::Probability;
 use crate::domain::stage::Stage;
-use crate::rollout::approval::Approval;
+use crate::rollout::approval::{self, Approval};
 use crate::rollout::consequence::{earned_stage, position_after};
 use crate::rollout::control::{Approve, Ask, ControlRecord, ControlRequest, Lock, Promote, SwitchModel};
 use crate::rollout::ladder::place;
@@ -105,7 +105,12 @@ fn approved(reading: &Reading<'_>, record: &ControlRecord, approve: &Approve) ->
     if !position.is_automatic() {
         return Err(Refusal::NothingAutomatic { slice: Arc::clone(&slice.name), stage: position.stage() });
     }
-    let approval = Approval { signed: record.request.signed.clone(), at: reading.now };
+    // As of when it was said: nobody may have led since.
+    let at = record.appended_at.min(reading.now);
+    if approval::is_old(at, reading.spec, reading.now) {
+        return Err(Refusal::Expired);
+    }
+    let approval = Approval { signed: record.request.signed.clone(), at };
     let mut transition = reading.draft(TransitionKind::Approved, Cause::Asked);
     transition.slices.push(reading.change(&slice.name, SliceState { approval: Some(approval), ..state.clone() }));
     transition.reports.extend(reading.report(&slice.name).cloned());
@@ -166,8 +171,8 @@ fn swap(reading: &Reading<'_>, record: &ControlRecord, basis: &Basis, candidate:
         let threshold = spec.map_or(Probability::ONE, |slice| slice.threshold);
         let standing = granted(state.standing.at(position), threshold, &cut_of(reading));
         let mut to = SliceState { request: None, ..state.moved(standing, reading.now, transition.revision) };
-        let signed = &record.request.signed;
-        to.approval = to.approval.map(|_| Approval { signed: signed.clone(), at: reading.now });
+        let (signed, at) = (&record.request.signed, record.appended_at.min(reading.now));
+        to.approval = to.approval.map(|_| Approval { signed: signed.clone(), at });
         transition.slices.push(reading.change(name, to));
     }
     transition.reports.clone_from(&candidate.reports);

@@ -138,6 +138,10 @@ fn fire(
     request: &PromotionRequest,
 ) -> Result<Transition, Waits> {
     allowed(reading, today, evaluation.at, state, request)?;
+    // What lets a slice act is a person's word, and a word of last season is none.
+    if request.step.permission != Permission::Suggest && approval::is_old(request.asked_at, reading.spec, reading.now) {
+        return Err(Waits::Expired);
+    }
     if state.next_step(slice.threshold) != Some(request.step) {
         return Err(Waits::OtherStep);
     }
@@ -236,7 +240,9 @@ fn risen(
         // What is held goes on being watched since it was granted.
         Rise::Share => {}
     }
-    let approval = Approval { signed: request.signed.clone(), at: reading.now };
+    // As of when it was asked for; who approved since has the later word.
+    let approval = Approval { signed: request.signed.clone(), at: request.asked_at };
+    let approval = state.approval.clone().filter(|given| given.at > approval.at).unwrap_or(approval);
     to.approval = Some(approval).filter(|_| to.standing.position.is_automatic());
     to.since = reading.now;
     to.moved_in = reading.state.revision + 1;

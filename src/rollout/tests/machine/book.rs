@@ -48,6 +48,7 @@ pub(super) struct Page {
 
 #[derive(Clone, Debug)]
 struct Asked {
+    at: UtcMillis,
     day: i64,
     expires: Option<UtcMillis>,
     lifts: bool,
@@ -153,6 +154,8 @@ impl Book {
         assert!(asked.day < today && asked.expires.is_none_or(|expires| desk.now < expires));
         assert!(!self.holes(evaluation) && page.open.is_empty());
         assert!(page.stage < 2 || page.approved.is_some(), "what nobody approves climbs no further");
+        let acts = change.to.standing.position.is_automatic();
+        assert!(!acts || !is_old(asked.at, desk), "a word of last season lets nothing act");
         assert!(page.calm_from <= evaluation.at, "nothing is earned in the cool-down");
         assert!(!page.is_locked || asked.lifts, "the lock is lifted by an override alone");
         let (stage, shares) = (place(change.to.standing.position.stage()), change.to.standing.position.shares());
@@ -208,7 +211,11 @@ impl Book {
                 self.acting.get_or_insert_with(|| model("v1"));
             }
             TransitionKind::Requested => self.requested(desk, last.expect("a record"), transition),
-            TransitionKind::Switched => self.switched(desk, ask, transition),
+            TransitionKind::Switched => {
+                self.switched(desk, ask, transition);
+                let said_at = last.map_or(desk.now, |record| record.appended_at.min(desk.now));
+                self.pages.values_mut().for_each(|page| page.approved = page.approved.map(|_| said_at));
+            }
             TransitionKind::SwappedBack => self.swapped_back(desk, transition),
             TransitionKind::Reconfigured => {
                 assert_ne!(self.eligibility, desk.facts.eligibility_digest);
@@ -256,7 +263,7 @@ impl Book {
         assert!(record.request.expires.is_none_or(|expires| desk.now < expires));
         let lifts = promote.lock == Lock::Lift;
         assert!(lifts || !page.is_locked);
-        page.asked = Some(Asked { day: day(desk.now), expires: record.request.expires, lifts });
+        page.asked = Some(Asked { at: desk.now, day: day(desk.now), expires: record.request.expires, lifts });
     }
 
     /// A person has looked at where it stands, and lets it act for another while.
@@ -266,7 +273,8 @@ impl Book {
         let page = self.pages.get_mut(&approve.slice).unwrap();
         assert!(approve.slice == change.slice && page.stage >= 2);
         assert!(approve.against < self.revision && approve.against >= page.moved_in.max(self.void_before));
-        page.approved = Some(desk.now);
+        assert!(!is_old(record.appended_at, desk));
+        page.approved = Some(record.appended_at.min(desk.now));
         let before = desk.slice(&change.slice);
         let after = SliceState { approval: before.approval.clone(), ..change.to.clone() };
         assert_eq!(&after, before, "nothing but the approval changes");
@@ -317,7 +325,6 @@ impl Book {
         self.before = Some(Before { model: before, until: desk.now, pages: self.pages.clone() });
         for (name, page) in &mut self.pages {
             page.earned = page.earned.map(|earned| earned.map(|_| desk.spec.slice(name).unwrap().threshold));
-            page.approved = page.approved.map(|_| desk.now);
         }
     }
 
@@ -397,8 +404,8 @@ impl Book {
             (page.since, page.moved_in) = (desk.now, self.revision);
         }
         if transition.kind.raises() {
+            page.approved = page.approved.max(page.asked.as_ref().map(|asked| asked.at));
             (page.asked, page.is_locked) = (None, false);
-            page.approved = Some(desk.now);
             if transition.kind != TransitionKind::ShareRaised {
                 page.earned[page.earning(transition.kind, configured)] = Some(configured);
             }

@@ -3,7 +3,7 @@
 use crate::domain::stage::{AutoAction, Stage};
 use crate::rollout::control::Lock;
 use crate::rollout::plan::{Notice, Refusal, Waits};
-use crate::rollout::reading::Gate;
+use crate::rollout::reading::{Gate, GateOutcome};
 use crate::rollout::tests::desk::{DAY_MS, Desk, RESOLVE, TRIAGE};
 use crate::rollout::transition::{Cause, TransitionKind};
 
@@ -23,10 +23,10 @@ fn approved_by(desk: &Desk) -> Option<&str> {
     desk.slice("rest").approval.as_ref().map(|approval| approval.signed.who())
 }
 
-/// A slice that acts and whose approval, given at noon of a Sunday, is thirty days old: noon of a Tuesday.
+/// A slice that acts and whose approval, asked for at noon of a Saturday, is thirty days old: noon of a Monday.
 fn old() -> Desk {
     let mut desk = Desk::at(Stage::AutoTriage);
-    desk.pass_hours(30 * 24);
+    desk.pass_hours(29 * 24);
     desk
 }
 
@@ -37,7 +37,8 @@ fn a_promotion_is_an_approval_and_runs_out_after_thirty_days() {
     desk.climb("rest");
     assert_eq!((approved_by(&desk), acts(&desk)), (Some("mira"), true));
     let position = desk.position();
-    desk.pass_hours(30 * 24 - 1);
+    // It was asked for the day before.
+    desk.pass_hours(29 * 24 - 1);
     assert!(desk.settle().is_empty() && acts(&desk));
     desk.pass_hours(1);
     let made = desk.settle();
@@ -51,7 +52,7 @@ fn a_promotion_is_an_approval_and_runs_out_after_thirty_days() {
 #[test]
 fn it_runs_out_in_working_hours_alone() {
     let mut desk = old();
-    // Tuesday, 20 o'clock, until Wednesday, 7 o'clock.
+    // Monday, 20 o'clock, until Tuesday, 7 o'clock.
     desk.pass_hours(8);
     for _ in 0..11 {
         assert!(desk.settle().is_empty() && acts(&desk), "it does not end at night");
@@ -98,7 +99,8 @@ fn a_step_up_is_an_approval_and_waits_where_nobody_approves_the_step_before() {
     let mut desk = Desk::at(Stage::AutoTriage);
     desk.pass_hours(20 * 24);
     desk.climb("rest");
-    assert_eq!(desk.slice("rest").approval.as_ref().map(|approval| approval.at), Some(desk.now));
+    let asked_at = desk.now.plus_ms(-DAY_MS);
+    assert_eq!(desk.slice("rest").approval.as_ref().map(|approval| approval.at), Some(asked_at));
     desk.pass_hours(31 * 24);
     desk.settle();
     assert!(!acts(&desk));
@@ -153,6 +155,50 @@ fn who_switches_the_model_approves_it_where_somebody_let_the_slice_act() {
     desk.ask(switch);
     assert_eq!(desk.kinds(), ["switched"]);
     assert_eq!((stage(&desk), approved_by(&desk), acts(&desk)), (Stage::AutoTriage, None, false));
+}
+
+#[test]
+fn a_word_counts_from_when_it_was_given_and_an_old_one_lets_nothing_act() {
+    // Asked for early, and the gates take a month.
+    let mut desk = Desk::at(Stage::Suggest);
+    desk.promote("rest", Lock::Respect);
+    desk.says().next = GateOutcome::Waiting;
+    desk.settle();
+    let asked_at = desk.now;
+    desk.pass_hours(29 * 24);
+    desk.settle();
+    let mut late = desk.clone();
+    desk.says().next = GateOutcome::Pass;
+    desk.pass_hours(12);
+    assert_eq!(desk.kinds(), ["promoted"]);
+    assert_eq!(desk.slice("rest").approval.as_ref().map(|approval| approval.at), Some(asked_at));
+    late.pass_hours(24);
+    late.says().next = GateOutcome::Pass;
+    let notices = late.step().notices;
+    assert!(notices.contains(&Notice::Waits { slice: "rest".into(), why: Waits::Expired }), "{notices:?}");
+
+    // Nobody led for a month after somebody had approved.
+    let mut desk = old();
+    desk.settle();
+    desk.approve("rest");
+    desk.pass_hours(30 * 24);
+    let refused = desk.step().refused;
+    assert_eq!(refused.iter().map(|refused| &refused.why).collect::<Vec<_>>(), [&Refusal::Expired]);
+    assert!(!acts(&desk));
+}
+
+#[test]
+fn who_approves_while_a_step_is_asked_for_has_the_later_word() {
+    let mut desk = Desk::at(Stage::AutoTriage);
+    desk.promote("rest", Lock::Respect);
+    desk.settle();
+    desk.pass_hours(6);
+    desk.approve("rest");
+    assert_eq!(desk.kinds(), ["approved"]);
+    let approved_at = desk.now;
+    desk.pass_hours(18);
+    assert_eq!(desk.kinds(), ["share_raised"]);
+    assert_eq!(desk.slice("rest").approval.as_ref().map(|approval| approval.at), Some(approved_at));
 }
 
 #[test]
