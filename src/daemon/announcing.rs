@@ -69,7 +69,9 @@ impl Announcer {
         self.ending(state, spec, now);
         for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
             let is_asked = |slice: &SliceState| {
-                slice.request.as_ref().is_some_and(|request| request.expires.is_none_or(|expires| now < expires))
+                slice.request.as_ref().is_some_and(|request| {
+                    request.expires.is_none_or(|expires| now < expires) && !approval::is_too_old(request, spec, now)
+                })
             };
             // Somebody has asked, or must do something else first.
             let has_to_wait =

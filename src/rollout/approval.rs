@@ -8,7 +8,8 @@ use crate::domain::time::UtcMillis;
 
 use super::control::Signature;
 use super::spec::RolloutSpec;
-use super::state::SliceState;
+use super::state::{PromotionRequest, SliceState};
+use super::wrong::Permission;
 
 /// People are told so long before it ends (desk time), or for the last quarter of a shorter approval.
 const TOLD_BEFORE_DAYS: u32 = 7;
@@ -54,6 +55,11 @@ const fn old_at(said_at: UtcMillis, spec: &RolloutSpec) -> UtcMillis {
 /// Whether what somebody said at an instant is too old to let anything act.
 pub fn is_old(said_at: UtcMillis, spec: &RolloutSpec, now: UtcMillis) -> bool {
     old_at(said_at, spec) <= now
+}
+
+/// Whether the word of who asked for a step is too old to take it: what lets a slice act is a word of this season.
+pub fn is_too_old(request: &PromotionRequest, spec: &RolloutSpec, now: UtcMillis) -> bool {
+    request.step.permission != Permission::Suggest && is_old(request.asked_at, spec, now)
 }
 
 /// Whether a slice acts by its stage, and by no person's word.

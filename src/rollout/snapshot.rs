@@ -185,7 +185,7 @@ pub fn snapshot(state: &RolloutState, evaluation: Option<&Evaluation>, spec: &Ro
             .and_then(|evaluation| evaluation.slices.iter().find(|report| report.slice == slice.name))
             .and_then(|report| report.next.as_ref())
             .filter(|report| Some(&report.question) == question.as_ref());
-        let request = standing_request(known, slice, now);
+        let request = standing_request(known, slice, spec, now);
         SliceSnapshot {
             slice: Arc::clone(&slice.name),
             position: known.standing.position,
@@ -219,14 +219,16 @@ fn unopened(slice: &SliceSpec) -> SliceSnapshot {
     }
 }
 
-/// The request that would fire for the next step: neither expired nor for another step.
+/// The request that would fire for the next step: neither expired, nor of last season, nor for another step.
 fn standing_request<'state>(
     state: &'state SliceState,
     slice: &SliceSpec,
+    spec: &RolloutSpec,
     now: UtcMillis,
 ) -> Option<&'state PromotionRequest> {
     let stands = |request: &&PromotionRequest| {
         request.expires.is_none_or(|expires| now < expires)
+            && !approval::is_too_old(request, spec, now)
             && state.next_step(slice.threshold) == Some(request.step)
             && !(state.is_locked && request.lock == Lock::Respect)
     };

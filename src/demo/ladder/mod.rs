@@ -27,7 +27,7 @@ use crate::rollout::reach::eligible_per_day;
 use crate::rollout::reading::{Evaluation, SliceReport, StepReport};
 use crate::rollout::second_reading::second_readings;
 use crate::rollout::spec::RolloutSpec;
-use crate::rollout::state::RolloutState;
+use crate::rollout::state::{RolloutState, SliceState};
 use crate::wire::decision::DecisionRecord;
 use crate::wire::seen::SeenDecision;
 
@@ -198,7 +198,13 @@ impl Ladder {
 
     fn earned_in(&self, reports: &[SliceReport]) -> Vec<Arc<str>> {
         let is_open = |slice: &str| {
-            self.state.slices.get(slice).is_some_and(|state| state.request.is_none() && state.suspension.is_none())
+            let is_asked = |state: &SliceState| {
+                let request = state.request.as_ref();
+                request
+                    .zip(self.looked_at)
+                    .is_some_and(|(request, now)| !approval::is_too_old(request, &self.spec, now))
+            };
+            self.state.slices.get(slice).is_some_and(|state| !is_asked(state) && state.suspension.is_none())
         };
         let passes = |report: &&SliceReport| report.next.as_ref().is_some_and(StepReport::passes);
         reports

@@ -138,8 +138,7 @@ fn fire(
     request: &PromotionRequest,
 ) -> Result<Transition, Waits> {
     allowed(reading, today, evaluation.at, state, request)?;
-    // What lets a slice act is a person's word, and a word of last season is none.
-    if request.step.permission != Permission::Suggest && approval::is_old(request.asked_at, reading.spec, reading.now) {
+    if approval::is_too_old(request, reading.spec, reading.now) {
         return Err(Waits::Expired);
     }
     if state.next_step(slice.threshold) != Some(request.step) {

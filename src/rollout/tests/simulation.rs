@@ -52,7 +52,9 @@ fn wide(limit: ErrorLimit) -> RolloutSpec {
         calibration_gap: 1.0,
         ..Limits::default()
     };
-    RolloutSpec { limits, soak_days: 0, calendar: DeskCalendar::utc(), ..desk::spec(&["rest"]) }
+    // Whoever asks here asks once, and the step may take a season.
+    let approval_days = 365;
+    RolloutSpec { limits, soak_days: 0, approval_days, calendar: DeskCalendar::utc(), ..desk::spec(&["rest"]) }
 }
 
 struct Leader {

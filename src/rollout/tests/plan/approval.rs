@@ -4,6 +4,7 @@ use crate::domain::stage::{AutoAction, Stage};
 use crate::rollout::control::Lock;
 use crate::rollout::plan::{Notice, Refusal, Waits};
 use crate::rollout::reading::{Gate, GateOutcome};
+use crate::rollout::snapshot::{Advice, snapshot};
 use crate::rollout::tests::desk::{DAY_MS, Desk, RESOLVE, TRIAGE};
 use crate::rollout::transition::{Cause, TransitionKind};
 
@@ -176,6 +177,12 @@ fn a_word_counts_from_when_it_was_given_and_an_old_one_lets_nothing_act() {
     late.says().next = GateOutcome::Pass;
     let notices = late.step().notices;
     assert!(notices.contains(&Notice::Waits { slice: "rest".into(), why: Waits::Expired }), "{notices:?}");
+    let shown = snapshot(&late.state, Some(&late.evaluation()), &late.spec, late.now);
+    assert_eq!(shown.slices[0].advice, Advice::Promote, "somebody must ask again");
+    late.promote("rest", Lock::Respect);
+    late.settle();
+    late.pass_hours(24);
+    assert_eq!(late.kinds(), ["promoted"]);
 
     // Nobody led for a month after somebody had approved.
     let mut desk = old();
