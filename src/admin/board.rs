@@ -347,8 +347,6 @@ mod tests {
     fn the_greatest_rate_is_short_where_the_next_step_is_more_than_a_fortnight_away() {
         let step = |days: f64| StepStatus {
             since: None,
-            approved_by: None,
-            approved_until: None,
             advice: "gather".to_owned(),
             to_do: String::new(),
             next: Some(crate::admin::gates::NextStepStatus {

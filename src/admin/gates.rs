@@ -52,12 +52,6 @@ pub struct StepStatus {
     /// Since when it stands where it stands (desk time); absent: it has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Instant>,
-    /// Who lets it act; absent: nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved_by: Option<String>,
-    /// When that runs out (desk time), which is in working hours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved_until: Option<Instant>,
     /// What a person can do, as a closed word.
     pub advice: String,
     /// The same as people read it.
@@ -164,8 +158,6 @@ fn unread(
 fn step_status(slice: &SliceSnapshot, outlook: Option<&SliceOutlook>) -> StepStatus {
     StepStatus {
         since: slice.since.map(Instant),
-        approved_by: slice.approved.as_ref().map(|(who, _)| who.clone()),
-        approved_until: slice.approved.as_ref().map(|(_, until)| Instant(*until)),
         advice: slice.advice.as_str().to_owned(),
         to_do: slice.advice.to_string(),
         next: slice.next.as_ref().map(next_step),

@@ -31,19 +31,28 @@ pub struct RolloutStatus {
     pub not_renewed: Option<String>,
     /// What is halted.
     pub halts: HaltsStatus,
-    /// Slices of which something is automatic, and until when a person approves it.
+    /// Slices of which something is automatic, and who approves it.
     #[serde(default)]
     pub approvals: Vec<ApprovalStatus>,
 }
 
-/// Until when a person approves what is automatic in a slice.
+/// Who approves what is automatic in a slice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovalStatus {
     /// Which.
     pub slice: String,
-    /// Until when (desk time); absent: nobody does, and nothing of it is automatic.
+    /// The approval; absent: nobody gives one, and nothing of it is automatic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<Instant>,
+    pub given: Option<GivenStatus>,
+}
+
+/// An approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenStatus {
+    /// Who gave it.
+    pub who: String,
+    /// When it runs out (desk time), which is in working hours.
+    pub until: Instant,
 }
 
 /// Who leads.
@@ -106,8 +115,9 @@ impl RolloutStatus {
             HaltedBy::Unknown => u64::from(!is_known),
         };
         let halts = HaltedBy::ALL.each_ref().map(count);
-        let until_s = |until: Option<Instant>| until.map_or(0.0, |Instant(until)| until.0 as f64 / 1_000.0);
-        let approvals = self.approvals.iter().map(|approval| (approval.slice.clone(), until_s(approval.until)));
+        let until_s = |given: &GivenStatus| given.until.0.0 as f64 / 1_000.0;
+        let approval = |one: &ApprovalStatus| (one.slice.clone(), one.given.as_ref().map_or(0.0, until_s));
+        let approvals = self.approvals.iter().map(approval);
         RolloutShown { lease_left_s: self.lease_left_s, halts, revision: self.revision, approvals: approvals.collect() }
     }
 }
@@ -139,8 +149,8 @@ mod tests {
             is_leading: false,
             not_renewed: None,
             halts,
-            approvals: [Some(Instant(UtcMillis(7_500))), None]
-                .map(|until| ApprovalStatus { slice: "rest".into(), until })
+            approvals: [Some(GivenStatus { who: "mira".into(), until: Instant(UtcMillis(7_500)) }), None]
+                .map(|given| ApprovalStatus { slice: "rest".into(), given })
                 .into(),
         };
         let approvals = [7.5, 0.0].map(|until_s| ("rest".to_owned(), until_s)).into();

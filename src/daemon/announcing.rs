@@ -9,11 +9,10 @@ use crate::domain::time::UtcMillis;
 use crate::notify::{Notice, NoticeKind, Notifier};
 use crate::rollout::approval;
 use crate::rollout::control::{Ask, ControlRecord, HaltScope};
-use crate::rollout::plan::hours_until;
 use crate::rollout::reading::{Evaluation, StepReport};
 use crate::rollout::spec::RolloutSpec;
 use crate::rollout::state::{RolloutState, SliceState};
-use crate::rollout::transition::{Cause, Transition, TransitionKind};
+use crate::rollout::transition::{Cause, SliceChange, Transition, TransitionKind};
 
 /// Makes sentences of what a leader does, and remembers what it has said.
 pub(super) struct Announcer {
@@ -68,11 +67,8 @@ impl Announcer {
         }
         self.ending(state, spec, now);
         for report in evaluation.iter().flat_map(|evaluation| &evaluation.slices) {
-            let is_asked = |slice: &SliceState| {
-                slice.request.as_ref().is_some_and(|request| {
-                    request.expires.is_none_or(|expires| now < expires) && !approval::is_too_old(request, spec, now)
-                })
-            };
+            let is_asked =
+                |slice: &SliceState| slice.request.as_ref().is_some_and(|request| approval::stands(request, spec, now));
             // Somebody has asked, or must do something else first.
             let has_to_wait =
                 |slice: &SliceState| is_asked(slice) || slice.suspension.is_some() || approval::is_missing(slice);
@@ -107,7 +103,7 @@ impl Announcer {
                 "what {} approved in {slice} runs out in {} h, and then nothing of it is automatic; look at it, then: \
                  noctriage rollout approve {slice}",
                 approval.signed.who(),
-                hours_until(approval.ends_at(spec), now).max(0)
+                now.hours_until(approval.ends_at(spec)).max(0)
             );
             self.say(NoticeKind::Approval, now, Some(slice.to_string()), state.revision, sentence);
         }
@@ -136,27 +132,28 @@ impl Announcer {
             ) => NoticeKind::Transition,
         };
         for change in &transition.slices {
-            if transition.kind == TransitionKind::ApprovalEnded {
-                let sentence = format!(
-                    "nothing in {0} is automatic any more: {1}; look at it, then: noctriage rollout approve {0}",
-                    change.slice, transition.cause
-                );
-                self.say(kind, now, Some(change.slice.to_string()), transition.revision, sentence);
-                continue;
-            }
-            let sentence = format!(
-                "{}: {} to {}: {}",
-                change.slice,
-                transition.kind.as_str(),
-                change.to.standing.position.stage(),
-                transition.cause
-            );
+            let sentence = sentence(transition, change);
             self.say(kind, now, Some(change.slice.to_string()), transition.revision, sentence);
         }
     }
 
     fn say(&self, kind: NoticeKind, at: UtcMillis, slice: Option<String>, rollout_revision: u64, sentence: String) {
         self.notifier.say(Notice { kind, at, slice, rollout_revision, sentence });
+    }
+}
+
+/// What a transition means for one slice.
+fn sentence(transition: &Transition, change: &SliceChange) -> String {
+    let (slice, cause) = (&change.slice, &transition.cause);
+    match (transition.kind, &change.to.approval) {
+        (TransitionKind::ApprovalEnded, _) => format!(
+            "nothing in {slice} is automatic any more: {cause}; look at it, then: noctriage rollout approve {slice}"
+        ),
+        (TransitionKind::Approved, Some(approval)) => {
+            let signed = &approval.signed;
+            format!("{} approves what is automatic in {slice}: {}", signed.who(), signed.why())
+        }
+        (kind, _) => format!("{slice}: {} to {}: {cause}", kind.as_str(), change.to.standing.position.stage()),
     }
 }
 
@@ -296,6 +293,12 @@ mod tests {
                         nobody has since; look at it, then: noctriage rollout approve rest";
         assert_eq!(notices.iter().map(|notice| notice.sentence.as_str()).collect::<Vec<_>>(), [sentence]);
         assert_eq!(notices[0].kind, NoticeKind::Approval);
+
+        let mut desk = Desk::at(Stage::AutoTriage);
+        desk.approve("rest");
+        let approved = desk.step().transition.unwrap();
+        let notices = told(|announcer| announcer.stepped(Some(&approved), None, &desk.state, &desk.spec, desk.now));
+        assert_eq!(notices[0].sentence, "mira approves what is automatic in rest: the numbers are good");
     }
 
     #[test]

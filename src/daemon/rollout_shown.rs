@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::admin::board::Stands;
-use crate::admin::rollout::{ApprovalStatus, HALTS_MAX, HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
-use crate::domain::time::UtcMillis;
+use crate::admin::rollout::{
+    ApprovalStatus, GivenStatus, HALTS_MAX, HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus,
+};
 use crate::policy::ruling::Lease;
+use crate::rollout::approval::Approval;
 use crate::rollout::control::{Halt, HaltScope};
 use crate::wire::values::Instant;
 
@@ -34,12 +36,21 @@ fn rollout_status(standing: &Standing, leading: &Leading, revision: u64) -> Roll
         is_leading: leading.is_leading(),
         not_renewed: leading.not_renewed().map(Arc::unwrap_or_clone),
         halts: halts(standing),
-        approvals: standing.approvals().into_iter().map(approval).collect(),
+        approvals: approvals(standing),
     }
 }
 
-fn approval((slice, until): (Arc<str>, Option<UtcMillis>)) -> ApprovalStatus {
-    ApprovalStatus { slice: slice.to_string(), until: until.map(Instant) }
+/// Of the slices of which something is automatic.
+fn approvals(standing: &Standing) -> Vec<ApprovalStatus> {
+    let Some((spec, state)) = standing.spec().zip(standing.state()) else { return Vec::new() };
+    let given = |approval: &Approval| GivenStatus {
+        who: approval.signed.who().to_owned(),
+        until: Instant(approval.ends_at(spec)),
+    };
+    let automatic = state.slices.iter().filter(|(_, slice)| slice.standing.position.is_automatic());
+    automatic
+        .map(|(name, slice)| ApprovalStatus { slice: name.to_string(), given: slice.approval.as_ref().map(given) })
+        .collect()
 }
 
 fn halts(standing: &Standing) -> HaltsStatus {
@@ -73,6 +84,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::settings::{RolloutMode, RolloutSettings};
     use crate::daemon::standing::Leader;
+    use crate::domain::time::UtcMillis;
     use crate::policy::ruling::DrawKey;
     use crate::rollout::control::{Ask, ControlRecord, ControlRequest, Halts, Signature};
 
@@ -139,10 +151,12 @@ mod tests {
             standing.set_state(Some(desk.state.clone()));
             rollout_status(&standing, &Leading::default(), 0).approvals
         };
-        let rest = |until| [ApprovalStatus { slice: "rest".into(), until }];
+        let rest = |given| [ApprovalStatus { slice: "rest".into(), given }];
         assert_eq!(shown(&Desk::at(Stage::Suggest)), []);
         let mut desk = Desk::at(Stage::AutoTriage);
-        assert_eq!(shown(&desk), rest(Some(Instant(desk.now.plus_ms(29 * DAY_MS)))));
+        // It was asked for the day before.
+        let given = GivenStatus { who: "mira".to_owned(), until: Instant(desk.now.plus_ms(29 * DAY_MS)) };
+        assert_eq!(shown(&desk), rest(Some(given)));
         desk.pass_hours(30 * 24);
         desk.settle();
         assert_eq!(shown(&desk), rest(None));

@@ -16,7 +16,7 @@ use crate::failpoints;
 use crate::policy::ruling::Lease;
 use crate::rollout::control::Halts;
 use crate::rollout::spec::RolloutSpec;
-use crate::rollout::state::{RolloutState, SliceState};
+use crate::rollout::state::RolloutState;
 
 use super::local_halt::LocalHalt;
 
@@ -119,13 +119,9 @@ impl Standing {
         self.mode
     }
 
-    /// Until when people approve what is automatic (desk time), slice by slice; `None`: nobody does. Slices of which nothing is
-    /// automatic are left out.
-    pub fn approvals(&self) -> Vec<(Arc<str>, Option<UtcMillis>)> {
-        let Some((spec, state)) = self.spec.as_ref().zip(self.state.load_full()) else { return Vec::new() };
-        let automatic = state.slices.iter().filter(|(_, slice)| slice.standing.position.is_automatic());
-        let until = |slice: &SliceState| slice.approval.as_ref().map(|approval| approval.ends_at(spec));
-        automatic.map(|(name, slice)| (Arc::clone(name), until(slice))).collect()
+    /// What the site has declared; `None`: stages are fixed.
+    pub fn spec(&self) -> Option<&RolloutSpec> {
+        self.spec.as_deref()
     }
 
     /// Who renewed the lease last; `None`: nobody has been heard of.

@@ -254,6 +254,11 @@ fn ladder(settings: &Settings, service: &Service, lead: ShiftLead) -> Option<Lad
     Some(Ladder::new(spec(settings), model, ruling.policy.eligibility_digest, lead))
 }
 
+/// Slices that were not among those of before.
+fn newly<'slices>(slices: &'slices [Arc<str>], before: &[Arc<str>]) -> impl Iterator<Item = &'slices Arc<str>> {
+    slices.iter().filter(|slice| !before.contains(slice))
+}
+
 /// Lines that somebody types: each promotes what is earned.
 fn typed_lines() -> Receiver<()> {
     let (tell, told) = sync_channel(8);
@@ -426,22 +431,10 @@ impl<'demo> Show<'demo> {
                 let (approved, asked) = (ladder.approve(now), ladder.promote(now));
                 lines.extend(summary::entered(&approved, &asked));
             }
-            let earned = ladder.earned();
-            lines.extend(
-                earned
-                    .iter()
-                    .filter(|slice| !self.invited.contains(slice))
-                    .map(|slice| format!("{slice} has earned its next step: press Enter to promote")),
-            );
-            self.invited = earned;
-            let ending = ladder.ending(now);
-            lines.extend(
-                ending
-                    .iter()
-                    .filter(|slice| !self.reminded.contains(slice))
-                    .map(|slice| format!("your approval of {slice} runs out: press Enter to give it again")),
-            );
-            self.reminded = ending;
+            let (earned, ending) = (ladder.earned(), ladder.ending(now));
+            lines.extend(newly(&earned, &self.invited).map(summary::invitation));
+            lines.extend(newly(&ending, &self.reminded).map(summary::reminder));
+            (self.invited, self.reminded) = (earned, ending);
         }
         if lines.is_empty() { Ok(()) } else { self.screen.say(&lines).map_err(DemoError::Screen) }
     }

@@ -45,6 +45,16 @@ pub fn opening(has_verdicts: bool, lead: ShiftLead) -> Vec<String> {
     lines
 }
 
+/// What is said to a person who may promote a slice.
+pub fn invitation(slice: &Arc<str>) -> String {
+    format!("{slice} has earned its next step: press Enter to promote")
+}
+
+/// What is said to a person whose approval of a slice runs out.
+pub fn reminder(slice: &Arc<str>) -> String {
+    format!("your approval of {slice} runs out: press Enter to give it again")
+}
+
 /// What is said to a person who has pressed Enter, and so approves some slices and promotes others.
 pub fn entered(approved: &[Arc<str>], promoted: &[Arc<str>]) -> Vec<String> {
     if approved.is_empty() && promoted.is_empty() {

@@ -10,7 +10,6 @@ use super::acting;
 use super::case::{Case, Place, TicketCase};
 use super::decided::{ActionKind, Decided, Eligibility, Outcome, Review, ReviewReason, Rule, Suggestion};
 use super::eligibility::{EligibilityInputs, eligibility, of_candidates};
-use super::identity::echo_digest;
 use super::permit::Command;
 use super::queues::queue_of;
 use super::review::{self, Findings};
@@ -101,7 +100,7 @@ fn is_same_input(case: &Case<'_>, on: &TicketCase<'_>, memory: &TicketMemory) ->
     let is_answer = severity.value().is_some_and(|value| memory.answered == Some(value));
     // Without the severity: one that raises is part of the input, whoever it is of.
     let before = memory.last_echo_digest.or(memory.last_input_digest);
-    is_in_our_name && (is_answer || severity.is_own_answer()) && before == Some(echo_digest(on.ticket))
+    is_in_our_name && (is_answer || severity.is_own_answer()) && before == Some(case.record.digests.echo)
 }
 
 /// Whether a ticket that we resolved has got other input since, or was reopened.

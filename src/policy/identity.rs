@@ -87,9 +87,9 @@ pub fn input_digest(ticket: &Ticket) -> Digest {
 ///
 /// Writing the severity takes the source's own out of the input. So a ticket that comes back with the remembered echo
 /// digest, and with a severity of ours, has not changed: it is the echo of our action.
+#[cfg(test)]
 pub fn echo_digest(ticket: &Ticket) -> Digest {
-    let CanonicalInput { bytes, reported } = canonical_input(ticket);
-    Digest::with_and_without(&bytes, reported).1
+    TicketDigests::of(ticket).echo
 }
 
 /// Groups tickets of one kind of event: device (else site) with the sorted names of its alarms (else the masked title).

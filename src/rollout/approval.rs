@@ -57,9 +57,11 @@ pub fn is_old(said_at: UtcMillis, spec: &RolloutSpec, now: UtcMillis) -> bool {
     old_at(said_at, spec) <= now
 }
 
-/// Whether the word of who asked for a step is too old to take it: what lets a slice act is a word of this season.
-pub fn is_too_old(request: &PromotionRequest, spec: &RolloutSpec, now: UtcMillis) -> bool {
-    request.step.permission != Permission::Suggest && is_old(request.asked_at, spec, now)
+/// Whether a step that somebody has asked for may still be taken: the request has not expired, and where the step lets the slice
+/// act, the word of who asked is not too old for that.
+pub fn stands(request: &PromotionRequest, spec: &RolloutSpec, now: UtcMillis) -> bool {
+    let lets_act = request.step.permission != Permission::Suggest;
+    request.expires.is_none_or(|expires| now < expires) && !(lets_act && is_old(request.asked_at, spec, now))
 }
 
 /// Whether a slice acts by its stage, and by no person's word.

@@ -12,7 +12,6 @@ use super::consequence::{counted, days_missing};
 use super::control::Lock;
 use super::decision::ModelKey;
 use super::ladder::{Position, Step};
-use super::plan::hours_until;
 use super::reading::{CountedWrong, Evaluation, Gate, GateOutcome, StepReport};
 use super::spec::{RolloutSpec, SliceSpec};
 use super::state::{PromotionRequest, RolloutState, SliceState};
@@ -43,8 +42,6 @@ pub struct SliceSnapshot {
     pub position: Position,
     /// Since when (desk time); `None`: it has not been opened.
     pub since: Option<UtcMillis>,
-    /// Who lets it act, and when that ends (desk time); `None`: nobody does.
-    pub approved: Option<(String, UtcMillis)>,
     /// The next step; `None`: there is none.
     pub next: Option<NextStep>,
     /// What a person can do.
@@ -190,10 +187,6 @@ pub fn snapshot(state: &RolloutState, evaluation: Option<&Evaluation>, spec: &Ro
             slice: Arc::clone(&slice.name),
             position: known.standing.position,
             since: Some(known.since),
-            approved: known
-                .approval
-                .as_ref()
-                .map(|approval| (approval.signed.who().to_owned(), approval.ends_at(spec))),
             next: known.next_step(slice.threshold).map(|step| next_step(step, report, request, now)),
             advice: advice(known, slice, report, request, !holes.is_empty(), spec, now),
         }
@@ -213,13 +206,12 @@ fn unopened(slice: &SliceSpec) -> SliceSnapshot {
         slice: Arc::clone(&slice.name),
         position: Position::SHADOW,
         since: None,
-        approved: None,
         next: None,
         advice: Advice::WaitForReading,
     }
 }
 
-/// The request that would fire for the next step: neither expired, nor of last season, nor for another step.
+/// The request that would fire for the next step: it stands, and is for no other one.
 fn standing_request<'state>(
     state: &'state SliceState,
     slice: &SliceSpec,
@@ -227,8 +219,7 @@ fn standing_request<'state>(
     now: UtcMillis,
 ) -> Option<&'state PromotionRequest> {
     let stands = |request: &&PromotionRequest| {
-        request.expires.is_none_or(|expires| now < expires)
-            && !approval::is_too_old(request, spec, now)
+        approval::stands(request, spec, now)
             && state.next_step(slice.threshold) == Some(request.step)
             && !(state.is_locked && request.lock == Lock::Respect)
     };
@@ -273,7 +264,7 @@ fn advice(
     if is_promoted_before && matches!(next, Advice::Promote | Advice::WaitForMidnight) {
         return next;
     }
-    Advice::ApproveAgain { slice: Arc::clone(&slice.name), hours: hours_until(ends_at, now).max(0) }
+    Advice::ApproveAgain { slice: Arc::clone(&slice.name), hours: now.hours_until(ends_at).max(0) }
 }
 
 /// What a person can do towards the next step.
@@ -291,7 +282,7 @@ fn for_next_step(
         return Advice::LookThenOverride;
     }
     if let Some(until) = state.cool_down_until.filter(|until| now < *until) {
-        return Advice::CoolDown { hours: hours_until(until, now) };
+        return Advice::CoolDown { hours: now.hours_until(until) };
     }
     let Some(report) = report else { return Advice::WaitForReading };
     let blocking = report.gates.iter().find(|reading| reading.blocks && reading.outcome != GateOutcome::Pass);

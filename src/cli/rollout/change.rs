@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::domain::stage::Stage;
 use crate::kafka::evidence_reader::starts_of_logs;
+use crate::rollout::approval::{self, Approval};
 use crate::rollout::control::{Approve, Ask, Lock, Promote};
 use crate::rollout::evaluate::holes;
 use crate::rollout::ladder::Rise;
@@ -120,13 +121,14 @@ pub fn approve(arguments: &ApproveArguments) -> CommandResult {
     let settings = &loaded.settings;
     let (revision, state) = slice_state(settings, slice)?;
     if !signed.json {
-        let last = state.approval.as_ref().map_or_else(
-            || "nobody approves what is automatic".to_owned(),
-            |approval| {
-                format!("{} approved it at {}: {}", approval.signed.who(), Instant(approval.at), approval.signed.why())
-            },
-        );
-        println!("slice {slice} stands at {} (revision {revision}); {last}", shown(&state));
+        let last = match &state.approval {
+            Some(Approval { signed, at }) => {
+                format!("; {} approved it at {}: {}", signed.who(), Instant(*at), signed.why())
+            }
+            None if approval::is_missing(&state) => "; nobody approves what is automatic".to_owned(),
+            None => String::new(),
+        };
+        println!("slice {slice} stands at {} (revision {revision}){last}", shown(&state));
     }
     ask_leader(settings, signed, Ask::Approve(Approve { slice: slice.as_str().into(), against: revision }), None)
 }

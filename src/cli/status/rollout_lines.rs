@@ -3,7 +3,7 @@
 
 use crate::admin::accuracy::{AccuracyRecord, RowRecord};
 use crate::admin::gates::{GatesStatus, NextStepStatus, StepStatus};
-use crate::admin::rollout::{HaltStatus, HaltsStatus, RolloutStatus};
+use crate::admin::rollout::{GivenStatus, HaltStatus, HaltsStatus, RolloutStatus};
 use crate::wire::values::Instant;
 
 /// How much is shown of each slice.
@@ -102,6 +102,7 @@ pub(super) fn since(step: Option<&StepStatus>) -> String {
 pub(super) fn step_lines(
     step: Option<&StepStatus>,
     gates: &GatesStatus,
+    approval: Option<&GivenStatus>,
     detail: Detail,
     line: &mut impl FnMut(String),
 ) {
@@ -119,8 +120,8 @@ pub(super) fn step_lines(
         // What a person must do about an approval stands above.
         Detail::Short => {}
         Detail::Gates => {
-            if let (Some(who), Some(until)) = (&step.approved_by, step.approved_until) {
-                line(format!("  approved by {who} until {}", day(until)));
+            if let Some(GivenStatus { who, until }) = approval {
+                line(format!("  approved by {who} until {}", day(*until)));
             }
             for gate in step.next.iter().flat_map(|next| &next.waits_for) {
                 line(format!("  waits for {}: {}", gate.gate, gate.sentence));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::admin::accuracy::{AccuracyRecord, RowRecord, ScoreRecord};
 use crate::admin::gates::GatesStatus;
+use crate::admin::rollout::GivenStatus;
 use crate::admin::status::{PermissionStatus, SliceStatus, Status, VerdictsStatus};
 use crate::domain::stage::Stage;
 use crate::rollout::standing::VerdictStanding;
@@ -20,16 +21,20 @@ pub(super) fn draw(status: &Status, slice: Option<&str>, detail: Detail) -> Stri
         writeln!(text, "{}", line.trim_end()).expect("writing to a String does not fail");
     };
     head(status, &mut line);
+    let approval = |shown: &SliceStatus| {
+        let mut approvals = status.rollout.iter().flat_map(|rollout| &rollout.approvals);
+        approvals.find(|approval| approval.slice == shown.slice)?.given.as_ref()
+    };
     for shown in status.slices.iter().filter(|shown| slice.is_none_or(|slice| shown.slice == slice)) {
         line(String::new());
         match &status.gates {
             None => slice_lines(shown, &mut line),
             Some(gates) if slice.is_none() => {
-                earned_lines(shown, gates, detail, &mut line);
+                earned_lines(shown, gates, approval(shown), detail, &mut line);
                 shown.accuracy.iter().map(accuracy_line).for_each(&mut line);
             }
             Some(gates) => {
-                earned_lines(shown, gates, Detail::Gates, &mut line);
+                earned_lines(shown, gates, approval(shown), Detail::Gates, &mut line);
                 if let Some(accuracy) = &shown.accuracy {
                     accuracy_lines(accuracy, &mut line);
                 }
@@ -114,9 +119,15 @@ fn slice_lines(slice: &SliceStatus, line: &mut impl FnMut(String)) {
 }
 
 /// A slice that earns its stages, but for its accuracy.
-fn earned_lines(slice: &SliceStatus, gates: &GatesStatus, detail: Detail, line: &mut impl FnMut(String)) {
+fn earned_lines(
+    slice: &SliceStatus,
+    gates: &GatesStatus,
+    approval: Option<&GivenStatus>,
+    detail: Detail,
+    line: &mut impl FnMut(String),
+) {
     head_of_slice(slice, line);
-    step_lines(slice.step.as_ref(), gates, detail, line);
+    step_lines(slice.step.as_ref(), gates, approval, detail, line);
 }
 
 fn head_of_slice(slice: &SliceStatus, line: &mut impl FnMut(String)) {

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::admin::accuracy::EngineersRecord;
 use crate::admin::gates::{CountedStatus, GateStatus, GatesStatus, NextStepStatus, StepStatus};
-use crate::admin::rollout::{HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
+use crate::admin::rollout::{ApprovalStatus, HaltStatus, HaltsStatus, LeaderStatus, RolloutStatus};
 use crate::admin::status::{DrawStatus, NextStatus, Problem, ReadingStatus, STATUS_SCHEMA, TriageStatus};
 use crate::domain::time::UtcMillis;
 use crate::statistics::wilson::interval_95;
@@ -184,8 +184,6 @@ fn wireless_step() -> StepStatus {
     ];
     StepStatus {
         since: Some(minutes_ago(8 * 1_440)),
-        approved_by: None,
-        approved_until: None,
         advice: "gather".into(),
         to_do: "gather evidence: traffic does not pass; the step is asked for".into(),
         next: Some(NextStepStatus {
@@ -210,8 +208,6 @@ const NO_RESOLVE: &str =
 fn rest_step() -> StepStatus {
     StepStatus {
         since: Some(minutes_ago(3 * 1_440)),
-        approved_by: Some("mira".into()),
-        approved_until: Some(minutes_ago(-27 * 1_440)),
         advice: "gather".into(),
         to_do: "gather evidence: soak does not pass".into(),
         next: Some(NextStepStatus {
@@ -244,6 +240,7 @@ fn earned() -> Status {
     }
     let halt =
         HaltStatus { slice: Some("rest".into()), who: "mira".into(), why: "fibre cut".into(), since: minutes_ago(20) };
+    let given = GivenStatus { who: "mira".into(), until: minutes_ago(-27 * 1_440) };
     status.rollout = Some(RolloutStatus {
         mode: "earned".into(),
         revision: 7,
@@ -252,7 +249,7 @@ fn earned() -> Status {
         is_leading: false,
         not_renewed: None,
         halts: HaltsStatus { is_known: true, by_file: false, by_socket: None, by_control: vec![halt], left_out: 0 },
-        approvals: Vec::new(),
+        approvals: vec![ApprovalStatus { slice: "rest".into(), given: Some(given) }],
     });
     status.gates = Some(GatesStatus { read_at: Some(minutes_ago(0)), unread: None, holes: Vec::new() });
     status

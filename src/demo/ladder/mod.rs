@@ -199,10 +199,8 @@ impl Ladder {
     fn earned_in(&self, reports: &[SliceReport]) -> Vec<Arc<str>> {
         let is_open = |slice: &str| {
             let is_asked = |state: &SliceState| {
-                let request = state.request.as_ref();
-                request
-                    .zip(self.looked_at)
-                    .is_some_and(|(request, now)| !approval::is_too_old(request, &self.spec, now))
+                let asked = state.request.as_ref().zip(self.looked_at);
+                asked.is_some_and(|(request, now)| approval::stands(request, &self.spec, now))
             };
             self.state.slices.get(slice).is_some_and(|state| !is_asked(state) && state.suspension.is_none())
         };

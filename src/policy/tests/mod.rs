@@ -212,7 +212,7 @@ impl World {
             event,
             appended_at: self.appended_at,
             content_digest: Digest([5; 32]),
-            digests: TicketDigests { input: INPUT, ..TicketDigests::default() },
+            digests: TicketDigests { input: INPUT, ..TicketDigests::of(&self.ticket) },
         }
     }
 

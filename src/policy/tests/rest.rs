@@ -36,7 +36,7 @@ impl Simulation {
             event: Event::Ticket(&self.world.ticket),
             appended_at: NOW,
             content_digest: Digest([5; 32]),
-            digests: TicketDigests { input, ..TicketDigests::default() },
+            digests: TicketDigests::of(&self.world.ticket),
         };
         let world = &self.world;
         let decided = decide(&world.ruling(), &world.moment, &world.view, &record, &world.answers());

@@ -2,9 +2,10 @@
 //! transition. Down comes before up, and nothing goes up that no person asked for.
 //!
 //! The order: what decides eligibility has changed; evidence is missing; a second reader has confirmed a hard stop; people
-//! call tickets critical; a gate in force is breached; verdicts stay away; what a person let a slice do has run out; accounts must be opened; people ask; a hard stop
-//! is refuted; promotions are read, once a day, and after them how many tickets are drawn. Each transition removes its own reason, so that planning again, after an
-//! evaluation of the new state, comes to rest. A report that answers another question than the state asks is not read.
+//! call tickets critical; a gate in force is breached; verdicts stay away; what a person let a slice do has run out; accounts
+//! must be opened; people ask; a hard stop is refuted; promotions are read, once a day, and after them how many tickets are
+//! drawn. Each transition removes its own reason, so that planning again, after an evaluation of the new state, comes to rest.
+//! A report that answers another question than the state asks is not read.
 
 mod asked;
 mod down;
@@ -30,7 +31,6 @@ use super::transition::{Noted, Transition, TransitionKind};
 use super::wrong::Permission;
 
 pub use facts::{Candidate, EvaluationError, Facts, SecondReading, SecondView};
-pub(crate) use up::hours_until;
 pub use words::{Notice, Refusal, Waits, WhyNot};
 
 use read::Reading;

@@ -138,9 +138,6 @@ fn fire(
     request: &PromotionRequest,
 ) -> Result<Transition, Waits> {
     allowed(reading, today, evaluation.at, state, request)?;
-    if approval::is_too_old(request, reading.spec, reading.now) {
-        return Err(Waits::Expired);
-    }
     if state.next_step(slice.threshold) != Some(request.step) {
         return Err(Waits::OtherStep);
     }
@@ -172,7 +169,7 @@ fn allowed(
     if reading.spec.calendar.day(request.asked_at) >= today {
         return Err(Waits::AskedToday);
     }
-    if request.expires.is_some_and(|expires| expires <= reading.now) {
+    if !approval::stands(request, reading.spec, reading.now) {
         return Err(Waits::Expired);
     }
     if !reading.holes().is_empty() {
@@ -185,19 +182,12 @@ fn allowed(
         return Err(Waits::NotApproved);
     }
     if let Some(until) = state.cool_down_until.filter(|until| evaluated_at < *until) {
-        return Err(Waits::CoolDown { hours: hours_until(until, evaluated_at) });
+        return Err(Waits::CoolDown { hours: evaluated_at.hours_until(until) });
     }
     if state.is_locked && request.lock == Lock::Respect {
         return Err(Waits::Locked);
     }
     Ok(())
-}
-
-/// Hours from an instant to a later one, rounded up.
-pub(crate) const fn hours_until(until: UtcMillis, from: UtcMillis) -> i64 {
-    const HOUR_MS: i64 = 3_600_000;
-    let whole = until.since_ms(from) / HOUR_MS;
-    if whole * HOUR_MS < until.since_ms(from) { whole + 1 } else { whole }
 }
 
 fn passes(report: &StepReport) -> Result<(), Waits> {
@@ -226,26 +216,22 @@ fn risen(
 ) -> Result<SliceState, Waits> {
     let Step { permission, rise } = request.step;
     let granted = Held { threshold: slice.threshold, after: cut_of(reading) };
-    let mut to = state.clone();
+    let mut standing = state.standing.clone();
     match rise {
         Rise::Stage | Rise::Share => {
             let measured = reading.facts.eligible_per_day(&slice.name);
-            to.standing.position = state.standing.position.climbed(measured).map_err(Waits::NoTraffic)?;
+            standing.position = state.standing.position.climbed(measured).map_err(Waits::NoTraffic)?;
         }
         Rise::Threshold => {}
     }
     match rise {
-        Rise::Stage | Rise::Threshold => to.standing.held[place(permission)] = Some(granted),
+        Rise::Stage | Rise::Threshold => standing.held[place(permission)] = Some(granted),
         // What is held goes on being watched since it was granted.
         Rise::Share => {}
     }
     // As of when it was asked for; who approved since has the later word.
-    let approval = Approval { signed: request.signed.clone(), at: request.asked_at };
-    let approval = state.approval.clone().filter(|given| given.at > approval.at).unwrap_or(approval);
-    to.approval = Some(approval).filter(|_| to.standing.position.is_automatic());
-    to.since = reading.now;
-    to.moved_in = reading.state.revision + 1;
-    to.request = None;
-    to.is_locked = false;
-    Ok(to)
+    let asked = Approval { signed: request.signed.clone(), at: request.asked_at };
+    let approval = state.approval.clone().filter(|given| given.at > asked.at).unwrap_or(asked);
+    let approved = SliceState { approval: Some(approval), request: None, is_locked: false, ..state.clone() };
+    Ok(approved.moved(standing, reading.now, reading.state.revision + 1))
 }

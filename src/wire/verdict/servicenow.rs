@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::domain::digest::Digest;
 use crate::domain::severity::Severity;
 use crate::domain::ticket::{Status, TicketId};
@@ -22,7 +24,6 @@ use crate::wire::intake::servicenow::{Form, draft, is_deletion, row, text, time}
 use crate::wire::intake::settings::SeverityMeaning;
 use crate::wire::intake::tree::{Json, Object};
 use crate::wire::intake::{DeadLetterClass, DeadLetterReason, RawRecord, mapped, times};
-use jiff::tz::TimeZone;
 
 use super::VerdictIntake;
 use super::settings::{VerdictRule, VerdictSettings};

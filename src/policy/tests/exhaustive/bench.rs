@@ -177,7 +177,7 @@ impl Bench {
             event: Event::Ticket(&ticket),
             appended_at: NOW.plus_ms(-age_ms),
             content_digest: Digest([5; 32]),
-            digests: TicketDigests { input: INPUT, ..TicketDigests::default() },
+            digests: TicketDigests { input: INPUT, ..TicketDigests::of(&ticket) },
         };
         decide(self.ruling_of(state), &moment, &view, &record, self.answers_of(state))
     }

@@ -28,6 +28,14 @@ pub(super) const EARNED: &str = "[policy]\nthreshold = 0.3\nthreshold_grid = [0.
     [policy.draws]\nevidence_shadow = 0.01\nevidence_later = 0.01\n\
     [verdicts]\ntruth = \"explicit\"\n[rollout]\nmode = \"earned\"\nlease_s = 20\nrenew_s = 2\n";
 
+/// The same with another rate of evidence draws: a number or `"auto"`.
+pub(super) fn earned_drawn(rate: &str) -> String {
+    let rates = format!("evidence_shadow = {rate}\nevidence_later = {rate}");
+    let earned = EARNED.replace("evidence_shadow = 0.01\nevidence_later = 0.01", &rates);
+    assert_ne!(earned, EARNED);
+    earned
+}
+
 /// One instance of a desk.
 pub(super) struct Instance<'test> {
     pub(super) name: &'test str,

@@ -9,7 +9,7 @@ use noctriage::policy::ruling::DrawKey;
 use noctriage::rollout::draw_rate::LADDER;
 use serde_json::{Value, json};
 
-use super::desk::{DEADLINE, Desk, EARNED, Instance, newest_map, ticket, ticket_id};
+use super::desk::{DEADLINE, Desk, Instance, earned_drawn, newest_map, ticket, ticket_id};
 use crate::support::broker::{Written, broker};
 use crate::support::checker::Isolation;
 use crate::support::daemon::{DRAW_KEY, Daemon};
@@ -55,11 +55,7 @@ fn read_by_people(desk: &Desk) {
 
 /// A desk that has been open for a day, and whose leader has read promotions on it; nobody runs.
 fn opened_yesterday() -> Option<Desk> {
-    let rates = EARNED.replace(
-        "evidence_shadow = 0.01\nevidence_later = 0.01",
-        "evidence_shadow = \"auto\"\nevidence_later = \"auto\"",
-    );
-    assert_ne!(rates, EARNED);
+    let rates = earned_drawn("\"auto\"");
     // A ticket of yesterday is still known today.
     let more = format!("{rates}[rollout.limits]\naction_error = 0.004\n[triage]\nview_window_hours = 48\n");
     let instances = ["one", "two"].map(|name| Instance { name, more: more.clone(), failpoints: YESTERDAY });

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::desk::{DEADLINE, Desk, EARNED, Instance, newest_map};
+use super::desk::{DEADLINE, Desk, Instance, earned_drawn, newest_map};
 use crate::support::broker::Broker;
 use crate::support::checker::Isolation;
 use crate::support::checker::automation::REACH_MS;
@@ -36,9 +36,7 @@ fn a_candidate_that_is_switched_to_acts_on_accounts_of_its_own_and_the_first_one
     let folder = tempfile::tempdir().unwrap();
     let candidate = production_copy("tfidf", Some("candidate"), folder.path());
     // In shadow, where a model that has earned nothing begins, drawn tickets alone are predicted.
-    let half =
-        EARNED.replace("evidence_shadow = 0.01\nevidence_later = 0.01", "evidence_shadow = 0.5\nevidence_later = 0.5");
-    assert_ne!(half, EARNED);
+    let half = earned_drawn("0.5");
     let more = format!("candidates = [\"{}\"]\n{half}", candidate.display());
     let instances = ["one", "two"].map(|name| Instance { more: more.clone(), ..Instance::plain(name) });
     let Some(mut desk) = Desk::open_with("model-switch", &instances) else { return };
@@ -142,9 +140,7 @@ fn a_breach_soon_after_a_switch_lets_the_model_before_act_again_and_no_command_i
     let folder = tempfile::tempdir().unwrap();
     let candidate = production_copy("tfidf", Some("candidate"), folder.path());
     // A candidate is known once it has answered drawn tickets.
-    let tenth =
-        EARNED.replace("evidence_shadow = 0.01\nevidence_later = 0.01", "evidence_shadow = 0.1\nevidence_later = 0.1");
-    assert_ne!(tenth, EARNED);
+    let tenth = earned_drawn("0.1");
     let more = format!(
         "candidates = [\"{}\"]\n{tenth}[[slices]]\nname = \"wireless\"\ncategory = [\"wireless\"]\n",
         candidate.display()
