@@ -349,7 +349,7 @@ pub const KEYS: &[Key] = &[
     key("verdicts.rating_scale", Word(RATING_SCALES), r#""helpful3/v1""#, "", NoClock, Restart,
         "Scale of root-cause ratings with its version: 0 not helpful, 1 somewhat, 2 helpful; or 1 useless to 5 exactly right. Ratings on the other one are counted and left out."),
     key("notify.url", Text, r#""""#, "", NoClock, Restart,
-        "Where transitions, hard stops, halts, promotions that wait for a person and silence of the verdicts are announced: one POST with JSON each (http or https). Its path and query are never shown."),
+        "Where transitions, hard stops, halts, promotions that wait for a person, approvals that run out and silence of the verdicts are announced: one POST with JSON each (http or https). Its path and query are never shown."),
 ];
 
 /// The key that a dotted path names, indices and free names put back to `[]` and `*`.
