@@ -55,7 +55,8 @@ pub fn idempotency_key(ticket_id: &TicketId, action: ActionKind, input: Digest, 
 pub struct TicketDigests {
     /// [`input_digest`].
     pub input: Digest,
-    /// [`echo_digest`]; the same as `input` where the source says no severity.
+    /// The input digest without the severity that the source reports: unchanged when a severity that noctriage
+    /// wrote comes back. The same as `input` where the source says none.
     pub echo: Digest,
     /// [`fingerprint`].
     pub fingerprint: Digest,
