@@ -22,10 +22,10 @@ pub const TICKETS_PER_DAY: f64 = 1000.0;
 /// Begin of desk time: Monday, 2026-01-05T06:00:00Z. Fixed, so that a seed gives the same tickets on every day.
 pub const DESK_START: UtcMillis = UtcMillis(1_767_592_800_000);
 const DAY_MS: i64 = 24 * 3_600_000;
-/// The firmware bug comes when a model that climbs as fast as it may has the greatest share.
-const WAVE_FROM_DAY: i64 = 37;
+/// The firmware bug comes when a slice that climbs as fast as it may has the greatest share of automatic resolving.
+const WAVE_FROM_DAY: i64 = 45;
 /// It is mended in three days.
-const WAVE_UNTIL_DAY: i64 = 40;
+const WAVE_UNTIL_DAY: i64 = 48;
 /// Share of its tickets while it lasts: a tenth of a network has that firmware.
 const WAVE_SHARE: f64 = 0.1;
 /// Longest line that is sent whole, in bytes: twice what the reader accepts, half of what a producer may send. What is

@@ -325,12 +325,17 @@ pub fn row(label: &str, items: &[String]) -> Vec<String> {
 
 /// A text in lines of at most [`COLUMNS`] characters; a longer word is cut.
 pub fn wrapped(text: &str) -> Vec<String> {
+    wrapped_to(text, COLUMNS)
+}
+
+/// A text in lines of at most so many characters; a longer word is cut.
+pub fn wrapped_to(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace().map(|word| cut(word, COLUMNS)) {
+    for word in text.split_whitespace().map(|word| cut(word, columns)) {
         let last = lines.last_mut().expect("there is the first line");
         if last.is_empty() {
             last.push_str(&word);
-        } else if last.chars().count() + 1 + word.chars().count() > COLUMNS {
+        } else if last.chars().count() + 1 + word.chars().count() > columns {
             lines.push(word);
         } else {
             last.push(' ');

@@ -7,7 +7,7 @@ use super::ladder::{Ladder, Line, ShiftLead};
 use super::run::Stop;
 use super::screen::{
     COLUMNS, View, agreement, clock, cut, dead_letter_words, fitted, hostile_words, latency_words, oddities,
-    outcome_words, printable, row, severity_words, shown_words, standing_lines, wrapped,
+    outcome_words, printable, row, severity_words, shown_words, standing_lines, wrapped, wrapped_to,
 };
 use crate::domain::time::UtcMillis;
 use crate::statistics::sign_test::Discordant;
@@ -116,6 +116,8 @@ pub fn summary(view: &View<'_>, stop: Stop) -> Vec<String> {
 
 /// Lines of the story that fit beside everything else; the first and the last ones are kept.
 const STORY_MAX: usize = 10;
+/// Before each line of a reason.
+const INDENT: &str = "  ";
 
 /// What the ladder has shown: the dates, where each slice stands and why, what was done, who was right.
 fn of_ladder(view: &View<'_>, ladder: &Ladder, stop: Stop) -> Vec<String> {
@@ -126,7 +128,9 @@ fn of_ladder(view: &View<'_>, ladder: &Ladder, stop: Stop) -> Vec<String> {
         Stop::Interrupted => "stopped by hand",
     };
     let mut lines = vec![format!("{sent} records in {}, {ended}", clock(*elapsed)), cut(&accounts(view), COLUMNS)];
-    let story: Vec<String> = ladder.story().iter().map(story_line).collect();
+    let mut story: Vec<String> = ladder.story().iter().map(story_line).collect();
+    // What led to a step back twice on one day has been told as it came; here it is one step.
+    story.dedup();
     let left_out = story.len().saturating_sub(STORY_MAX);
     if left_out == 0 {
         lines.extend(story);
@@ -155,7 +159,7 @@ fn story_line(line: &Line) -> String {
 pub fn story_lines(line: &Line) -> Vec<String> {
     let mut lines = vec![story_line(line)];
     if !line.why.is_empty() {
-        lines.extend(wrapped(&line.why).into_iter().map(|line| cut(&format!("  {line}"), COLUMNS)));
+        lines.extend(wrapped_to(&line.why, COLUMNS - INDENT.len()).into_iter().map(|line| format!("{INDENT}{line}")));
     }
     lines
 }
@@ -249,6 +253,23 @@ mod tests {
             assert!(said.to_lowercase().contains("simulated"), "{said}");
             assert!(said.contains("proves nothing about exactly-once"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_reason_is_told_whole_however_long_it_is() {
+        let why =
+            "action_error is breached in auto_triage; 43 actions go back to people, who look at each of them again";
+        let line = Line {
+            at: UtcMillis(1_771_459_200_000),
+            slice: Arc::from("rest"),
+            what: "STEPS BACK to suggest".to_owned(),
+            why: why.to_owned(),
+        };
+        let lines = story_lines(&line);
+        assert_eq!(lines[0], "Thu 19 Feb  rest: STEPS BACK to suggest");
+        let told: Vec<&str> = lines[1..].iter().map(|line| line.trim_start()).collect();
+        assert_eq!(told.join(" "), why);
+        assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{lines:?}");
     }
 
     #[test]

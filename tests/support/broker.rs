@@ -16,7 +16,7 @@ use super::checker::{Isolation, Reader};
 use super::skipped::say_skipped;
 
 /// How long one question to the broker may take.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// One record of an output or input topic.
 #[derive(Clone, Debug)]

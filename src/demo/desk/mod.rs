@@ -251,6 +251,9 @@ pub fn normalised_text(value: &Value) -> String {
     normalised
 }
 
+/// Share of the tickets of a wave that are critical: what the bug takes down is high for most, and for some all they have.
+const WAVE_CRITICAL_SHARE: f64 = 0.1;
+
 /// A scenario that reads like noise and is none: what a wave of a firmware bug looks like. Among what is not wireless, where
 /// automatic actions are earned first.
 fn wave_scenario(rng: &mut Rng) -> Scenario {
@@ -259,7 +262,7 @@ fn wave_scenario(rng: &mut Rng) -> Scenario {
         cause: "software_bug",
         impact: Impact::SiteDown,
         modifier: None::<Modifier>,
-        severity: Severity::High,
+        severity: if rng.f64() < WAVE_CRITICAL_SHARE { Severity::Critical } else { Severity::High },
         report: Report::Misleading(Impact::Nothing),
         has_cause_hint: false,
         source_severity: Some(Severity::Low),

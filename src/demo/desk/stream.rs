@@ -26,7 +26,7 @@ pub struct DeskSettings {
     pub tickets_per_day: f64,
 }
 
-/// A firmware bug whose tickets read like noise and are high: what a model trained before it misreads.
+/// A firmware bug whose tickets read like noise and are high or critical: what a model trained before it misreads.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wave {
     /// Begin (desk time).

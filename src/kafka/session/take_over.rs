@@ -181,7 +181,12 @@ impl KafkaLog {
                 }
             }
         }
-        Err(Fault::Fatal(what))
+        // A broker that is well ends a transaction that is open for too long, and answers. Rather no work than work on
+        // offsets that may still change: what hangs is for a person to end.
+        Err(Fault::Fatal(format!(
+            "{what}, for longer than a transaction may be open. hint: where brokers answer everything else, a transaction \
+             hangs: kafka-transactions.sh find-hanging"
+        )))
     }
 
     pub(super) fn ends(&self, partition: i32) -> Result<(i64, i64), Fault> {
