@@ -1,5 +1,7 @@
 //! A broker of one test alone, that may be frozen and killed; gone with it.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,25 +18,42 @@ impl OwnBroker {
     }
 
     /// Starts it; it and its list of brokers.
-    ///
-    /// It looks for transactions that are open for too long as often as Kafka does by default: one that looks within a
-    /// second of its start can leave the transaction hanging (`docs/reliability.md`).
     pub(crate) fn start() -> (Self, String) {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("kafka");
         let mut script = Command::new(Self::script());
-        script.env("NOCTRIAGE_KAFKA_EXTRA", "transaction.abort.timed.out.transaction.cleanup.interval.ms=10000");
+        script.env("NOCTRIAGE_KAFKA_EXTRA", session_timeout(WHILE_IT_LIVES_MS));
         let output = script.arg("start").arg(&directory).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let brokers = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         (Self { directory, _parent: parent }, brokers)
     }
 
-    /// `freeze`, `thaw`, `kill`, `resume`.
+    /// `freeze`, `thaw`, `kill`.
     pub(crate) fn command(&self, verb: &str) {
         let status = Command::new(Self::script()).arg(verb).arg(&self.directory).status().unwrap();
         assert!(status.success(), "kafka.sh {verb}: {status}");
     }
+
+    /// Starts a killed one on its data and port.
+    pub(crate) fn resume(&self) {
+        let properties = self.directory.join("node-1/server.properties");
+        let mut properties = OpenOptions::new().append(true).open(properties).unwrap();
+        // The last line of a key is the one that holds.
+        writeln!(properties, "{}", session_timeout(AFTER_ITS_DEATH_MS)).unwrap();
+        self.command("resume");
+    }
+}
+
+/// Longer than it is ever frozen, so that its partitions keep their leader: a transaction that ends while they have none is
+/// ended by Kafka without its markers, and hangs (`docs/reliability.md`).
+const WHILE_IT_LIVES_MS: u32 = 60_000;
+/// How long a broker that starts again waits for the session of its former life to end. Transactions must outlast that, and
+/// the start of Java on a busy machine, for the same reason.
+const AFTER_ITS_DEATH_MS: u32 = 6_000;
+
+fn session_timeout(milliseconds: u32) -> String {
+    format!("broker.session.timeout.ms={milliseconds}")
 }
 
 impl Drop for OwnBroker {
