@@ -101,6 +101,14 @@ impl Fault {
         }
     }
 
+    /// Whether the brokers could not take the transaction for a while.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Abort { cause, .. } => *cause == AbortCause::Unavailable,
+            Self::Retry(_) | Self::Fatal(_) | Self::Fenced { .. } | Self::Refused(_) => false,
+        }
+    }
+
     /// An error that librdkafka has marked fatal.
     pub fn of_fatal(code: RDKafkaErrorCode, what: String) -> Self {
         match fenced_name(code) {

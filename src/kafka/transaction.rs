@@ -300,29 +300,40 @@ impl<'producer> Open<'producer> {
         Fault::of("delivery", error)
     }
 
-    /// Aborts: `Ok` when the broker has confirmed that nothing of it will ever be visible.
-    fn abort(self) -> Result<(), Fault> {
+    /// Aborts: `Ok` when the broker has confirmed that nothing of it will ever be visible, with whether the brokers had
+    /// answered for every record of it.
+    ///
+    /// Where they had not, librdkafka (2.12) gives the sequence numbers of the records that it throws away to the next ones,
+    /// under the same epoch. A broker that has taken the first after all, as one that was frozen does when it wakes, takes
+    /// the next ones for repetitions: it acknowledges them and keeps nothing, and their offsets are committed. Only a new
+    /// epoch, which new clients have, makes that impossible.
+    fn abort(self, fault: &Fault) -> Result<bool, Fault> {
         // Aborting while the first produce request is in flight makes the end overtake the beginning, which is fatal
-        // (librdkafka#4849): wait for one acknowledgement or a refusal.
+        // (librdkafka#4849): all that was sent is waited for, or a refusal.
         let deliveries = &self.producer.context().deliveries;
         let is_safe = self.patience().wait_until("no record is acknowledged", Duration::from_micros(300), || {
-            self.sent == 0
-                || deliveries.acknowledged() > 0
-                || deliveries.first_error().is_some()
-                || self.producer.in_flight_count() == 0
+            self.sent == 0 || deliveries.first_error().is_some() || self.producer.in_flight_count() == 0
         });
         if !is_safe {
-            tracing::warn!("aborting although nothing was acknowledged within the transaction timeout");
+            tracing::warn!("aborting although not everything was acknowledged within the transaction timeout");
         }
-        abort(self.producer, self.signs, self.timeout_at)
+        // Brokers that could not be asked have perhaps taken what they did not acknowledge.
+        let is_in_doubt = fault.is_unavailable() && deliveries.acknowledged() < self.sent;
+        let is_answered = self.producer.in_flight_count() == 0 && !is_in_doubt;
+        abort(self.producer, self.signs, self.timeout_at)?;
+        Ok(is_answered)
     }
 
     /// Ends a transaction that has met a fault: aborted where that is possible.
     pub(super) fn end(self, fault: Fault) -> TransactionEnd {
         match fault {
             Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
-            Fault::Retry(_) | Fault::Abort { .. } => match self.abort() {
-                Ok(()) => TransactionEnd::Aborted(fault),
+            Fault::Retry(_) | Fault::Abort { .. } => match self.abort(&fault) {
+                Ok(is_answered) if is_answered || fault.is_missing_right() => TransactionEnd::Aborted(fault),
+                Ok(_) => TransactionEnd::Lost(Fault::Fatal(format!(
+                    "{fault}: brokers may hold records of it that they have not acknowledged, and would take the next ones \
+                     for the same"
+                ))),
                 // A broker that refused every partition knows of no transaction to abort, and says so with a fatal
                 // error: the right that is missing is what has to be said, and the clients are built anew.
                 Err(worse) => {
