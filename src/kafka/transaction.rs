@@ -234,11 +234,7 @@ impl<'producer> Open<'producer> {
         offsets: &TopicPartitionList,
         group: &ConsumerGroupMetadata,
     ) -> Result<Prepared<'producer>, (Self, Fault)> {
-        let unacknowledged = "records are not acknowledged by the brokers";
-        let is_acknowledged = self
-            .patience()
-            .wait_until(unacknowledged, Duration::from_micros(300), || self.producer.in_flight_count() == 0);
-        if !is_acknowledged {
+        if !self.wait_for_deliveries() {
             let what = "records were not acknowledged within the transaction timeout".to_owned();
             return Err((self, Fault::Abort { what, cause: AbortCause::Unavailable }));
         }
@@ -300,6 +296,12 @@ impl<'producer> Open<'producer> {
         Fault::of("delivery", error)
     }
 
+    /// Waits until nothing is in flight; `false` when the transaction may not last any longer.
+    fn wait_for_deliveries(&self) -> bool {
+        let what = "records are not acknowledged by the brokers";
+        self.patience().wait_until(what, Duration::from_micros(300), || self.producer.in_flight_count() == 0)
+    }
+
     /// Aborts: `Ok` when the broker has confirmed that nothing of it will ever be visible, with whether the brokers had
     /// answered for every record of it.
     ///
@@ -309,19 +311,15 @@ impl<'producer> Open<'producer> {
     /// epoch, which new clients have, makes that impossible.
     fn abort(self, fault: &Fault) -> Result<bool, Fault> {
         // Aborting while the first produce request is in flight makes the end overtake the beginning, which is fatal
-        // (librdkafka#4849): all that was sent is waited for, or a refusal.
-        let deliveries = &self.producer.context().deliveries;
-        let is_safe = self.patience().wait_until("no record is acknowledged", Duration::from_micros(300), || {
-            self.sent == 0 || deliveries.first_error().is_some() || self.producer.in_flight_count() == 0
-        });
-        if !is_safe {
+        // (librdkafka#4849): all that was sent is waited for. What librdkafka has given up is not in flight.
+        let is_settled = self.wait_for_deliveries();
+        if !is_settled {
             tracing::warn!("aborting although not everything was acknowledged within the transaction timeout");
         }
-        // Brokers that could not be asked have perhaps taken what they did not acknowledge.
-        let is_in_doubt = fault.is_unavailable() && deliveries.acknowledged() < self.sent;
-        let is_answered = self.producer.in_flight_count() == 0 && !is_in_doubt;
+        // What was given up because brokers were away may have reached them all the same.
+        let is_in_doubt = fault.is_unavailable() && self.producer.context().deliveries.acknowledged() < self.sent;
         abort(self.producer, self.signs, self.timeout_at)?;
-        Ok(is_answered)
+        Ok(is_settled && !is_in_doubt)
     }
 
     /// Ends a transaction that has met a fault: aborted where that is possible.
@@ -329,8 +327,8 @@ impl<'producer> Open<'producer> {
         match fault {
             Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_) => TransactionEnd::Lost(fault),
             Fault::Retry(_) | Fault::Abort { .. } => match self.abort(&fault) {
-                Ok(is_answered) if is_answered || fault.is_missing_right() => TransactionEnd::Aborted(fault),
-                Ok(_) => TransactionEnd::Lost(Fault::Fatal(format!(
+                Ok(true) => TransactionEnd::Aborted(fault),
+                Ok(false) => TransactionEnd::Lost(Fault::Fatal(format!(
                     "{fault}: brokers may hold records of it that they have not acknowledged, and would take the next ones \
                      for the same"
                 ))),

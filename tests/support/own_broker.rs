@@ -5,6 +5,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Longer than it is ever frozen, so that its partitions keep their leader: a transaction that ends while they have none is
+/// ended by Kafka without its markers, and hangs (`docs/reliability.md`).
+const WHILE_IT_LIVES_MS: u32 = 60_000;
+/// How long a broker that starts again waits for the session of its former life to end. Transactions must outlast that, and
+/// the start of Java on a busy machine, for the same reason.
+const AFTER_ITS_DEATH_MS: u32 = 6_000;
+
 /// Node 1 of a cluster of one.
 pub(crate) struct OwnBroker {
     directory: PathBuf,
@@ -44,13 +51,6 @@ impl OwnBroker {
         self.command("resume");
     }
 }
-
-/// Longer than it is ever frozen, so that its partitions keep their leader: a transaction that ends while they have none is
-/// ended by Kafka without its markers, and hangs (`docs/reliability.md`).
-const WHILE_IT_LIVES_MS: u32 = 60_000;
-/// How long a broker that starts again waits for the session of its former life to end. Transactions must outlast that, and
-/// the start of Java on a busy machine, for the same reason.
-const AFTER_ITS_DEATH_MS: u32 = 6_000;
 
 fn session_timeout(milliseconds: u32) -> String {
     format!("broker.session.timeout.ms={milliseconds}")
