@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
+use crate::support::port::free_port;
 use crate::support::proxy::{Direction, END_TXN, Proxy, Weather};
 use crate::support::usage::{look, slope};
 
@@ -50,7 +51,7 @@ struct Line {
 
 fn line() -> Line {
     let broker = Broker::start();
-    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let proxy = Proxy::start(port, broker.port, 7).unwrap();
     let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.set_read_timeout(Some(DEADLINE)).unwrap();

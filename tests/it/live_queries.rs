@@ -2,7 +2,7 @@
 //! differently here and there gives an empty panel and no error anywhere else.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ use noctriage::rollout::log::EvidenceTopic;
 
 use crate::dashboards::panel_queries;
 use crate::promtool::promtool;
+use crate::support::port::free_port;
 use crate::support::skipped::say_skipped;
 
 /// A Prometheus that ends with the test.
@@ -47,7 +48,7 @@ impl Prometheus {
              static_configs: [{{targets: ['{target}']}}]\n"
         );
         fs::write(&settings, text).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", settings.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))

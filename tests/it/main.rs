@@ -17,5 +17,6 @@ mod properties;
 mod pure;
 mod readme;
 mod seeds;
+mod stops;
 #[path = "../support/mod.rs"]
 mod support;

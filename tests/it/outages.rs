@@ -2,8 +2,7 @@
 //! librdkafka's mock broker, which takes connections away as a real one does; what becomes of the records is shown on a
 //! real broker.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use noctriage::admin::health::{Health, Reason};
@@ -15,41 +14,10 @@ use noctriage::kafka::session::KafkaLog;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::faults::{Site, options, transact};
+use super::stops::{PATIENCE, Stop};
 
 /// Longer than one call waits, shorter than the outage: a thread that did not beat would be seen.
 const STALLED_AFTER_MS: i64 = 9_000;
-/// Longest wait for something that must happen.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Stops the one thread of this name at a failpoint until it is let go; other tests pass the same point unhindered.
-struct Stop {
-    point: &'static str,
-    reached: Receiver<()>,
-    go_on: SyncSender<()>,
-}
-
-impl Stop {
-    fn at(point: &'static str, thread: &'static str) -> Self {
-        let (reach, reached) = sync_channel(1);
-        let (go_on, wait) = sync_channel(1);
-        let wait = Mutex::new(wait);
-        fail::cfg_callback(point, move || {
-            if std::thread::current().name() == Some(thread) {
-                reach.send(()).unwrap();
-                wait.lock().unwrap().recv_timeout(PATIENCE).unwrap();
-            }
-        })
-        .unwrap();
-        Self { point, reached, go_on }
-    }
-}
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        fail::remove(self.point);
-    }
-}
-
 /// What an outage looked like from outside.
 struct Seen {
     end: TransactionEnd,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use noctriage::config::{MainFile, Settings, Sources, load};
 
 use super::broker::{Broker, Record};
+use super::port::free_port;
 
 /// One configuration in a folder of its own, and the daemon that was started with it.
 pub(crate) struct Daemon {
@@ -99,10 +100,6 @@ pub(crate) const DRAW_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
 
 /// Longest time from a start until it takes tickets: on a machine that builds something else meanwhile, too.
 const READY_WITHIN: Duration = Duration::from_secs(120);
-
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
-}
 
 impl Daemon {
     /// Writes a configuration for this broker; `more` is appended, and may open further tables.

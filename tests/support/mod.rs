@@ -8,6 +8,7 @@ pub(crate) mod broker;
 pub(crate) mod checker;
 pub(crate) mod daemon;
 pub(crate) mod own_broker;
+pub(crate) mod port;
 pub(crate) mod proxy;
 pub(crate) mod skipped;
 pub(crate) mod tickets;

@@ -1,6 +1,6 @@
 //! A broker of one test alone, that may be frozen and killed; gone with it.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,10 +26,27 @@ impl OwnBroker {
 
     /// Starts it; it and its list of brokers.
     pub(crate) fn start() -> (Self, String) {
+        Self::start_as(&session_timeout(WHILE_IT_LIVES_MS), None)
+    }
+
+    /// The same behind a proxy that is to listen on this port, with more lines of `server.properties`.
+    pub(crate) fn start_behind(port: u16, properties: &str) -> (Self, String) {
+        Self::start_as(properties, Some(port))
+    }
+
+    /// The port to which such a proxy forwards.
+    pub(crate) fn behind(&self) -> u16 {
+        fs::read_to_string(self.directory.join("behind")).unwrap().trim().parse().unwrap()
+    }
+
+    fn start_as(properties: &str, behind: Option<u16>) -> (Self, String) {
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("kafka");
         let mut script = Command::new(Self::script());
-        script.env("NOCTRIAGE_KAFKA_EXTRA", session_timeout(WHILE_IT_LIVES_MS));
+        script.env("NOCTRIAGE_KAFKA_EXTRA", properties);
+        if let Some(port) = behind {
+            script.env("NOCTRIAGE_KAFKA_BEHIND", port.to_string());
+        }
         let output = script.arg("start").arg(&directory).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let brokers = String::from_utf8(output.stdout).unwrap().trim().to_owned();

@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+/// `Produce`, records.
+pub(crate) const PRODUCE: i16 = 0;
 /// `EndTxn`, the commit itself.
 pub(crate) const END_TXN: i16 = 26;
 /// `TxnOffsetCommit`, the offsets of a transaction.
@@ -38,6 +40,8 @@ pub(crate) enum Weather {
     /// Nothing passes in one direction. What was sent meanwhile arrives when the weather changes, as TCP sends it again,
     /// even if the sender has given up.
     BlackHole(Direction),
+    /// Clear until one of these requests passes; from then on no answer does, to it or to any other.
+    SilentFrom { of: &'static [i16] },
     /// The broker does what these requests ask; this share of its answers never arrives, and the connection ends.
     LostAnswers { of: &'static [i16], share: f64 },
 }
@@ -72,7 +76,7 @@ enum Fate {
 
 /// A running proxy; dropped, it ends all connections.
 pub(crate) struct Proxy {
-    weather: watch::Sender<Weather>,
+    weather: Arc<watch::Sender<Weather>>,
     counts: Arc<Counts>,
     // Owns the threads: dropped last.
     _runtime: tokio::runtime::Runtime,
@@ -86,10 +90,10 @@ impl Proxy {
     pub(crate) fn start(port: u16, target: u16, seed: u64) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port)))?;
-        let (weather, forecast) = watch::channel(Weather::Clear);
+        let weather = Arc::new(watch::Sender::new(Weather::Clear));
         let counts = Arc::new(Counts::default());
         let target = SocketAddr::from(([127, 0, 0, 1], target));
-        runtime.spawn(accept(listener, target, forecast, Arc::clone(&counts), seed));
+        runtime.spawn(accept(listener, target, Arc::clone(&weather), Arc::clone(&counts), seed));
         Ok(Self { weather, counts, _runtime: runtime })
     }
 
@@ -106,7 +110,7 @@ impl Proxy {
 async fn accept(
     listener: TcpListener,
     target: SocketAddr,
-    weather: watch::Receiver<Weather>,
+    weather: Arc<watch::Sender<Weather>>,
     counts: Arc<Counts>,
     seed: u64,
 ) {
@@ -118,7 +122,7 @@ async fn accept(
         };
         let number = counts.connections.fetch_add(1, Ordering::Relaxed);
         let line = Line {
-            weather: weather.clone(),
+            weather: Arc::clone(&weather),
             counts: Arc::clone(&counts),
             unanswered: Mutex::default(),
             luck: Mutex::new(fastrand::Rng::with_seed(seed ^ (number << 20))),
@@ -132,7 +136,7 @@ async fn accept(
 
 /// One connection.
 struct Line {
-    weather: watch::Receiver<Weather>,
+    weather: Arc<watch::Sender<Weather>>,
     counts: Arc<Counts>,
     /// Requests whose answer is still to come, and what becomes of it.
     unanswered: Mutex<HashMap<i32, Fate>>,
@@ -196,7 +200,7 @@ impl Line {
         direction: Direction,
         mut to: impl AsyncWriteExt + Unpin,
     ) -> Result<(), Broken> {
-        let mut weather = self.weather.clone();
+        let mut weather = self.weather.subscribe();
         while let Some((release_at, frame)) = frames.recv().await {
             tokio::time::sleep_until(release_at).await;
             if *weather.borrow() == Weather::BlackHole(direction) {
@@ -224,6 +228,7 @@ impl Line {
                 | Weather::Latency { .. }
                 | Weather::Resets { .. }
                 | Weather::BlackHole(_)
+                | Weather::SilentFrom { .. }
                 | Weather::LostAnswers { .. },
                 Direction::Requests | Direction::Answers,
             ) => Duration::ZERO,
@@ -234,7 +239,8 @@ impl Line {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         let (Some(api), Some(correlation)) = (number_at(frame, 4), number_at(frame, 8)) else { return Fate::Answered };
         let api = (api >> 16) as i16;
-        let fate = match *self.weather.borrow() {
+        let weather = *self.weather.borrow();
+        let fate = match weather {
             Weather::Resets { share } if self.draw() < share => {
                 if self.draw() < 0.5 {
                     Fate::RequestLost
@@ -242,11 +248,16 @@ impl Line {
                     Fate::AnswerLost
                 }
             }
+            Weather::SilentFrom { of } if of.contains(&api) => {
+                self.weather.send_replace(Weather::BlackHole(Direction::Answers));
+                Fate::Answered
+            }
             Weather::LostAnswers { of, share } if of.contains(&api) && self.draw() < share => Fate::AnswerLost,
             Weather::Clear
             | Weather::Latency { .. }
             | Weather::BlackHole(_)
             | Weather::Resets { .. }
+            | Weather::SilentFrom { .. }
             | Weather::LostAnswers { .. } => Fate::Answered,
         };
         match fate {

@@ -2,6 +2,7 @@
 //! `NOCTRIAGE_TEST_BROKERS`; without it these tests are skipped, loudly, and fail where Kafka is required.
 
 mod bad_starts;
+mod doubt;
 mod faults;
 mod killed;
 mod positions;
