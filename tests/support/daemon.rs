@@ -68,7 +68,7 @@ pub(crate) fn production_copy(name: &str, version: Option<&str>, into: &Path) ->
 }
 
 /// All topics, by their keys.
-const TOPICS: [&str; 11] = [
+pub(crate) const TOPICS: [&str; 11] = [
     "tickets",
     "verdicts",
     "decisions",
