@@ -6,6 +6,7 @@
 //! `begin_transaction` and by no other thread; a batch that holds one is decided once more then.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -83,7 +84,8 @@ impl Helpers {
         Self(pool.inspect_err(|error| tracing::warn!(%error, "no threads to work ahead")).ok())
     }
 
-    /// Does `wait` on this thread, and meanwhile decides the next batch and reads what waits behind it, on others.
+    /// Does `wait` on this thread, and meanwhile decides the next batch and reads what waits behind it, on others. What is still
+    /// unread after the wait is shared with this thread, which would otherwise stand idle until they are done.
     pub(super) fn work_during<'buffer, T>(
         &self,
         next: Option<Next<'_>>,
@@ -94,15 +96,20 @@ impl Helpers {
         let is_much = waiting.len() >= READ_AHEAD_MIN;
         let Some(pool) = self.0.as_ref().filter(|_| is_much || next.is_some()) else { return (wait(), None) };
         let mut decided = None;
+        let waiting = Mutex::new(waiting);
         let waited = pool.in_place_scope(|scope| {
             if let Some(next) = next {
                 let decided = &mut decided;
                 scope.spawn(move |_| *decided = next.decide());
             }
             if is_much {
-                scope.spawn(move |_| reading::read_ahead(waiting, intake));
+                scope.spawn(|_| reading::read_ahead(&waiting, intake));
             }
-            wait()
+            let waited = wait();
+            if is_much {
+                reading::read_ahead(&waiting, intake);
+            }
+            waited
         });
         (waited, decided)
     }

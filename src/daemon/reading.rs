@@ -1,7 +1,7 @@
 //! From records to the items of a batch, and from items to what the engine is asked.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::domain::ticket::TicketId;
 use crate::domain::time::UtcMillis;
@@ -26,11 +26,23 @@ fn read(record: &RawRecord, settings: &IntakeSettings) -> Read {
     Read { content, content_digest, digests }
 }
 
+/// Records that one thread takes at once: reading them takes much longer than taking them, and no thread is left with much.
+const TAKEN_AT_ONCE: usize = 16;
+
 /// Reads what waits in the buffer, before its batch is cut: what it turns out to be depends on nothing that could change
-/// until then.
-pub(super) fn read_ahead<'buffer>(waiting: impl Iterator<Item = &'buffer mut Buffered>, settings: &IntakeSettings) {
-    for buffered in waiting {
-        if buffered.read.is_none() {
+/// until then. Threads that do this at once share the records.
+pub(super) fn read_ahead<'buffer>(
+    waiting: &Mutex<impl Iterator<Item = &'buffer mut Buffered>>,
+    settings: &IntakeSettings,
+) {
+    loop {
+        let mut waiting = waiting.lock().expect("no panic while taking records");
+        let taken: Vec<_> = waiting.by_ref().filter(|buffered| buffered.read.is_none()).take(TAKEN_AT_ONCE).collect();
+        drop(waiting);
+        if taken.is_empty() {
+            return;
+        }
+        for buffered in taken {
             buffered.read = Some(read(&buffered.record, settings));
         }
     }
