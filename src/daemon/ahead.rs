@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -48,6 +49,7 @@ pub(super) struct Next<'triage> {
     pub(super) standing: &'triage Standing,
     pub(super) origin: &'triage Origin,
     pub(super) now: UtcMillis,
+    pub(super) instant: Instant,
 }
 
 /// The batch behind the head, where it can be decided already: answered, and cut under what is still in force.
@@ -62,7 +64,7 @@ impl Next<'_> {
     fn decide(&self) -> Option<DecidedAhead> {
         let look = self.standing.look();
         let tentative = TentativeView::behind(self.view, Some(&self.head.addition));
-        let present = Present { now: self.now, standing: &look };
+        let present = Present { now: self.now, instant: self.instant, standing: &look };
         let decided = decide_batch(self.batch, tentative, &present, self.origin, self.batch.id);
         (!decided.has_commands()).then_some(DecidedAhead { batch: self.batch.id, look, decided })
     }

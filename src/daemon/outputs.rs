@@ -1,5 +1,7 @@
 //! Decides a batch: `decide` for each record in order, on the view as it will be when its transaction begins.
 
+use std::time::Instant;
+
 use crate::domain::prediction::Answer;
 use crate::domain::time::UtcMillis;
 use crate::policy::decided::{Decided, Review, ReviewReason, ReviewState};
@@ -35,8 +37,10 @@ pub struct Origin {
 /// What is true right now, and is looked at once for a batch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Present<'look> {
-    /// Operating time.
+    /// Operating time: when the batch is decided.
     pub(super) now: UtcMillis,
+    /// The same moment for what is measured: where a thread waits for a processor, later ones are not.
+    pub(super) instant: Instant,
     /// Lease and halts.
     pub(super) standing: &'look Look,
 }
@@ -75,7 +79,7 @@ pub(super) fn decide_batch(
     for item in &batch.items {
         let moment = moment(&batch.ruling, item, present, origin);
         let decided = decide_item(batch, item, &tentative, &moment);
-        let written = write(batch, item, &decided, &moment, origin);
+        let written = write(batch, item, &decided, &moment, present.instant, origin);
         let remembered = written.decision.remembered().expect("the ticket id was valid when it was read");
         tentative.remember(item.partition, remembered);
         records.extend(written.records);
@@ -165,14 +169,21 @@ fn unwritable(batch: &Batch, item: &Item, view: &TentativeView<'_>, moment: &Mom
     Decided { review: Some(review), ..decided }
 }
 
-fn write(batch: &Batch, item: &Item, decided: &Decided, moment: &Moment, origin: &Origin) -> Written {
+fn write(
+    batch: &Batch,
+    item: &Item,
+    decided: &Decided,
+    moment: &Moment,
+    decided_at: Instant,
+    origin: &Origin,
+) -> Written {
     let answers = answers_of(batch, item);
     let answered = batch.answered.unwrap_or(batch.handed_over);
     let latency = (!answers.is_empty()).then(|| Latency {
         wait_ms: batch.handed_over_at.since_ms(item.appended_at).max(0) as f64,
         engine_ms: answered.saturating_duration_since(batch.handed_over).as_secs_f64() * 1000.0,
         model_ms: answers.iter().map(|answer| answer.latency_ms).collect(),
-        decide_ms: answered.elapsed().as_secs_f64() * 1000.0,
+        decide_ms: decided_at.saturating_duration_since(answered).as_secs_f64() * 1000.0,
     });
     let no_record = RawRecord::default();
     let reason = match (&item.unwritable, &item.content) {

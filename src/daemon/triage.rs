@@ -474,7 +474,7 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     }
 
     fn decide_on(&self, batch: &Batch, look: &Look) -> DecidedBatch {
-        let present = Present { now: self.log.now(), standing: look };
+        let present = Present { now: self.log.now(), instant: Instant::now(), standing: look };
         // No batch has the number of another, so it stands for the transaction as well.
         outputs::decide_batch(batch, TentativeView::new(&self.view), &present, &self.options.origin, batch.id)
     }
@@ -482,11 +482,11 @@ impl<'daemon, L: Log> Triage<'daemon, L> {
     /// The transaction of the head. Nobody polls between begin and commit; meanwhile others work ahead.
     fn transact(&mut self, decided: &DecidedBatch, offsets: &[(i32, i64)]) -> TransactionEnd {
         let waiting = self.records_max().min(self.buffer.len());
-        let now = self.log.now();
+        let (now, instant) = (self.log.now(), Instant::now());
         let Self { log, buffer, options, view, in_flight, helpers, .. } = self;
         let TriageOptions { intake, ruling, origin, standing, .. } = options;
         let next = ahead::next_of(in_flight, ruling);
-        let next = next.map(|batch| Next { batch, head: decided, view, standing, origin, now });
+        let next = next.map(|batch| Next { batch, head: decided, view, standing, origin, now, instant });
         let waiting = buffer.oldest_mut(waiting);
         let (end, ahead) = helpers.work_during(next, waiting, intake, || log.transact(&decided.records, offsets));
         self.ahead = ahead;

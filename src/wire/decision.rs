@@ -284,7 +284,7 @@ pub struct Latency {
     /// Inside each model, shared over its batch, in the order of `answers`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub model_ms: Vec<f64>,
-    /// From the answers to the decision.
+    /// From the answers to `decided_at`: the wait for the batches before it.
     pub decide_ms: f64,
 }
 
