@@ -280,6 +280,13 @@ impl KafkaLog {
         Ok(true)
     }
 
+    /// A confirmed abort may not have reached every partition (`docs/reliability.md`): the next commit of this producer would
+    /// be the commit of what hangs there.
+    fn wait_settled(&self, offsets: &[(i32, i64)]) -> Result<(), Fault> {
+        let Some(tail) = &self.tail else { return Ok(()) };
+        offsets.iter().try_for_each(|(partition, _)| tail.wait_settled(*partition, self.options.signs()))
+    }
+
     fn transact_records(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
         let settings = &self.options.kafka;
         // Per transaction: the generation changes at every rebalance, and a stale one is what KIP-447 fences.
@@ -366,7 +373,13 @@ impl Log for KafkaLog {
                 }
                 TransactionEnd::Committed
             }
-            TransactionEnd::Aborted(fault) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
+            TransactionEnd::Aborted(fault) => match self.wait_settled(next_offsets) {
+                Ok(()) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
+                Err(open) => {
+                    tracing::warn!(%fault, "the transaction was aborted");
+                    TransactionEnd::Lost(open)
+                }
+            },
             TransactionEnd::Lost(fault) => TransactionEnd::Lost(self.naming_rights(fault, records)),
         }
     }

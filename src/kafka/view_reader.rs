@@ -269,6 +269,15 @@ impl ViewReader {
         self.ends_before.get(&partition).is_some_and(|end| offset < *end)
     }
 
+    /// A partition in which a transaction is still open that was open when it was taken over, with the end that the last
+    /// stable offset has to reach.
+    pub(super) fn held_open(&self) -> Option<(i32, i64)> {
+        self.unproven.iter().find_map(|(partition, proof)| match proof {
+            Proof::Stable(end) => Some((*partition, *end)),
+            Proof::End => None,
+        })
+    }
+
     /// Whether there is nothing left to prove.
     pub(super) fn is_all_proven(&self) -> bool {
         self.unproven.is_empty()
@@ -306,6 +315,26 @@ impl ViewReader {
         }
         self.looked_at = Some(Instant::now());
         Ok(())
+    }
+
+    /// Waits until no transaction is open in a partition below its end of now, as after one of ours whose abort was confirmed.
+    ///
+    /// # Errors
+    /// Brokers that do not answer; one that is still open after the longest wait for an answer.
+    pub(super) fn wait_settled(&self, partition: i32, signs: Signs<'_>) -> Result<(), Fault> {
+        let (_, end) = ends(&self.uncommitted, &self.topic, partition, &self.patience(signs))?;
+        let patience = self.patience(signs);
+        while patience.slice().is_some() {
+            let (_, last_stable) = ends(&self.committed, &self.topic, partition, &self.patience(signs))?;
+            if last_stable >= end {
+                return Ok(());
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        Err(Fault::Fatal(format!(
+            "{}[{partition}]: its abort is confirmed, yet a transaction below offset {end} is still open",
+            self.topic
+        )))
     }
 
     fn met_end(&mut self, partition: i32) -> Result<(), Fault> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::config::settings::KafkaSettings;
 use crate::failpoints;
 use crate::kafka::fault::Fault;
 use crate::kafka::log::{Assignment, Fetching, Log as _, LogEvent};
@@ -28,13 +29,16 @@ pub(super) struct TakeOver {
     started: Instant,
     /// Whether the consumer is polled, with its partitions paused.
     listens: bool,
+    /// Whether it was said that a transaction is waited for.
+    has_said_open: bool,
     /// Records that came before it was paused: they follow the assignment.
     pub(super) held: VecDeque<LogEvent>,
 }
 
 impl TakeOver {
     fn new(partitions: Vec<i32>, positions: BTreeMap<i32, Option<i64>>) -> Self {
-        Self { partitions, positions, started: Instant::now(), listens: false, held: VecDeque::new() }
+        let (started, held) = (Instant::now(), VecDeque::new());
+        Self { partitions, positions, started, listens: false, has_said_open: false, held }
     }
 }
 
@@ -68,16 +72,38 @@ impl KafkaLog {
         }
         while self.pending.is_empty() && self.taking_over.is_some() && self.read_tail()? {}
         let deadline = self.options.triage.view_rebuild_deadline;
-        let is_over = self.tail.as_ref().is_none_or(ViewReader::is_all_proven)
-            || self.taking_over.as_ref().is_some_and(|taking_over| taking_over.started.elapsed() >= deadline);
+        let is_late = self.taking_over.as_ref().is_some_and(|taking_over| taking_over.started.elapsed() >= deadline);
+        let is_over = self.tail.as_ref().is_none_or(ViewReader::is_all_proven) || (is_late && !self.is_held_open()?);
         if is_over && let Some(taking_over) = self.taking_over.take() {
             self.finish_take_over(taking_over)?;
         }
         Ok(())
     }
 
+    /// Whether a transaction of a previous owner is still open in `decisions` although the view is late. Nothing may begin
+    /// there until it has ended: where it is of the same producer, our commit would be its commit as well. Brokers end one
+    /// that is open for too long; one that none of them ends hangs.
+    fn is_held_open(&mut self) -> Result<bool, Fault> {
+        let Some((partition, end)) = self.tail.as_ref().and_then(ViewReader::held_open) else { return Ok(false) };
+        let Some(taking_over) = &mut self.taking_over else { return Ok(false) };
+        let KafkaSettings { topics, transaction_timeout, request_timeout, .. } = &self.options.kafka;
+        let what = format!("{}[{partition}]: a transaction below offset {end} is still open", topics.decisions);
+        if taking_over.started.elapsed() >= *transaction_timeout + *request_timeout {
+            return Err(Fault::Fatal(format!(
+                "{what}, for longer than one may be open. hint: it hangs, and a person has to end it: \
+                 kafka-transactions.sh find-hanging"
+            )));
+        }
+        if !taking_over.has_said_open {
+            taking_over.has_said_open = true;
+            tracing::warn!("{what}: its end is waited for, and nothing is decided until then");
+        }
+        (self.options.waiting)(&what);
+        Ok(true)
+    }
+
     fn finish_take_over(&mut self, taking_over: TakeOver) -> Result<(), Fault> {
-        let TakeOver { partitions, positions, started, held, listens: _ } = taking_over;
+        let TakeOver { partitions, positions, started, held, listens: _, has_said_open: _ } = taking_over;
         let rebuild = started.elapsed();
         let mut assignments = Vec::with_capacity(partitions.len());
         for partition in &partitions {

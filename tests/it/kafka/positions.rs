@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::broker::{Broker, broker};
-use crate::support::daemon::{Card, Daemon};
+use crate::support::daemon::{Card, Daemon, Timers};
 use crate::support::tickets::{Preset, record};
 
 const SHADOW: &str = "[rollout]\nfixed_stage = \"shadow\"\n";
@@ -111,11 +111,29 @@ fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
     let open = broker.open_transaction("decisions");
     write(&broker, 0..3);
     daemon.start();
-    daemon.wait_ready();
-    broker.wait("it is said", DEADLINE, |_| daemon.metric("noctriage_recent_view_partial_rebuilds_total") == Some(1.0));
-    assert!(!daemon.log().contains("is whole now"), "{}", daemon.log());
+    broker.wait("it is said", DEADLINE, |_| daemon.log().contains("is still open: its end is waited for"));
+    assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
     open.abort();
+    daemon.wait_ready();
+    broker
+        .wait("it was late", DEADLINE, |_| daemon.metric("noctriage_recent_view_partial_rebuilds_total") == Some(1.0));
     wait_decisions(&broker, 3);
     broker.wait("the window is whole", DEADLINE, |_| daemon.log().contains("is whole now"));
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn nothing_is_decided_beside_a_transaction_that_hangs_and_the_log_says_how_to_end_it() {
+    let Some(broker) = broker("hanging") else { return };
+    let more = format!("{SHADOW}[triage]\nview_rebuild_deadline_s = 1\n");
+    let mut daemon = Daemon::prepare_with(&broker, "one", Card::ZeroCost, Timers::SHORT, &more);
+    daemon.create_topics(1);
+    let open = broker.open_transaction("decisions");
+    write(&broker, 0..3);
+    daemon.start();
+    broker.wait("it is said", DEADLINE, |_| daemon.log().contains("kafka-transactions.sh find-hanging"));
+    assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
+    open.abort();
+    wait_decisions(&broker, 3);
     assert!(daemon.stop().success());
 }
