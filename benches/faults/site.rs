@@ -126,7 +126,7 @@ impl Site {
             .output()
             .unwrap();
         assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
-        // Nobody decides anything in these runs, and the topic of verdicts is made by others.
+        // The topic of verdicts is made by others, and there are none in these runs.
         let made: Vec<String> =
             TOPICS.iter().filter(|name| **name != "verdicts").map(|name| broker.topic(name)).collect();
         cluster.wait_topics(&made);

@@ -322,7 +322,8 @@ pub const KEYS: &[Key] = &[
     key("triage.view_records_max", Integer(1_000, 10_000_000), "200000", "records", NoClock, Restart,
         "Most decisions that a partition of the recent view is rebuilt from."),
     key("triage.view_rebuild_deadline_s", Integer(1, 3_600), "60", "s", Operating, Restart,
-        "Longest rebuild of a partition of the view; afterwards its tickets are decided, never automatic."),
+        "Longest rebuild of a partition of the view; afterwards its tickets are decided, never automatic. While a transaction \
+         of its last owner is open, they wait."),
 
     key("admin.listen", Text, r#""127.0.0.1:9464""#, "", NoClock, Restart,
         "Address of /metrics, /healthz, /readyz and /api/v1."),

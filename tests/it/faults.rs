@@ -110,9 +110,14 @@ pub(crate) fn options(
     health: Arc<Health>,
 ) -> SessionOptions {
     let (kafka, triage) = settings(cluster);
+    session_options(KafkaSettings { transaction_timeout, ..kafka }, triage, health)
+}
+
+/// What a log is opened with that nobody is to be woken for.
+pub(crate) fn session_options(kafka: KafkaSettings, triage: TriageSettings, health: Arc<Health>) -> SessionOptions {
     let beating = Arc::clone(&health);
     SessionOptions {
-        kafka: KafkaSettings { transaction_timeout, ..kafka },
+        kafka,
         triage,
         clock: Clock::Real,
         wake: Arc::new(|| {}),

@@ -18,6 +18,7 @@ use super::stops::{PATIENCE, Stop};
 
 /// Longer than one call waits, shorter than the outage: a thread that did not beat would be seen.
 const STALLED_AFTER_MS: i64 = 9_000;
+
 /// What an outage looked like from outside.
 struct Seen {
     end: TransactionEnd,

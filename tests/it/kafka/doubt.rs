@@ -8,13 +8,15 @@ use noctriage::admin::health::Health;
 use noctriage::clock::Clock;
 use noctriage::config::{Sources, load};
 use noctriage::kafka::log::{Log as _, LogEvent, TransactionEnd};
-use noctriage::kafka::session::{KafkaLog, SessionOptions};
+use noctriage::kafka::session::KafkaLog;
 use noctriage::policy::ruling::DrawKey;
 use noctriage::wire::output::{OutputRecord, OutputTopic};
 
+use crate::faults::session_options;
 use crate::stops::{PATIENCE, Stop};
 use crate::support::broker::{Broker, Record, broker};
 use crate::support::checker::Isolation;
+use crate::support::daemon::TOPICS;
 use crate::support::own_broker::OwnBroker;
 use crate::support::port::free_port;
 use crate::support::proxy::{PRODUCE, Proxy, Weather};
@@ -28,40 +30,19 @@ const NEVER_ENDS_ONE_ITSELF: &str = "transaction.abort.timed.out.transaction.cle
 
 fn open(broker: &Broker, proxy_port: u16) -> KafkaLog {
     let address = format!("127.0.0.1:{proxy_port}");
-    let (tickets, decisions, suggestions) =
-        (broker.topic("tickets"), broker.topic("decisions"), broker.topic("suggestions"));
-    let (commands, review, dead_letters) =
-        (broker.topic("commands"), broker.topic("review"), broker.topic("dead_letters"));
-    let settings = load(&Sources::built_in(
-        &[
-            ("kafka.brokers", &address),
-            ("kafka.group", &broker.prefix),
-            ("kafka.instance_id", "noc-a"),
-            ("kafka.transaction_timeout_ms", TRANSACTION_TIMEOUT_MS),
-            ("kafka.topics.tickets", &tickets),
-            ("kafka.topics.decisions", &decisions),
-            ("kafka.topics.suggestions", &suggestions),
-            ("kafka.topics.commands", &commands),
-            ("kafka.topics.review", &review),
-            ("kafka.topics.dead_letters", &dead_letters),
-            ("model.directory", "no-model-is-loaded-here"),
-            ("model.baseline", "no-model-is-loaded-here"),
-        ],
-        DrawKey([7; 16]),
-    ))
-    .unwrap()
-    .settings;
+    let topics = TOPICS.map(|name| (format!("kafka.topics.{name}"), broker.topic(name)));
+    let mut keys = vec![
+        ("kafka.brokers", address.as_str()),
+        ("kafka.group", &broker.prefix),
+        ("kafka.instance_id", "noc-a"),
+        ("kafka.transaction_timeout_ms", TRANSACTION_TIMEOUT_MS),
+        ("model.directory", "no-model-is-loaded-here"),
+        ("model.baseline", "no-model-is-loaded-here"),
+    ];
+    keys.extend(topics.iter().map(|(key, topic)| (key.as_str(), topic.as_str())));
+    let settings = load(&Sources::built_in(&keys, DrawKey([7; 16]))).unwrap().settings;
     let health = Arc::new(Health::new(Clock::Real, i64::MAX));
-    let beating = Arc::clone(&health);
-    let mut log = KafkaLog::open(SessionOptions {
-        kafka: settings.kafka,
-        triage: settings.triage,
-        clock: Clock::Real,
-        wake: Arc::new(|| {}),
-        beat: Arc::new(move || beating.kafka_thread_beats()),
-        waiting: Arc::new(move |what| health.brokers_keep_us_waiting(what)),
-    })
-    .unwrap();
+    let mut log = KafkaLog::open(session_options(settings.kafka, settings.triage, health)).unwrap();
     let until = Instant::now() + PATIENCE;
     while !matches!(log.next_event().unwrap(), Some(LogEvent::Record { .. })) {
         assert!(Instant::now() < until, "no ticket within {PATIENCE:?}");
@@ -92,7 +73,7 @@ fn a_decision_is_kept_although_the_broker_holds_one_of_the_aborted_transaction_b
     let (own, brokers) = OwnBroker::start_behind(port, NEVER_ENDS_ONE_ITSELF);
     let proxy = Proxy::start(port, own.behind(), 1).unwrap();
     let broker = Broker { brokers, prefix: "doubt".to_owned() };
-    for topic in ["tickets", "decisions", "suggestions", "commands", "review", "dead_letters"] {
+    for topic in TOPICS {
         broker.create(topic, 1, &[]);
     }
     let ticket = |number: usize| (format!("T-{number}"), Some(b"{}".to_vec()), Vec::new());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::broker::{Broker, broker};
+use crate::support::broker::{Broker, OpenTransaction, broker};
 use crate::support::daemon::{Card, Daemon, Timers};
 use crate::support::tickets::{Preset, record};
 
@@ -101,18 +101,25 @@ fn a_group_that_has_forgotten_its_offsets_does_not_decide_everything_again() {
     assert!(daemon.stop().success());
 }
 
-#[test]
-fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
-    let Some(broker) = broker("late-window") else { return };
-    let mut daemon =
-        Daemon::prepare(&broker, "one", Card::Demo, &format!("{SHADOW}[triage]\nview_rebuild_deadline_s = 1\n"));
+/// A daemon that is started while somebody's transaction is open in the decisions: nothing behind its start can be read, and
+/// it may hold outcomes.
+fn beside_an_open_transaction(test: &str, timers: Timers) -> Option<(Broker, Daemon, OpenTransaction)> {
+    let broker = broker(test)?;
+    let more = format!("{SHADOW}[triage]\nview_rebuild_deadline_s = 1\n");
+    let mut daemon = Daemon::prepare_with(&broker, "one", Card::ZeroCost, timers, &more);
     daemon.create_topics(1);
-    // Somebody's transaction is open: nothing behind its start can be read, and it may hold outcomes.
     let open = broker.open_transaction("decisions");
     write(&broker, 0..3);
     daemon.start();
+    Some((broker, daemon, open))
+}
+
+#[test]
+fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
+    let Some((broker, mut daemon, open)) = beside_an_open_transaction("late-window", Timers::USUAL) else { return };
     broker.wait("it is said", DEADLINE, |_| daemon.log().contains("is still open: its end is waited for"));
     assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
+    assert!(!daemon.log().contains("is whole now"), "{}", daemon.log());
     open.abort();
     daemon.wait_ready();
     broker
@@ -124,13 +131,7 @@ fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
 
 #[test]
 fn nothing_is_decided_beside_a_transaction_that_hangs_and_the_log_says_how_to_end_it() {
-    let Some(broker) = broker("hanging") else { return };
-    let more = format!("{SHADOW}[triage]\nview_rebuild_deadline_s = 1\n");
-    let mut daemon = Daemon::prepare_with(&broker, "one", Card::ZeroCost, Timers::SHORT, &more);
-    daemon.create_topics(1);
-    let open = broker.open_transaction("decisions");
-    write(&broker, 0..3);
-    daemon.start();
+    let Some((broker, mut daemon, open)) = beside_an_open_transaction("hanging", Timers::SHORT) else { return };
     broker.wait("it is said", DEADLINE, |_| daemon.log().contains("kafka-transactions.sh find-hanging"));
     assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
     open.abort();
