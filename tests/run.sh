@@ -53,7 +53,8 @@ start_kafka() {
   local why
   if ! why=$(tests/kafka/kafka.sh possible 2>&1); then cannot "tests on a real Kafka" "$why"; return; fi
   heading "starting Kafka"
-  if NOCTRIAGE_TEST_BROKERS=$(tests/kafka/kafka.sh start "$kafka"); then
+  # Nobody kills this one. A busy machine must not make its controller take it for dead: its partitions would lose their leader.
+  if NOCTRIAGE_TEST_BROKERS=$(NOCTRIAGE_KAFKA_EXTRA=broker.session.timeout.ms=60000 tests/kafka/kafka.sh start "$kafka"); then
     export NOCTRIAGE_TEST_BROKERS
     echo "Kafka answers on $NOCTRIAGE_TEST_BROKERS"
   else
