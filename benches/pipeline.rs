@@ -149,8 +149,8 @@ impl Bench {
         site.remove(&self.broker)?;
         let (records, bytes) = samples::sizes(&outcomes);
         println!("each ticket becomes {records:.2} records of {bytes:.0} bytes together\n");
-        println!("| batch | daemon/s | loop/s | ratio | CPU daemon | CPU loop | CPU broker | peak daemon |");
-        println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+        println!("| batch | daemon/s | loop/s | ratio | CPU daemon | its broker | CPU loop | its broker | peak daemon |");
+        println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         for batch in self.options.batch.clone() {
             let (mut daemon, mut bare) = (Vec::new(), Vec::new());
             for _ in 0..self.options.rounds {
@@ -162,11 +162,12 @@ impl Bench {
             let of = |rounds: &[Round], part: fn(&Round) -> f64| median(&rounds.iter().map(part).collect::<Vec<_>>());
             let (fast, bare_fast) = (of(&daemon, |round| round.per_second), of(&bare, |round| round.per_second));
             println!(
-                "| {batch} | {fast:.0} | {bare_fast:.0} | {:.2} | {:.1} us | {:.1} us | {:.1} us | {:.0} MiB |",
+                "| {batch} | {fast:.0} | {bare_fast:.0} | {:.2} | {:.1} us | {:.1} us | {:.1} us | {:.1} us | {:.0} MiB |",
                 fast / bare_fast,
                 of(&daemon, |round| round.cpu_us),
-                of(&bare, |round| round.cpu_us),
                 of(&daemon, |round| round.broker_cpu_us),
+                of(&bare, |round| round.cpu_us),
+                of(&bare, |round| round.broker_cpu_us),
                 of(&daemon, |round| round.peak_mib),
             );
         }

@@ -9,7 +9,7 @@ use crate::inference::engine::Job;
 use crate::policy::identity::TicketDigests;
 use crate::policy::recent_view::RecentView;
 use crate::policy::ruling::Ruling;
-use crate::policy::{identity, is_evidence, wants_prediction};
+use crate::policy::{Asked, asked_about, identity};
 use crate::wire::intake::{self, DeadLetterReason, Intake, IntakeSettings, RawRecord};
 
 use super::batch::{Batch, Buffered, Content, Item, Read};
@@ -78,13 +78,18 @@ pub(super) fn job(id: u64, ruling: &Ruling, items: &mut [Item], in_flight: &VecD
             && view.has_input(item.partition, &ticket.ticket_id, item.digests.input)
             && ticket.reopen_count.is_none_or(|count| count == 0);
         let first_rate = view.first_rate(item.partition, &ticket.ticket_id);
-        if item.unwritable.is_none() && wants_prediction(ruling, ticket, first_rate) && !is_settled {
-            let row = job.tickets.len();
-            item.job_row = Some(row);
-            job.tickets.push(Arc::clone(ticket));
-            if is_evidence(ruling, ticket, first_rate) {
-                job.drawn.push(row);
-            }
+        if item.unwritable.is_some() || is_settled {
+            continue;
+        }
+        let asked = asked_about(ruling, ticket, first_rate);
+        if asked == Asked::Nobody {
+            continue;
+        }
+        let row = job.tickets.len();
+        item.job_row = Some(row);
+        job.tickets.push(Arc::clone(ticket));
+        if asked == Asked::Candidates {
+            job.drawn.push(row);
         }
     }
     job

@@ -5,6 +5,7 @@ pub mod labelled;
 pub mod message;
 pub mod prediction;
 pub mod probability;
+pub mod quoted;
 pub mod severity;
 pub mod stage;
 pub mod ticket;

@@ -15,7 +15,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ticket::{AuthorKind, Ticket};
 
 use phrases::{Beginnings, Mask, Phrase, PhraseSet};
-use skeleton::{Word, add_words, bare};
+use skeleton::{Added, Words};
 
 /// Compiled guards. The default is the built-in lists, never an empty guard.
 #[derive(Clone, Debug)]
@@ -99,52 +99,35 @@ impl Guards {
     /// Searches everything of a ticket that a stranger may have written. Fields are read as one text, so that a sentence
     /// cut in two by a field boundary is still a sentence; notes of noctriage itself are left out.
     pub fn hits(&self, ticket: &Ticket) -> GuardHits {
-        let told = Text::all(told(ticket));
-        let named = Text::all(named(ticket));
-        let mut words: Vec<Word<'_>> = Vec::with_capacity(WORDS_USUAL);
-        for text in &told {
-            add_words(&text.bare, &mut words);
-        }
+        let mut words = Words::new();
+        let mut texts: Vec<Text<'_>> = told(ticket).map(|whole| Text { whole, added: words.add(whole) }).collect();
         let mut starts = self.starts(&words, 0);
         let harmless = self.harmless.mask(&words, &starts);
         let danger = self.danger.first_match(&words, &starts, &harmless);
         let told_words = words.len();
-        for text in &named {
-            add_words(&text.bare, &mut words);
-        }
+        texts.extend(named(ticket).map(|whole| Text { whole, added: words.add(whole) }));
         starts.extend(self.starts(&words, told_words));
         let machine = self.machine.first_match(&words, &starts, &Mask::default()).or_else(|| {
-            let hidden = told.iter().chain(&named).find_map(|text| hidden::hidden_text(text.whole, &text.bare));
+            let hidden = texts.iter().find_map(|Text { whole, added }| hidden::hidden_text(whole, &words, added));
             hidden.map(Arc::from)
         });
         GuardHits { danger, machine }
     }
-}
 
-impl Guards {
     /// Places, from one on, at which a phrase of any list may begin.
-    fn starts(&self, words: &[Word<'_>], from: usize) -> Vec<usize> {
-        (from..words.len()).filter(|&at| self.beginnings.may_match(&words[at])).collect()
+    fn starts(&self, words: &Words, from: usize) -> Vec<usize> {
+        (from..words.len()).filter(|&at| words.get(at).is_some_and(|word| self.beginnings.may_match(word))).collect()
     }
 }
 
-/// Words for which there is room from the start: those of a ticket of one screen.
-const WORDS_USUAL: usize = 256;
-
-/// A field as it stands in the ticket, and its bare shape.
+/// A field as it stands in the ticket, and what its words are.
 struct Text<'ticket> {
     whole: &'ticket str,
-    bare: String,
-}
-
-impl<'ticket> Text<'ticket> {
-    fn all(texts: Vec<&'ticket str>) -> Vec<Self> {
-        texts.into_iter().map(|whole| Self { whole, bare: bare(whole) }).collect()
-    }
+    added: Added,
 }
 
 /// What tells what happened: searched for danger and for sentences to a machine.
-fn told(ticket: &Ticket) -> Vec<&str> {
+fn told(ticket: &Ticket) -> impl Iterator<Item = &str> {
     let notes = ticket.notes.iter().filter(|note| match note.author_kind {
         AuthorKind::Human | AuthorKind::System => true,
         AuthorKind::Noctriage => false,
@@ -155,11 +138,10 @@ fn told(ticket: &Ticket) -> Vec<&str> {
         .chain(alarms)
         .flatten()
         .chain(notes.map(|note| note.text.as_str()))
-        .collect()
 }
 
 /// What names things (`fire-alarm-gateway` is no fire): searched for sentences to a machine only.
-fn named(ticket: &Ticket) -> Vec<&str> {
+fn named(ticket: &Ticket) -> impl Iterator<Item = &str> {
     let fields = [
         &ticket.device.name,
         &ticket.device.vendor,
@@ -172,7 +154,7 @@ fn named(ticket: &Ticket) -> Vec<&str> {
         &ticket.service,
         &ticket.category,
     ];
-    fields.into_iter().filter_map(|field| field.as_deref()).chain(ticket.labels.values().map(String::as_str)).collect()
+    fields.into_iter().filter_map(|field| field.as_deref()).chain(ticket.labels.values().map(String::as_str))
 }
 
 #[cfg(test)]

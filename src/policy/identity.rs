@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use crate::domain::digest::Digest;
+use crate::domain::quoted::push_quoted;
 use crate::domain::severity::SourceSeverity;
 use crate::domain::ticket::{Alarm, AuthorKind, Device, Note, Ticket, TicketId};
 
@@ -202,10 +203,10 @@ fn severity_or_null(bytes: &mut Vec<u8>, severity: &SourceSeverity) {
     match severity {
         other if !is_input(other) => bytes.extend_from_slice(b"null"),
         SourceSeverity::Absent => bytes.extend_from_slice(b"null"),
-        SourceSeverity::Known { value, .. } => quoted(bytes, value.as_str()),
+        SourceSeverity::Known { value, .. } => push_quoted(value.as_str(), bytes),
         SourceSeverity::Unmapped { native, .. } => {
             let mut object = Object::open(bytes);
-            quoted(object.value("unmapped"), &in_normal_form(native));
+            push_quoted(&in_normal_form(native), object.value("unmapped"));
             object.close();
         }
     }
@@ -213,13 +214,9 @@ fn severity_or_null(bytes: &mut Vec<u8>, severity: &SourceSeverity) {
 
 fn text_or_null(bytes: &mut Vec<u8>, text: Option<&str>) {
     match text.map(in_normal_form) {
-        Some(text) if !text.is_empty() => quoted(bytes, &text),
+        Some(text) if !text.is_empty() => push_quoted(&text, bytes),
         Some(_) | None => bytes.extend_from_slice(b"null"),
     }
-}
-
-fn quoted(bytes: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(bytes, text).expect("writing a text to memory does not fail");
 }
 
 fn list<T>(bytes: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
@@ -260,7 +257,7 @@ impl<'bytes> Object<'bytes> {
     /// A normalised text; one of which nothing is left is left out.
     fn text(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text.map(in_normal_form).filter(|text| !text.is_empty()) {
-            quoted(self.value(name), &text);
+            push_quoted(&text, self.value(name));
         }
     }
 

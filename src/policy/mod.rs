@@ -59,18 +59,30 @@ pub enum Event<'record> {
     NotATicket,
 }
 
-/// Whether a model is asked about a ticket at all: not when it has ended, and in shadow only when it is drawn. The
-/// answer never depends on what a model would say, nor on the content of the ticket beyond its state and its slice.
-/// `first_rate` is the rate of the evidence draw at which the ticket was first met; `None`: it is new.
-pub fn wants_prediction(ruling: &Ruling, ticket: &Ticket, first_rate: Option<f64>) -> bool {
-    let place = case::Place::of_ticket(ruling, ticket, first_rate);
-    let has_ended = ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal);
-    !has_ended && (place.stage > Stage::Shadow || place.draws.evidence.drawn)
+/// Which models are asked about a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// None.
+    Nobody,
+    /// Those in force.
+    InForce,
+    /// Candidates as well: the ticket is in the evidence draw, and people decide it blind.
+    Candidates,
 }
 
-/// Whether a ticket is in the evidence draw: people decide it blind, and candidates are asked about it.
-pub fn is_evidence(ruling: &Ruling, ticket: &Ticket, first_rate: Option<f64>) -> bool {
-    case::Place::of_ticket(ruling, ticket, first_rate).draws.evidence.drawn
+/// Which models are asked about a ticket: none when it has ended, and in shadow only when it is drawn. The answer never
+/// depends on what a model would say, nor on the content of the ticket beyond its state and its slice. `first_rate` is the
+/// rate of the evidence draw at which the ticket was first met; `None`: it is new.
+pub fn asked_about(ruling: &Ruling, ticket: &Ticket, first_rate: Option<f64>) -> Asked {
+    if ticket.status.is_some_and(crate::domain::ticket::Status::is_terminal) {
+        return Asked::Nobody;
+    }
+    let place = case::Place::of_ticket(ruling, ticket, first_rate);
+    match place.stage {
+        _ if place.draws.evidence.drawn => Asked::Candidates,
+        Stage::Shadow => Asked::Nobody,
+        Stage::Suggest | Stage::AutoTriage | Stage::AutoResolve => Asked::InForce,
+    }
 }
 
 #[cfg(test)]

@@ -20,27 +20,34 @@ pub(super) fn in_normal_form(text: &str) -> Cow<'_, str> {
     if !text.is_ascii() {
         return Cow::Owned(normalised_by_the_tables(text));
     }
-    let is_space = |byte: u8| byte <= b' ' || byte == 0x7f;
-    let mut is_after_space = true;
-    let is_normal = text.bytes().all(|byte| {
-        let is_allowed = !is_space(byte) || (byte == b' ' && !is_after_space);
-        is_after_space = is_space(byte);
-        is_allowed
-    });
-    // A space at the end, too, must go; the empty text has no end.
-    if is_normal && (!is_after_space || text.is_empty()) {
+    if is_ascii_in_normal_form(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
     let mut normal = String::with_capacity(text.len());
-    for word in text.split(|character: char| character.is_ascii_whitespace() || character.is_ascii_control()) {
-        if !word.is_empty() {
-            if !normal.is_empty() {
-                normal.push(' ');
-            }
-            normal.push_str(word);
-        }
-    }
+    push_words_of_ascii(text, &mut normal);
     Cow::Owned(normal)
+}
+
+/// Whether all white space of a text of ASCII is single spaces between words. Without a way out in the middle, so that many
+/// bytes are looked at at once: nearly every text is.
+fn is_ascii_in_normal_form(ascii: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (ascii.first(), ascii.last()) else { return true };
+    let is_space = |byte: u8| u8::from(byte == b' ');
+    let controls = ascii.iter().fold(0, |found, &byte| found | u8::from(byte < b' ') | u8::from(byte == 0x7f));
+    let pairs = ascii.iter().zip(&ascii[1..]).fold(0, |found, (&one, &next)| found | (is_space(one) & is_space(next)));
+    controls | pairs | is_space(*first) | is_space(*last) == 0
+}
+
+/// Appends the words between white space and control characters, single spaces between them.
+fn push_words_of_ascii(text: &str, words: &mut String) {
+    let from = words.len();
+    let is_space = |character: char| character <= ' ' || character == '\u{7f}';
+    for word in text.split(is_space).filter(|word| !word.is_empty()) {
+        if words.len() > from {
+            words.push(' ');
+        }
+        words.push_str(word);
+    }
 }
 
 fn normalised_by_the_tables(text: &str) -> String {
@@ -58,18 +65,21 @@ pub fn folded(text: &str) -> String {
     if text.is_ascii() { folded_ascii(text) } else { folded_by_the_tables(text) }
 }
 
-/// Most of what a network says of itself, on the path of every ticket: words between white space and control characters.
 fn folded_ascii(text: &str) -> String {
-    let is_space = |character: char| character <= ' ' || character == '\u{7f}';
     let mut folded = String::with_capacity(text.len());
-    for word in text.split(is_space).filter(|word| !word.is_empty()) {
-        if !folded.is_empty() {
-            folded.push(' ');
-        }
-        folded.push_str(word);
-    }
-    folded.make_ascii_lowercase();
+    push_folded_ascii(text, &mut folded);
     folded
+}
+
+/// Appends [`folded`] of a text of ASCII: most of what a network says of itself, on the path of every ticket.
+pub(super) fn push_folded_ascii(text: &str, folded: &mut String) {
+    let from = folded.len();
+    if is_ascii_in_normal_form(text.as_bytes()) {
+        folded.push_str(text);
+    } else {
+        push_words_of_ascii(text, folded);
+    }
+    folded[from..].make_ascii_lowercase();
 }
 
 fn folded_by_the_tables(text: &str) -> String {

@@ -5,6 +5,7 @@ pub mod answer;
 mod basis;
 pub mod checkpoint;
 pub mod command;
+mod compact;
 pub mod control;
 pub mod dead_letter;
 pub mod decision;

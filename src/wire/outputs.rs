@@ -1,7 +1,5 @@
 //! From a decided record to everything that is written for it.
 
-use serde::Serialize;
-
 use crate::domain::prediction::{Answer, ModelRole, Prediction};
 use crate::domain::ticket::{Ticket, TicketId};
 use crate::policy::decided::{ActionKind, Decided, Outcome, Review, ReviewReason, Suggestion};
@@ -14,6 +12,7 @@ use crate::policy::{Event, RecordFacts, identity};
 use super::basis::{
     answer_record, cause_record, draws_record, eligibility_record, per_action, rule_words, ticket_facts,
 };
+use super::compact;
 use super::command::{COMMAND_SCHEMA, CommandRecord};
 use super::dead_letter::DeadLetterRecord;
 use super::decision::{Basis, CauseRecord, DECISION_SCHEMA, DecisionRecord, Digests, Latency, ReviewNote, Volatile};
@@ -70,27 +69,27 @@ pub fn output_records(record: &DecidedRecord<'_>) -> Result<Written, serde_json:
         outputs.push(OutputRecord { topic, partition, key: key.clone(), payload, headers: Vec::new() });
     };
     let decision_bytes = if decision.basis.is_some() { FULL_DECISION_BYTES } else { SMALL_RECORD_BYTES };
-    write(OutputTopic::Decisions, Some(record.position.partition), json(&decision, decision_bytes)?);
+    write(OutputTopic::Decisions, Some(record.position.partition), compact::to_vec(&decision, decision_bytes)?);
     if let Some(suggestion) = &record.decided.suggestion
         && let Some(suggestion) = suggestion_record(record, suggestion, decision.decision_id)
     {
-        write(OutputTopic::Suggestions, None, json(&suggestion, SMALL_RECORD_BYTES)?);
+        write(OutputTopic::Suggestions, None, compact::to_vec(&suggestion, SMALL_RECORD_BYTES)?);
     }
     if let Some(command) = &record.decided.command
         && let Some(command) = command_record(record, command, decision.decision_id)
     {
-        write(OutputTopic::Commands, None, json(&command, SMALL_RECORD_BYTES)?);
+        write(OutputTopic::Commands, None, compact::to_vec(&command, SMALL_RECORD_BYTES)?);
     }
     if let Some(review) = &record.decided.review {
         write(
             OutputTopic::Review,
             None,
-            json(&review_record(record, review, decision.decision_id), SMALL_RECORD_BYTES)?,
+            compact::to_vec(&review_record(record, review, decision.decision_id), SMALL_RECORD_BYTES)?,
         );
     }
     if let Some(reason) = record.dead_letter {
         let letter = DeadLetterRecord::new(record.position.clone(), record.raw, reason, decision.decision_id);
-        write(OutputTopic::DeadLetters, None, json(&letter, SMALL_RECORD_BYTES)?);
+        write(OutputTopic::DeadLetters, None, compact::to_vec(&letter, SMALL_RECORD_BYTES)?);
     }
     Ok(Written { decision, records: outputs })
 }
@@ -101,12 +100,6 @@ const FULL_DECISION_BYTES: usize = 4096;
 
 /// The same for every other record: most have 300 to 500.
 const SMALL_RECORD_BYTES: usize = 512;
-
-fn json(record: &impl Serialize, bytes: usize) -> Result<Vec<u8>, serde_json::Error> {
-    let mut json = Vec::with_capacity(bytes);
-    serde_json::to_writer(&mut json, record)?;
-    Ok(json)
-}
 
 impl DecidedRecord<'_> {
     fn ticket(&self) -> Option<&Ticket> {

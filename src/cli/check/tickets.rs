@@ -26,7 +26,7 @@ use crate::policy::identity::TicketDigests;
 use crate::policy::recent_view::{Query, RecentView, TentativeView, ViewLimits, parent_of};
 use crate::policy::ruling::{Lease, Moment, Ruling};
 use crate::policy::slices::slice_of;
-use crate::policy::{Event, RecordFacts, decide, identity, wants_prediction};
+use crate::policy::{Asked, Event, RecordFacts, asked_about, decide, identity};
 use crate::wire::intake::explain::{MappingSummary, explain_mapping};
 use crate::wire::intake::{Intake, RawRecord};
 use crate::wire::outputs::{DecidedRecord, output_records};
@@ -184,7 +184,9 @@ impl One<'_> {
         let moment =
             Moment { operating: self.now, desk: self.now, lease: Lease::Fixed, lease_ms_needed: 0, halted: false };
         let answers = match (source, ticket) {
-            (Some(source), Some(ticket)) if wants_prediction(ruling, ticket, None) => (source.answer)(ticket),
+            (Some(source), Some(ticket)) if asked_about(ruling, ticket, None) != Asked::Nobody => {
+                (source.answer)(ticket)
+            }
             (Some(_) | None, Some(_) | None) => Vec::new(),
         };
         let revision = ticket.and_then(|ticket| ticket.revision);

@@ -1,10 +1,11 @@
 //! Text that people do not see or that only a machine reads: role tags, invisible tag letters, long base64.
 
 use super::super::names::folded;
+use super::skeleton::{Added, Words};
 
-/// What kind of hidden text a field holds, in a closed word; `None` when it holds none. `bare` is the text's bare shape:
-/// for one line of ASCII that is the folded line.
-pub(super) fn hidden_text(text: &str, bare: &str) -> Option<&'static str> {
+/// What kind of hidden text a field holds, in a closed word; `None` when it holds none. `added` are its words: for one line
+/// of ASCII, their bare shape is the folded line.
+pub(super) fn hidden_text(text: &str, words: &Words, added: &Added) -> Option<&'static str> {
     let is_ascii = text.is_ascii();
     if !is_ascii && text.chars().any(|character| ('\u{e0020}'..='\u{e007f}').contains(&character)) {
         return Some("invisible tag letters");
@@ -12,10 +13,13 @@ pub(super) fn hidden_text(text: &str, bare: &str) -> Option<&'static str> {
     if has_base64(text) {
         return Some("long base64");
     }
-    if is_ascii && !text.contains('\n') {
-        return role_tag(bare);
+    let is_lined = text.contains('\n');
+    if is_ascii && !is_lined {
+        return role_tag(words.bare(added), added.may_hold_tag);
     }
-    text.lines().find_map(|line| role_tag(&folded(line)))
+    // A line of which nothing begins as a tag or a speaker does need not be folded.
+    let is_plain = |line: &str| is_ascii && !added.may_hold_tag && !may_name_speaker(line);
+    text.lines().filter(|line| !is_plain(line)).find_map(|line| role_tag(&folded(line), added.may_hold_tag))
 }
 
 /// Marks with which chat templates separate speakers. None of them occurs in a ticket that was written for people.
@@ -64,9 +68,8 @@ const INSTRUCTING: [&str; 12] = [
     "sure",
 ];
 
-fn role_tag(line: &str) -> Option<&'static str> {
-    let is_tagged = || ROLE_TAGS.iter().any(|tag| line.contains(tag)) || has_special_token(line);
-    if may_hold_tag(line) && is_tagged() {
+fn role_tag(line: &str, may_hold_tag: bool) -> Option<&'static str> {
+    if may_hold_tag && (ROLE_TAGS.iter().any(|tag| line.contains(tag)) || has_special_token(line)) {
         return Some("role tag");
     }
     let start = line.trim_start_matches(|character: char| !character.is_alphanumeric() && character != '[');
@@ -76,14 +79,10 @@ fn role_tag(line: &str) -> Option<&'static str> {
     is_instruction.then_some("role tag")
 }
 
-/// Whether a line holds any beginning of a tag: one look at each byte spares nearly all lines a search for every tag.
-fn may_hold_tag(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    bytes.iter().enumerate().any(|(at, byte)| match byte {
-        b'[' | b'<' | b'#' => true,
-        b'b' => bytes[at..].starts_with(b"begin"),
-        _ => false,
-    })
+/// Whether a line of ASCII may give itself to a speaker: by its first letter.
+fn may_name_speaker(line: &str) -> bool {
+    let first = line.bytes().find(|byte| byte.is_ascii_alphanumeric() || *byte == b'[');
+    first.is_some_and(|first| SPEAKERS.iter().any(|speaker| speaker.as_bytes()[0] == first.to_ascii_lowercase()))
 }
 
 /// `<|word|>`, as tokenizers write their special tokens.
@@ -151,9 +150,29 @@ mod tests {
         }
     }
 
+    fn may_hold_tag(text: &str) -> bool {
+        Words::new().add(text).may_hold_tag
+    }
+
     #[test]
     fn every_role_tag_passes_the_first_look() {
-        assert!(ROLE_TAGS.iter().all(|tag| may_hold_tag(&format!("well {tag} then"))));
+        assert!(ROLE_TAGS.iter().all(|tag| may_hold_tag(&format!("well{tag}then"))));
         assert!(may_hold_tag("<|im_start|>") && !may_hold_tag("port 3 of sw-1 went down before noon"));
+    }
+
+    #[test]
+    fn every_speaker_passes_the_first_look() {
+        assert!(SPEAKERS.iter().all(|speaker| may_name_speaker(&format!(" - {}", speaker.to_uppercase()))));
+        assert!(!may_name_speaker("port 3 of sw-1 went down") && !may_name_speaker(" -- "));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_text_of_ascii_is_looked_at_as_line_by_line_without_a_short_way(text in "[ -~\n]{0,60}|[\n a]{0,3}(system|Developer|note to AI): (you|mark|x)[\n<|a>]{0,8}") {
+            let mut words = Words::new();
+            let added = words.add(&text);
+            let plainly = if has_base64(&text) { Some("long base64") } else { text.lines().find_map(|line| role_tag(&folded(line), true)) };
+            proptest::prop_assert_eq!(hidden_text(&text, &words, &added), plainly);
+        }
     }
 }

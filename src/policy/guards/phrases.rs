@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use super::skeleton::{Word, bare};
+use super::skeleton::{Word, Words, bare};
 
 /// Words that `~` may skip. Twice as many would join two sentences; half as many would miss "ignore all of the previous".
 const GAP_WORDS_MAX: usize = 4;
@@ -34,17 +34,19 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn matches(&self, word: &Word<'_>) -> bool {
+    fn matches(&self, word: Word<'_>) -> bool {
         word.forms().any(|form| if self.is_prefix { form.starts_with(&self.letters) } else { form == self.letters })
     }
 }
 
 /// The first two letters of a word.
-type Key = (Option<char>, Option<char>);
+type Key = u64;
 
 fn key_of(letters: &str) -> Key {
-    let mut characters = letters.chars();
-    (characters.next(), characters.next())
+    let mut characters = letters.chars().map(u64::from);
+    // No letter has the number 0.
+    let mut next = || characters.next().unwrap_or(0);
+    next() << 32 | next()
 }
 
 impl Phrase {
@@ -84,7 +86,7 @@ impl Phrase {
     }
 
     /// Where the phrase ends if it starts at `start`, reading no word that is masked.
-    fn end_from(&self, words: &[Word<'_>], masked: &Mask, start: usize) -> Option<usize> {
+    fn end_from(&self, words: &Words, masked: &Mask, start: usize) -> Option<usize> {
         end_of(&self.parts, words, masked, start)
     }
 }
@@ -96,7 +98,7 @@ fn pattern(word: &str) -> Pattern {
     }
 }
 
-fn end_of(parts: &[Part], words: &[Word<'_>], masked: &Mask, at: usize) -> Option<usize> {
+fn end_of(parts: &[Part], words: &Words, masked: &Mask, at: usize) -> Option<usize> {
     let Some((first, rest)) = parts.split_first() else { return Some(at) };
     match first {
         Part::Word(patterns) => {
@@ -110,13 +112,20 @@ fn end_of(parts: &[Part], words: &[Word<'_>], masked: &Mask, at: usize) -> Optio
     }
 }
 
-/// Words that are not read, one flag for each: a lookup that a text full of harmless phrases cannot make slow.
+/// Words that are not read, one flag for each up to the last: a lookup that a text full of harmless phrases cannot make slow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Mask(Vec<bool>);
 
 impl Mask {
     fn covers(&self, word: usize) -> bool {
         self.0.get(word).copied().unwrap_or(false)
+    }
+
+    fn cover(&mut self, from: usize, to: usize) {
+        if self.0.len() < to {
+            self.0.resize(to, false);
+        }
+        self.0[from..to].fill(true);
     }
 }
 
@@ -169,7 +178,7 @@ impl Beginnings {
     }
 
     /// Whether a phrase may begin with a word, or lie inside it.
-    pub(super) fn may_match(&self, word: &Word<'_>) -> bool {
+    pub(super) fn may_match(&self, word: Word<'_>) -> bool {
         word.plain.len() >= RUN_TOGETHER_LETTERS_MIN
             || word
                 .forms()
@@ -183,7 +192,7 @@ struct ByStart {
     /// By the first bytes: words that are whole, and beginnings that are at least as long as a [`WordStart`].
     long: HashMap<WordStart, Vec<usize>, BuildHasherDefault<Mix>>,
     /// By the first two letters: shorter beginnings.
-    short: HashMap<Key, Vec<usize>>,
+    short: HashMap<Key, Vec<usize>, BuildHasherDefault<Mix>>,
 }
 
 /// The first bytes of a word, zeros where it ends before: enough that hardly any other word of a text shares them.
@@ -191,10 +200,10 @@ type WordStart = u32;
 
 fn word_start(word: &str) -> WordStart {
     let bytes = word.as_bytes();
-    let mut start = [0; size_of::<WordStart>()];
-    let length = bytes.len().min(start.len());
-    start[..length].copy_from_slice(&bytes[..length]);
-    WordStart::from_le_bytes(start)
+    match bytes.first_chunk() {
+        Some(start) => WordStart::from_le_bytes(*start),
+        None => bytes.iter().rev().fold(0, |start, &byte| start << 8 | WordStart::from(byte)),
+    }
 }
 
 impl ByStart {
@@ -265,6 +274,38 @@ pub(super) struct PhraseSet {
     /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word; by their first
     /// bytes, so that a long word is searched for thousands of spellings in one pass.
     run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>>,
+    /// Which starts stand in `run_together` at all.
+    starts_together: Starts,
+}
+
+/// One bit for each hash of a start: hardly any place in a long word needs more than this look.
+#[derive(Clone, Debug)]
+struct Starts(Box<[u64; Starts::WORDS]>);
+
+impl Default for Starts {
+    fn default() -> Self {
+        Self(Box::new([0; Self::WORDS]))
+    }
+}
+
+impl Starts {
+    /// 32,768 bits, as many as the [`Beginnings`] have: a list has some hundred starts.
+    const WORDS: usize = 512;
+
+    fn place(start: Start) -> (usize, u64) {
+        let bit = start.wrapping_mul(MIXING) >> 49;
+        ((bit / 64) as usize, 1 << (bit % 64))
+    }
+
+    fn add(&mut self, start: Start) {
+        let (word, bit) = Self::place(start);
+        self.0[word] |= bit;
+    }
+
+    fn has(&self, start: Start) -> bool {
+        let (word, bit) = Self::place(start);
+        self.0[word] & bit != 0
+    }
 }
 
 /// Letters that a phrase run together needs. Shorter ones are parts of ordinary words (`fire` of `firewall`).
@@ -282,36 +323,39 @@ impl PhraseSet {
     pub(super) fn new(phrases: Vec<Phrase>) -> Self {
         let mut by_start = ByStart::default();
         let mut run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>> = HashMap::default();
+        let mut starts_together = Starts::default();
         for (index, phrase) in phrases.iter().enumerate() {
             for pattern in phrase.first_patterns() {
                 by_start.add(pattern, index);
             }
             for letters in run_together_forms(&phrase.parts) {
-                if let Some(start) = letters.as_bytes().first_chunk::<START_BYTES>() {
-                    run_together.entry(Start::from_le_bytes(*start)).or_default().push((letters, index));
+                if let Some(start) = letters.as_bytes().first_chunk() {
+                    let start = Start::from_le_bytes(*start);
+                    starts_together.add(start);
+                    run_together.entry(start).or_default().push((letters, index));
                 }
             }
         }
-        Self { phrases, by_start, run_together }
+        Self { phrases, by_start, run_together, starts_together }
     }
 
     /// The first phrase found, in the order of the text. `starts` are the words that [`Beginnings`] let pass.
-    pub(super) fn first_match(&self, words: &[Word<'_>], starts: &[usize], masked: &Mask) -> Option<Arc<str>> {
+    pub(super) fn first_match(&self, words: &Words, starts: &[usize], masked: &Mask) -> Option<Arc<str>> {
         starts.iter().find_map(|&start| {
             self.at(words, masked, start)
                 .next()
                 .map(|(index, _)| index)
-                .or_else(|| self.inside(&words[start]))
+                .or_else(|| self.inside(words.get(start)?))
                 .map(|index| self.phrases[index].text.clone())
         })
     }
 
     /// The words that any phrase covers.
-    pub(super) fn mask(&self, words: &[Word<'_>], starts: &[usize]) -> Mask {
-        let mut mask = Mask(vec![false; words.len()]);
+    pub(super) fn mask(&self, words: &Words, starts: &[usize]) -> Mask {
+        let mut mask = Mask::default();
         for &start in starts {
             for (_, end) in self.at(words, &Mask::default(), start) {
-                mask.0[start..end].fill(true);
+                mask.cover(start, end);
             }
         }
         mask
@@ -319,24 +363,29 @@ impl PhraseSet {
 
     fn at<'set>(
         &'set self,
-        words: &'set [Word<'set>],
+        words: &'set Words,
         masked: &'set Mask,
         start: usize,
     ) -> impl Iterator<Item = (usize, usize)> + 'set {
-        words[start]
-            .forms()
+        let forms = words.get(start).into_iter().flat_map(Word::forms);
+        forms
             .flat_map(|form| self.by_start.get(form))
             .filter_map(move |index| self.phrases[index].end_from(words, masked, start).map(|end| (index, end)))
     }
 
-    fn inside(&self, word: &Word<'_>) -> Option<usize> {
+    fn inside(&self, word: Word<'_>) -> Option<usize> {
         if word.plain.len() < RUN_TOGETHER_LETTERS_MIN {
             return None;
         }
         word.forms().find_map(|form| {
-            (0..form.len()).find_map(|at| {
-                let rest = &form.as_bytes()[at..];
-                let spellings = self.run_together.get(&Start::from_le_bytes(*rest.first_chunk::<START_BYTES>()?))?;
+            let bytes = form.as_bytes();
+            bytes.windows(START_BYTES).enumerate().find_map(|(at, window)| {
+                let start = Start::from_le_bytes(*window.first_chunk()?);
+                if !self.starts_together.has(start) {
+                    return None;
+                }
+                let spellings = self.run_together.get(&start)?;
+                let rest = &bytes[at..];
                 spellings.iter().find_map(|(letters, index)| rest.starts_with(letters.as_bytes()).then_some(*index))
             })
         })

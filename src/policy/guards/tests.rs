@@ -368,9 +368,8 @@ proptest::proptest! {
     #[test]
     fn no_word_that_is_passed_over_begins_a_phrase(picked in proptest::collection::vec(0..WORDS.len(), 0..30)) {
         let guards = Guards::with_extra(&["ab*".to_owned(), "zähler defekt".to_owned()], &["x y".to_owned()]).unwrap();
-        let text = bare(&picked.iter().map(|at| WORDS[*at]).collect::<Vec<_>>().join(" "));
-        let mut words = Vec::new();
-        add_words(&text, &mut words);
+        let mut words = Words::new();
+        words.add(&picked.iter().map(|at| WORDS[*at]).collect::<Vec<_>>().join(" "));
         let (all, some): (Vec<usize>, Vec<usize>) = ((0..words.len()).collect(), guards.starts(&words, 0));
         for list in [&guards.danger, &guards.harmless, &guards.machine] {
             let found = |starts: &[usize]| (list.first_match(&words, starts, &Mask::default()), list.mask(&words, starts));
@@ -383,8 +382,8 @@ proptest::proptest! {
 fn most_words_of_a_ticket_are_passed_over() {
     let text = "users of the second floor say that the wireless network drops every few minutes. the controller lists the access \
                 point as disconnected, its switch port is up with power drawn, and the log shows joins without an answer";
-    let mut words = Vec::new();
-    add_words(text, &mut words);
+    let mut words = Words::new();
+    words.add(text);
     let starts = Guards::default_lists().starts(&words, 0);
     assert!(starts.len() * 3 < words.len(), "{} of {}", starts.len(), words.len());
 }

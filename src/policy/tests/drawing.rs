@@ -5,7 +5,7 @@ use crate::policy::decided::{Draw, Outcome};
 use crate::policy::draws::DrawRate;
 use crate::policy::loosened::loosened;
 use crate::policy::ruling::{DrawRates, SlicePermission};
-use crate::policy::{is_evidence, wants_prediction};
+use crate::policy::{Asked, asked_about};
 
 /// A ticket that is drawn at a half and not at a tenth, where a leader says a rate.
 fn followed(stage: Stage, rates: EvidenceRate, followed: f64) -> World {
@@ -61,11 +61,10 @@ fn a_ticket_keeps_the_rate_at_which_it_was_first_met_when_the_rate_goes_up_and_w
 #[test]
 fn a_model_is_asked_by_the_rate_at_which_the_ticket_was_first_met() {
     let world = followed(Stage::Shadow, EvidenceRate::Auto, 0.1);
-    let asked = |first_rate| {
-        let ruling = world.ruling();
-        (wants_prediction(&ruling, &world.ticket, first_rate), is_evidence(&ruling, &world.ticket, first_rate))
-    };
-    assert_eq!([None, Some(0.5)].map(asked), [(false, false), (true, true)]);
+    let asked = |first_rate| asked_about(&world.ruling(), &world.ticket, first_rate);
+    assert_eq!([None, Some(0.5)].map(asked), [Asked::Nobody, Asked::Candidates]);
+    let world = followed(Stage::Suggest, EvidenceRate::Auto, 0.1);
+    assert_eq!(asked_about(&world.ruling(), &world.ticket, None), Asked::InForce);
     assert_eq!(world.decide().outcome, Outcome::NotDrawn);
 }
 

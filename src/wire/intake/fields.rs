@@ -10,7 +10,7 @@ use crate::wire::words::ClosedWord;
 
 use super::draft::{Origins, escaped};
 use super::reason::{DeadLetterClass, DeadLetterReason};
-use super::settings::{IntakeSettings, lookup, word_key};
+use super::settings::{IntakeSettings, compared, lookup};
 use super::times::{self, TimeProblem};
 use super::tree::{Json, Object};
 
@@ -29,12 +29,33 @@ pub(in crate::wire) struct Reading<'record> {
     pub(in crate::wire) was_cut: Cell<bool>,
 }
 
+/// Where an object stands in a ticket. Its pointer is written only where an error names it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::wire) enum Place<'outer> {
+    /// It is the ticket.
+    Ticket,
+    /// It is a field of another object.
+    Field { of: &'outer Self, name: &'outer str },
+    /// It stands in a list that is a field of another object.
+    Item { of: &'outer Self, list: &'outer str, index: usize },
+}
+
+impl Place<'_> {
+    fn pointer(&self) -> String {
+        match self {
+            Self::Ticket => String::new(),
+            Self::Field { of, name } => format!("{}/{}", of.pointer(), escaped(name)),
+            Self::Item { of, list, index } => format!("{}/{}/{index}", of.pointer(), escaped(list)),
+        }
+    }
+}
+
 /// One object of the ticket and its place.
 #[derive(Clone, Copy)]
 pub(in crate::wire) struct Fields<'record> {
     pub(in crate::wire) reading: &'record Reading<'record>,
     pub(in crate::wire) map: &'record Object<'record>,
-    pub(in crate::wire) pointer: &'record str,
+    pub(in crate::wire) place: Place<'record>,
 }
 
 type Read<T> = Result<T, DeadLetterReason>;
@@ -44,20 +65,20 @@ impl<'record> Fields<'record> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
-    /// Native pointer of a field.
-    pub(in crate::wire) fn pointer_of(&self, name: &str) -> String {
-        format!("{}/{}", self.pointer, escaped(name))
+    /// How an error names a field: by its place in the source.
+    fn named(&self, name: &str) -> String {
+        self.reading.origins.of(&Place::Field { of: &self.place, name }.pointer())
     }
 
     /// A field that is not what it should be.
     pub(in crate::wire) fn invalid(&self, name: &str, problem: &str) -> DeadLetterReason {
-        let place = self.reading.origins.of(&self.pointer_of(name));
+        let place = self.named(name);
         DeadLetterReason::new(DeadLetterClass::InvalidField, format!("{place}: {problem}"))
     }
 
     /// A field that must be there and is not.
     pub(in crate::wire) fn missing(&self, name: &str, advice: &str) -> DeadLetterReason {
-        let place = self.reading.origins.of(&self.pointer_of(name));
+        let place = self.named(name);
         DeadLetterReason::new(DeadLetterClass::MissingField, format!("{place} is missing: {advice}"))
     }
 
@@ -135,7 +156,7 @@ impl<'record> Fields<'record> {
     /// A word of a closed list that a wrong guess would harm.
     pub(in crate::wire) fn word<T: ClosedWord>(&self, name: &str, aliases: &BTreeMap<String, T>) -> Read<Option<T>> {
         let Some(text) = self.raw_text(name)? else { return Ok(None) };
-        let known = lookup(aliases, text).or_else(|| T::from_word(&word_key(text)));
+        let known = lookup(aliases, text).or_else(|| T::from_word(&compared(text)));
         let expected = || {
             let words: Vec<&str> = T::all().iter().map(|value| value.word()).collect();
             format!("the word is none of {}: add it to source.aliases.{}", words.join(", "), T::NAME)
@@ -151,7 +172,7 @@ impl<'record> Fields<'record> {
         other: T,
     ) -> Read<Option<T>> {
         let text = self.raw_text(name)?;
-        Ok(text.map(|text| lookup(aliases, text).or_else(|| T::from_word(&word_key(text))).unwrap_or(other)))
+        Ok(text.map(|text| lookup(aliases, text).or_else(|| T::from_word(&compared(text))).unwrap_or(other)))
     }
 
     /// An object inside this one.
@@ -190,9 +211,14 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
 }
 
+/// Whether all bytes are of a kind: without a way out in the middle, so that many are looked at at once.
+fn all(text: &str, is_so: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(1, |so_far, byte| so_far & u8::from(is_so(byte))) == 1
+}
+
 /// Control characters, line ends included, become spaces.
 pub(in crate::wire) fn one_line(text: &str) -> String {
-    if text.bytes().all(is_plain) {
+    if all(text, is_plain) {
         return text.trim().to_owned();
     }
     let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
@@ -201,7 +227,7 @@ pub(in crate::wire) fn one_line(text: &str) -> String {
 
 /// Line ends become `\n`; other control characters, NUL first of all, become spaces.
 fn many_lines(text: &str) -> String {
-    if text.bytes().all(|byte| is_plain(byte) || byte == b'\n' || byte == b'\t') {
+    if all(text, |byte| is_plain(byte) | (byte == b'\n') | (byte == b'\t')) {
         return text.trim().to_owned();
     }
     let mut lines = String::with_capacity(text.len());

@@ -8,7 +8,7 @@ use crate::domain::ticket::{Channel, Device, Incompleteness, Kind, Source, Statu
 use crate::domain::time::UtcMillis;
 
 use super::draft::Draft;
-use super::fields::{Fields, Reading};
+use super::fields::{Fields, Place, Reading};
 use super::parts;
 use super::reason::{DeadLetterClass, DeadLetterReason};
 use super::settings::{IntakeSettings, SeverityMeaning};
@@ -25,6 +25,8 @@ pub(super) const NOTES_MAX: usize = 32;
 const LABELS_MAX: usize = 32;
 /// Most relations that are kept, parents first; more raise `body_cut`.
 pub(super) const RELATIONS_MAX: usize = 32;
+/// Most characters of a source's own severity word that are kept.
+const NATIVE_CHARACTERS_MAX: usize = 64;
 /// A note within this time of the creation belongs to the creation (desk time): sources write what was entered with a
 /// ticket in a second step.
 const CREATION_MS: i64 = 60_000;
@@ -148,7 +150,7 @@ pub(super) fn read(
     settings: &IntakeSettings,
 ) -> Result<Ticket, DeadLetterReason> {
     let reading = Reading { settings, origins: &draft.origins, was_cut: Cell::new(false) };
-    let fields = Fields { reading: &reading, map: &draft.ticket, pointer: "" };
+    let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Ticket };
     let limits = &settings.limits;
     check_schema(&fields)?;
     let ticket_id = ticket_id(&fields)?;
@@ -269,7 +271,11 @@ pub(in crate::wire) fn is_machine(user: &str, settings: &IntakeSettings) -> bool
 }
 
 fn same_user(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
+    let (one, other) = (one.trim(), other.trim());
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    one.to_lowercase() == other.to_lowercase()
 }
 
 /// What a source's severity word turned out to be.
@@ -293,15 +299,13 @@ impl SourceWord {
 
 fn severity(fields: &Fields<'_>, name: &str, inferred: SetBy) -> Result<SourceWord, DeadLetterReason> {
     let Some(map) = fields.object("severity")? else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
-    let pointer = fields.pointer_of("severity");
-    let both = Fields { map, pointer: &pointer, ..*fields };
+    let both = Fields { map, place: Place::Field { of: &fields.place, name: "severity" }, ..*fields };
     // A bare word is allowed for the whole object: `"reported": "high"`.
     if let Some(Json::Text(word)) = both.map.get(name) {
         return Ok(severity_of(word, word, inferred, fields.reading.settings));
     }
     let Some(map) = both.object(name)? else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
-    let pointer = both.pointer_of(name);
-    let one = Fields { map, pointer: &pointer, ..*fields };
+    let one = Fields { map, place: Place::Field { of: &both.place, name }, ..*fields };
     let set_by = one.word("set_by", &BTreeMap::new())?.unwrap_or(inferred);
     let native = one.raw_text("native")?;
     let Some(value) = one.raw_text("value")?.or(native) else { return Ok(SourceWord::Says(SourceSeverity::Absent)) };
@@ -310,7 +314,13 @@ fn severity(fields: &Fields<'_>, name: &str, inferred: SetBy) -> Result<SourceWo
 
 /// Reads a severity word. A word that nothing maps stays visible as such: never low, never nothing.
 pub(super) fn severity_of(word: &str, native: &str, set_by: SetBy, settings: &IntakeSettings) -> SourceWord {
-    let native = || super::fields::one_line(native).chars().take(64).collect();
+    let native = || {
+        let mut native = super::fields::one_line(native);
+        if let Some((end, _)) = native.char_indices().nth(NATIVE_CHARACTERS_MAX) {
+            native.truncate(end);
+        }
+        native
+    };
     SourceWord::Says(match settings.severities.meaning(word) {
         Some(SeverityMeaning::Is(value)) => SourceSeverity::Known { value, native: native(), set_by },
         Some(SeverityMeaning::Unknown) => SourceSeverity::Absent,
@@ -320,13 +330,14 @@ pub(super) fn severity_of(word: &str, native: &str, set_by: SetBy, settings: &In
 }
 
 /// An object inside the ticket; an empty one where it is absent.
-fn inside<'record>(fields: &Fields<'record>, name: &str) -> Result<&'record Object<'record>, DeadLetterReason> {
+fn inside<'fields>(fields: &'fields Fields<'_>, name: &'fields str) -> Result<Fields<'fields>, DeadLetterReason> {
     static EMPTY: Object<'static> = Object::EMPTY;
-    Ok(fields.object(name)?.unwrap_or(&EMPTY))
+    let map = fields.object(name)?.unwrap_or(&EMPTY);
+    Ok(Fields { map, place: Place::Field { of: &fields.place, name }, ..*fields })
 }
 
 fn device(fields: &Fields<'_>) -> Result<Device, DeadLetterReason> {
-    let device = Fields { map: inside(fields, "device")?, pointer: "/device", ..*fields };
+    let device = inside(fields, "device")?;
     Ok(Device {
         name: device.short("name")?,
         vendor: device.short("vendor")?,
@@ -337,7 +348,7 @@ fn device(fields: &Fields<'_>) -> Result<Device, DeadLetterReason> {
 }
 
 fn source(fields: &Fields<'_>) -> Result<Source, DeadLetterReason> {
-    let source = Fields { map: inside(fields, "source")?, pointer: "/source", ..*fields };
+    let source = inside(fields, "source")?;
     Ok(Source {
         system: source.short("system")?,
         instance: source.short("instance")?,
@@ -347,7 +358,7 @@ fn source(fields: &Fields<'_>) -> Result<Source, DeadLetterReason> {
 }
 
 fn labels(fields: &Fields<'_>) -> Result<BTreeMap<String, String>, DeadLetterReason> {
-    let labels = Fields { map: inside(fields, "labels")?, pointer: "/labels", ..*fields };
+    let labels = inside(fields, "labels")?;
     let mut kept = BTreeMap::new();
     for name in &fields.reading.settings.labels_allowed {
         if let Some(value) = labels.short(name)? {

@@ -7,7 +7,7 @@ use crate::domain::ticket::{Alarm, AuthorKind, Note, Relation, RelationKind, Tic
 use crate::domain::time::UtcMillis;
 use crate::wire::words::ClosedWord;
 
-use super::fields::{Fields, type_of};
+use super::fields::{Fields, Place, type_of};
 use super::native::{ALARMS_MAX, NOTES_MAX, RELATIONS_MAX, is_own_user, severity_of};
 use super::reason::DeadLetterReason;
 use super::tree::Json;
@@ -27,8 +27,8 @@ fn each<T>(
             let problem = format!("item {index} is {} where an object is expected", type_of(item));
             return Err(fields.invalid(name, &problem));
         };
-        let pointer = format!("{}/{index}", fields.pointer_of(name));
-        all.extend(one(&Fields { reading: fields.reading, map, pointer: &pointer })?);
+        let place = Place::Item { of: &fields.place, list: name, index };
+        all.extend(one(&Fields { reading: fields.reading, map, place })?);
     }
     Ok(all)
 }
@@ -60,8 +60,8 @@ fn probable_cause(alarm: &Fields<'_>) -> Read<Option<String>> {
         return alarm.short("probable_cause");
     }
     let Some(map) = alarm.object("probable_cause")? else { return Ok(None) };
-    let pointer = alarm.pointer_of("probable_cause");
-    let cause = Fields { reading: alarm.reading, map, pointer: &pointer };
+    let place = Place::Field { of: &alarm.place, name: "probable_cause" };
+    let cause = Fields { reading: alarm.reading, map, place };
     Ok(cause.short("text")?.or(cause.short("code")?))
 }
 

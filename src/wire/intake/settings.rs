@@ -1,5 +1,6 @@
 //! How a source's records become tickets: preset, words, bounds. Built by `config`; the default reads native tickets.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -186,13 +187,23 @@ pub struct WordAliases {
 
 /// The form in which words of a source are compared and stored as keys of the alias tables.
 pub fn word_key(word: &str) -> String {
-    word.trim().to_lowercase()
+    compared(word).into_owned()
+}
+
+/// [`word_key`] without a copy of a word that is one already, as most are.
+pub(super) fn compared(word: &str) -> Cow<'_, str> {
+    let word = word.trim();
+    let is_key = word.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_key { Cow::Borrowed(word) } else { Cow::Owned(word.to_lowercase()) }
 }
 
 /// Looks a word up whole, then, where it reads `4 - Low`, by its number.
 pub(super) fn lookup<T: Copy>(rows: &BTreeMap<String, T>, word: &str) -> Option<T> {
-    let key = word_key(word);
-    rows.get(&key).copied().or_else(|| {
+    if rows.is_empty() {
+        return None;
+    }
+    let key = compared(word);
+    rows.get(&*key).copied().or_else(|| {
         let (number, _) = key.split_once(" - ")?;
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { rows.get(number).copied() } else { None }

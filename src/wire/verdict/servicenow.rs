@@ -18,7 +18,7 @@ use crate::domain::verdict::{
     VerdictOrigin,
 };
 use crate::wire::intake::draft::Draft;
-use crate::wire::intake::fields::{Fields, Reading, one_line};
+use crate::wire::intake::fields::{Fields, Place, Reading, one_line};
 use crate::wire::intake::native::{is_machine, is_own_user};
 use crate::wire::intake::servicenow::{Form, draft, is_deletion, row, text, time};
 use crate::wire::intake::settings::SeverityMeaning;
@@ -83,7 +83,7 @@ struct Event<'event> {
 impl<'event> Event<'event> {
     fn of(row: &'event Object<'event>, draft: &Draft<'_>, settings: &'event VerdictSettings) -> Read<Self> {
         let reading = Reading { settings: &settings.intake, origins: &draft.origins, was_cut: Cell::new(false) };
-        let fields = Fields { reading: &reading, map: &draft.ticket, pointer: "" };
+        let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Ticket };
         let id = fields.raw_text("ticket_id")?;
         let id = id.ok_or_else(|| fields.missing("ticket_id", "every ticket needs the stable id of its source"))?;
         Ok(Self {
