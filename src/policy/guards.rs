@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::domain::digest::Digest;
 use crate::domain::ticket::{AuthorKind, Ticket};
 
-use phrases::{Beginnings, Mask, Phrase, PhraseSet};
+use phrases::{Beginnings, Mask, Phrase, PhraseSet, Start};
 use skeleton::{Added, Words};
 
 /// Compiled guards. The default is the built-in lists, never an empty guard.
@@ -83,7 +83,8 @@ impl Guards {
         let texts = [&danger, &harmless, &machine]
             .map(|list| list.iter().map(|phrase| phrase.text().as_bytes()).collect::<Vec<_>>().join(b"\n".as_slice()));
         let digest = Digest::of_parts(texts.iter().map(Vec::as_slice));
-        let (danger, harmless, machine) = (PhraseSet::new(danger), PhraseSet::new(harmless), PhraseSet::new(machine));
+        let (danger, harmless, machine) =
+            (PhraseSet::new(0, danger), PhraseSet::new(1, harmless), PhraseSet::new(2, machine));
         let mut beginnings = Beginnings::default();
         for list in [&danger, &harmless, &machine] {
             beginnings.add_all(list);
@@ -114,9 +115,9 @@ impl Guards {
         GuardHits { danger, machine }
     }
 
-    /// Places, from one on, at which a phrase of any list may begin.
-    fn starts(&self, words: &Words, from: usize) -> Vec<usize> {
-        (from..words.len()).filter(|&at| words.get(at).is_some_and(|word| self.beginnings.may_match(word))).collect()
+    /// Words, from one on, with which a phrase of any list may begin.
+    fn starts(&self, words: &Words, from: usize) -> Vec<Start> {
+        (from..words.len()).filter_map(|at| self.beginnings.start(words, at)).collect()
     }
 }
 

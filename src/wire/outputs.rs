@@ -12,8 +12,8 @@ use crate::policy::{Event, RecordFacts, identity};
 use super::basis::{
     answer_record, cause_record, draws_record, eligibility_record, per_action, rule_words, ticket_facts,
 };
-use super::compact;
 use super::command::{COMMAND_SCHEMA, CommandRecord};
+use super::compact;
 use super::dead_letter::DeadLetterRecord;
 use super::decision::{Basis, CauseRecord, DECISION_SCHEMA, DecisionRecord, Digests, Latency, ReviewNote, Volatile};
 use super::intake::{DeadLetterReason, RawRecord};

@@ -49,6 +49,11 @@ fn key_of(letters: &str) -> Key {
     next() << 32 | next()
 }
 
+/// The key of a beginning of one letter.
+fn key_of_first(word: &str) -> Key {
+    word.chars().next().map_or(0, |letter| u64::from(letter) << 32)
+}
+
 impl Phrase {
     /// A phrase of the built-in lists.
     pub(super) fn built_in(text: &str) -> Self {
@@ -129,60 +134,95 @@ impl Mask {
     }
 }
 
-/// Which words may begin a phrase at all: one bit for each hash of a beginning. Nearly every word of a text begins none, and
-/// is passed over by one look instead of one in each table of each list.
+/// Lists of phrases, one bit each.
+pub(super) type Lists = u8;
+
+/// Not a list: the word is so long that a phrase run together may lie inside it.
+const INSIDE: Lists = 1 << 7;
+
+/// A word with which phrases of some lists may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    pub(super) at: usize,
+    lists: Lists,
+}
+
+#[cfg(test)]
+impl Start {
+    /// A word that is passed over for no list.
+    pub(super) const fn of_every_list(at: usize) -> Self {
+        Self { at, lists: Lists::MAX }
+    }
+}
+
+/// Of which lists a phrase may begin with a word at all, by a hash of it. Nearly every word of a text begins none, and is
+/// passed over by one look instead of one in each table of each list.
 #[derive(Clone, Debug)]
-pub(super) struct Beginnings(Box<[u64; Beginnings::WORDS]>);
+pub(super) struct Beginnings(Box<[Lists; Beginnings::PLACES]>);
 
 impl Default for Beginnings {
     fn default() -> Self {
-        Self(Box::new([0; Self::WORDS]))
+        Self(Box::new([0; Self::PLACES]))
     }
 }
 
 impl Beginnings {
-    /// 32,768 bits: a few hundred beginnings set one in a hundred of them. Four times as many would leave the first cache.
-    const WORDS: usize = 512;
+    /// Some hundred beginnings take one in thirty of them. Four times as many would leave the first cache.
+    const PLACES: usize = 1 << 14;
 
-    /// Word and bit of what a pattern is filed under.
-    fn place(hash: u64) -> (usize, u64) {
-        let bit = hash.wrapping_mul(MIXING) >> 49;
-        ((bit / 64) as usize, 1 << (bit % 64))
+    fn place(hash: u64) -> usize {
+        (hash.wrapping_mul(MIXING) >> 50) as usize
     }
 
-    /// Whole words and long beginnings are told apart by their first bytes, short beginnings by two.
-    fn of_long(word: &str) -> (usize, u64) {
-        Self::place(u64::from(word_start(word)))
+    /// A whole word: by its length, its first and its last letters.
+    fn of_whole(word: &[u8]) -> usize {
+        let ends = match (word.first_chunk(), word.last_chunk()) {
+            (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+            _ => word.iter().fold(0, |letters, &byte| letters << 8 | u64::from(byte)),
+        };
+        Self::place(ends ^ (word.len() as u64) << 56)
     }
 
-    fn of_short(word: &str) -> Option<(usize, u64)> {
-        word.as_bytes().first_chunk::<2>().map(|two| Self::place(u64::from(u16::from_le_bytes(*two)) | 1 << 32))
+    /// A beginning, by as many letters as a [`WordStart`] has.
+    fn of_long(word: &[u8]) -> usize {
+        Self::place(u64::from(word_start(word)) | 1 << 62)
     }
 
-    fn has(&self, (word, bit): (usize, u64)) -> bool {
-        self.0[word] & bit != 0
+    /// A shorter one, of two bytes.
+    fn of_short(word: &[u8]) -> Option<usize> {
+        word.first_chunk::<2>().map(|two| Self::place(u64::from(u16::from_le_bytes(*two)) | 1 << 63))
+    }
+
+    /// One of a single byte.
+    fn of_shortest(word: &[u8]) -> Option<usize> {
+        word.first().map(|one| Self::place(u64::from(*one) | 3 << 62))
     }
 
     /// Adds the beginnings of a list.
     pub(super) fn add_all(&mut self, list: &PhraseSet) {
         for pattern in list.phrases.iter().flat_map(Phrase::first_patterns) {
-            let place = if ByStart::is_short(pattern) {
-                Self::of_short(&pattern.letters)
-            } else {
-                Some(Self::of_long(&pattern.letters))
+            let letters = pattern.letters.as_bytes();
+            let place = match pattern.is_prefix {
+                false => Some(Self::of_whole(letters)),
+                true if ByStart::is_short(pattern) => Self::of_short(letters).or_else(|| Self::of_shortest(letters)),
+                true => Some(Self::of_long(letters)),
             };
-            if let Some((word, bit)) = place {
-                self.0[word] |= bit;
+            if let Some(place) = place {
+                self.0[place] |= list.bit;
             }
         }
     }
 
-    /// Whether a phrase may begin with a word, or lie inside it.
-    pub(super) fn may_match(&self, word: Word<'_>) -> bool {
-        word.plain.len() >= RUN_TOGETHER_LETTERS_MIN
-            || word
-                .forms()
-                .any(|form| self.has(Self::of_long(form)) || Self::of_short(form).is_some_and(|place| self.has(place)))
+    /// The lists of which a phrase may begin with a word, or lie inside it; `None` for nearly every word.
+    pub(super) fn start(&self, words: &Words, at: usize) -> Option<Start> {
+        let of_form = |form: &[u8]| {
+            let short = [Self::of_short(form), Self::of_shortest(form)].into_iter().flatten();
+            let short = short.fold(0, |lists, place| lists | self.0[place]);
+            let inside = if form.len() >= RUN_TOGETHER_LETTERS_MIN { INSIDE } else { 0 };
+            self.0[Self::of_whole(form)] | self.0[Self::of_long(form)] | short | inside
+        };
+        let lists = words.forms(at).into_iter().fold(0, |lists, form| lists | of_form(form));
+        (lists != 0).then_some(Start { at, lists })
     }
 }
 
@@ -191,18 +231,17 @@ impl Beginnings {
 struct ByStart {
     /// By the first bytes: words that are whole, and beginnings that are at least as long as a [`WordStart`].
     long: HashMap<WordStart, Vec<usize>, BuildHasherDefault<Mix>>,
-    /// By the first two letters: shorter beginnings.
+    /// By the first two letters, or the one that they have: shorter beginnings.
     short: HashMap<Key, Vec<usize>, BuildHasherDefault<Mix>>,
 }
 
 /// The first bytes of a word, zeros where it ends before: enough that hardly any other word of a text shares them.
 type WordStart = u32;
 
-fn word_start(word: &str) -> WordStart {
-    let bytes = word.as_bytes();
-    match bytes.first_chunk() {
+fn word_start(word: &[u8]) -> WordStart {
+    match word.first_chunk() {
         Some(start) => WordStart::from_le_bytes(*start),
-        None => bytes.iter().rev().fold(0, |start, &byte| start << 8 | WordStart::from(byte)),
+        None => word.iter().rev().fold(0, |start, &byte| start << 8 | WordStart::from(byte)),
     }
 }
 
@@ -216,7 +255,7 @@ impl ByStart {
         let places = if Self::is_short(pattern) {
             self.short.entry(key_of(&pattern.letters)).or_default()
         } else {
-            self.long.entry(word_start(&pattern.letters)).or_default()
+            self.long.entry(word_start(pattern.letters.as_bytes())).or_default()
         };
         // A phrase whose alternatives begin alike is looked at once.
         if places.last() != Some(&index) {
@@ -225,15 +264,14 @@ impl ByStart {
     }
 
     /// Phrases that may begin with a word, in the order of the list.
-    fn get(&self, word: &str) -> impl Iterator<Item = usize> {
-        let long = self.long.get(&word_start(word)).map_or(&[][..], Vec::as_slice);
-        let short = self.short.get(&key_of(word)).map_or(&[][..], Vec::as_slice);
-        let (mut long, mut short) = (long.iter().copied().peekable(), short.iter().copied().peekable());
-        std::iter::from_fn(move || match (long.peek(), short.peek()) {
-            (Some(one), Some(other)) if one <= other => long.next(),
-            (Some(_) | None, Some(_)) => short.next(),
-            (Some(_) | None, None) => long.next(),
-        })
+    fn get(&self, word: &str) -> Vec<usize> {
+        let long = self.long.get(&word_start(word.as_bytes()));
+        let (key, first) = (key_of(word), key_of_first(word));
+        let short = self.short.get(&key);
+        let shortest = if key == first { None } else { self.short.get(&first) };
+        let mut places: Vec<usize> = [long, short, shortest].into_iter().flatten().flatten().copied().collect();
+        places.sort_unstable();
+        places
     }
 }
 
@@ -269,40 +307,42 @@ impl Hasher for Mix {
 /// A list of phrases, indexed by the beginning of their first word.
 #[derive(Clone, Debug)]
 pub(super) struct PhraseSet {
+    /// Its bit among [`Lists`].
+    bit: Lists,
     phrases: Vec<Phrase>,
     by_start: ByStart,
     /// Phrases as they read when all spaces are left out, long enough to be no part of an ordinary word; by their first
     /// bytes, so that a long word is searched for thousands of spellings in one pass.
-    run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>>,
+    run_together: HashMap<RunStart, Vec<(String, usize)>, BuildHasherDefault<Mix>>,
     /// Which starts stand in `run_together` at all.
-    starts_together: Starts,
+    starts_together: RunStarts,
 }
 
 /// One bit for each hash of a start: hardly any place in a long word needs more than this look.
 #[derive(Clone, Debug)]
-struct Starts(Box<[u64; Starts::WORDS]>);
+struct RunStarts(Box<[u64; RunStarts::WORDS]>);
 
-impl Default for Starts {
+impl Default for RunStarts {
     fn default() -> Self {
         Self(Box::new([0; Self::WORDS]))
     }
 }
 
-impl Starts {
-    /// 32,768 bits, as many as the [`Beginnings`] have: a list has some hundred starts.
+impl RunStarts {
+    /// 32,768 bits: a list has some hundred starts.
     const WORDS: usize = 512;
 
-    fn place(start: Start) -> (usize, u64) {
+    fn place(start: RunStart) -> (usize, u64) {
         let bit = start.wrapping_mul(MIXING) >> 49;
         ((bit / 64) as usize, 1 << (bit % 64))
     }
 
-    fn add(&mut self, start: Start) {
+    fn add(&mut self, start: RunStart) {
         let (word, bit) = Self::place(start);
         self.0[word] |= bit;
     }
 
-    fn has(&self, start: Start) -> bool {
+    fn has(&self, start: RunStart) -> bool {
         let (word, bit) = Self::place(start);
         self.0[word] & bit != 0
     }
@@ -312,50 +352,51 @@ impl Starts {
 const RUN_TOGETHER_LETTERS_MIN: usize = 12;
 
 /// First bytes of a phrase run together.
-type Start = u64;
+type RunStart = u64;
 
-/// Bytes of [`Start`]: fewer would make more spellings share one, more would not fit the shortest spelling.
-const START_BYTES: usize = size_of::<Start>();
+/// Bytes of [`RunStart`]: fewer would make more spellings share one, more would not fit the shortest spelling.
+const START_BYTES: usize = size_of::<RunStart>();
 
 const _: () = assert!(START_BYTES <= RUN_TOGETHER_LETTERS_MIN, "every spelling has a start");
 
 impl PhraseSet {
-    pub(super) fn new(phrases: Vec<Phrase>) -> Self {
+    /// `number` tells the lists of one search apart.
+    pub(super) fn new(number: u8, phrases: Vec<Phrase>) -> Self {
         let mut by_start = ByStart::default();
-        let mut run_together: HashMap<Start, Vec<(String, usize)>, BuildHasherDefault<Mix>> = HashMap::default();
-        let mut starts_together = Starts::default();
+        let mut run_together: HashMap<RunStart, Vec<(String, usize)>, BuildHasherDefault<Mix>> = HashMap::default();
+        let mut starts_together = RunStarts::default();
         for (index, phrase) in phrases.iter().enumerate() {
             for pattern in phrase.first_patterns() {
                 by_start.add(pattern, index);
             }
             for letters in run_together_forms(&phrase.parts) {
                 if let Some(start) = letters.as_bytes().first_chunk() {
-                    let start = Start::from_le_bytes(*start);
+                    let start = RunStart::from_le_bytes(*start);
                     starts_together.add(start);
                     run_together.entry(start).or_default().push((letters, index));
                 }
             }
         }
-        Self { phrases, by_start, run_together, starts_together }
+        Self { bit: 1 << number, phrases, by_start, run_together, starts_together }
     }
 
     /// The first phrase found, in the order of the text. `starts` are the words that [`Beginnings`] let pass.
-    pub(super) fn first_match(&self, words: &Words, starts: &[usize], masked: &Mask) -> Option<Arc<str>> {
-        starts.iter().find_map(|&start| {
-            self.at(words, masked, start)
+    pub(super) fn first_match(&self, words: &Words, starts: &[Start], masked: &Mask) -> Option<Arc<str>> {
+        starts.iter().filter(|start| start.lists & (self.bit | INSIDE) != 0).find_map(|start| {
+            self.at(words, masked, start.at)
                 .next()
                 .map(|(index, _)| index)
-                .or_else(|| self.inside(words.get(start)?))
+                .or_else(|| self.inside(words.get(start.at)?))
                 .map(|index| self.phrases[index].text.clone())
         })
     }
 
     /// The words that any phrase covers.
-    pub(super) fn mask(&self, words: &Words, starts: &[usize]) -> Mask {
+    pub(super) fn mask(&self, words: &Words, starts: &[Start]) -> Mask {
         let mut mask = Mask::default();
-        for &start in starts {
-            for (_, end) in self.at(words, &Mask::default(), start) {
-                mask.cover(start, end);
+        for start in starts.iter().filter(|start| start.lists & self.bit != 0) {
+            for (_, end) in self.at(words, &Mask::default(), start.at) {
+                mask.cover(start.at, end);
             }
         }
         mask
@@ -380,7 +421,7 @@ impl PhraseSet {
         word.forms().find_map(|form| {
             let bytes = form.as_bytes();
             bytes.windows(START_BYTES).enumerate().find_map(|(at, window)| {
-                let start = Start::from_le_bytes(*window.first_chunk()?);
+                let start = RunStart::from_le_bytes(*window.first_chunk()?);
                 if !self.starts_together.has(start) {
                     return None;
                 }

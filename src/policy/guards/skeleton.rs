@@ -118,10 +118,15 @@ impl Words {
     pub(super) fn get(&self, at: usize) -> Option<Word<'_>> {
         let &Place { plain, digits_as_letters, kind: _ } = self.places.get(at)?;
         let has_other_form = digits_as_letters.from < digits_as_letters.to;
-        Some(Word {
-            plain: self.text(plain),
-            digits_as_letters: has_other_form.then(|| self.text(digits_as_letters)),
-        })
+        Some(Word { plain: self.text(plain), digits_as_letters: has_other_form.then(|| self.text(digits_as_letters)) })
+    }
+
+    /// The forms of the word at a place, as bytes; none behind the last.
+    pub(super) fn forms(&self, at: usize) -> impl IntoIterator<Item = &[u8]> {
+        let bytes = |span: Span| (span.from < span.to).then(|| &self.letters.as_bytes()[span.from..span.to]);
+        let place = self.places.get(at);
+        let spans = place.map(|&Place { plain, digits_as_letters, kind: _ }| [plain, digits_as_letters]);
+        spans.into_iter().flatten().filter_map(bytes)
     }
 
     /// The bare shape of a text.
@@ -328,17 +333,16 @@ mod tests {
     #[test]
     fn a_word_has_its_plain_form_and_one_with_letters_for_digits() {
         let plain = |word: &str| (word.to_owned(), None);
-        assert_eq!(words_of("F1re in  rack-12!", true), [
-            ("f1re".to_owned(), Some("fire".to_owned())),
-            plain("in"),
-            plain("rack"),
-            plain("12")
-        ]);
+        assert_eq!(
+            words_of("F1re in  rack-12!", true),
+            [("f1re".to_owned(), Some("fire".to_owned())), plain("in"), plain("rack"), plain("12")]
+        );
     }
 
     #[test]
     fn single_letters_are_words_and_three_of_them_one_more() {
-        let plain = |text: &str, is_ascii| words_of(text, is_ascii).into_iter().map(|(plain, _)| plain).collect::<Vec<_>>();
+        let plain =
+            |text: &str, is_ascii| words_of(text, is_ascii).into_iter().map(|(plain, _)| plain).collect::<Vec<_>>();
         assert_eq!(plain("a f.i r e on b c", true), ["a", "f", "i", "r", "e", "afire", "on", "b", "c"]);
         assert_eq!(plain("é t é là", false), ["e", "t", "e", "ete", "la"]);
         assert_eq!(words_of("f 1 r e", true).last().unwrap().1.as_deref(), Some("fire"));

@@ -302,6 +302,16 @@ fn phrases_of_the_site_are_added_and_empty_ones_are_refused_together() {
 }
 
 #[test]
+fn a_beginning_of_the_site_may_have_one_letter_of_any_script() {
+    for (phrase, text) in [("q*", "Port Q17 down"), ("Ж*", "порт жив"), ("火*", "機房 火災"), ("q", "port q down")]
+    {
+        let guards = Guards::with_extra(&[phrase.to_owned()], &[]).expect("it holds a letter");
+        assert_eq!(guards.hits(&ticket(text)).danger.as_deref(), Some(phrase));
+        assert_eq!(guards.hits(&ticket("port down")).danger, None);
+    }
+}
+
+#[test]
 fn a_ticket_without_text_hits_nothing() {
     assert_eq!(Guards::default_lists().hits(&ticket("")), GuardHits::default());
 }
@@ -370,9 +380,9 @@ proptest::proptest! {
         let guards = Guards::with_extra(&["ab*".to_owned(), "zähler defekt".to_owned()], &["x y".to_owned()]).unwrap();
         let mut words = Words::new();
         words.add(&picked.iter().map(|at| WORDS[*at]).collect::<Vec<_>>().join(" "));
-        let (all, some): (Vec<usize>, Vec<usize>) = ((0..words.len()).collect(), guards.starts(&words, 0));
+        let (all, some) = ((0..words.len()).map(Start::of_every_list).collect::<Vec<_>>(), guards.starts(&words, 0));
         for list in [&guards.danger, &guards.harmless, &guards.machine] {
-            let found = |starts: &[usize]| (list.first_match(&words, starts, &Mask::default()), list.mask(&words, starts));
+            let found = |starts: &[Start]| (list.first_match(&words, starts, &Mask::default()), list.mask(&words, starts));
             proptest::prop_assert_eq!(found(&all), found(&some));
         }
     }

@@ -227,7 +227,7 @@ pub(in crate::wire) fn one_line(text: &str) -> String {
 
 /// Line ends become `\n`; other control characters, NUL first of all, become spaces.
 fn many_lines(text: &str) -> String {
-    if all(text, |byte| is_plain(byte) | (byte == b'\n') | (byte == b'\t')) {
+    if all(text, |byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
         return text.trim().to_owned();
     }
     let mut lines = String::with_capacity(text.len());
