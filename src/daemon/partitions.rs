@@ -117,17 +117,17 @@ impl Partitions {
             owned.committed = span.next;
             owned.oldest_pending = None;
         }
-        // Those of other partitions are known; a buffer of thousands is not looked through for every batch.
-        let mut sought = spans.len();
+        // A buffer of thousands is looked through no further than to the first record of each partition of which none is known.
+        let mut sought = self.owned.values().filter(|owned| owned.oldest_pending.is_none()).count();
         for (partition, appended_at) in behind {
+            if sought == 0 {
+                break;
+            }
             if let Some(owned) = self.owned.get_mut(&partition)
                 && owned.oldest_pending.is_none()
             {
                 owned.oldest_pending = appended_at;
-                sought -= usize::from(appended_at.is_some() && spans.contains_key(&partition));
-                if sought == 0 {
-                    break;
-                }
+                sought -= usize::from(appended_at.is_some());
             }
         }
     }

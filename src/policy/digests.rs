@@ -12,7 +12,7 @@ use super::slices::{SliceCondition, SliceField, SliceRule};
 
 /// Raised by hand whenever the code that decides eligibility (W, guards' reading, normalisation) decides otherwise than
 /// before: evidence earned by the old code does not speak for the new.
-pub const ELIGIBILITY_CODE_VERSION: u32 = 2;
+pub const ELIGIBILITY_CODE_VERSION: u32 = 3;
 
 impl Policy {
     /// The policy with both its digests set. `outside` is the digest of everything else that decides eligibility:

@@ -64,7 +64,7 @@ struct Place {
 type Kind = u8;
 const LETTER: Kind = 1;
 const DIGIT: Kind = 2;
-/// Letters and digits that are none of ASCII: numbers that no letter looks like.
+/// Numerals that are no digit of ASCII: none is read as a letter.
 const OTHER: Kind = 4;
 /// Single letters that are still to be joined.
 const RUN: Kind = 8;

@@ -63,9 +63,9 @@ fn a_model_is_asked_by_the_rate_at_which_the_ticket_was_first_met() {
     let world = followed(Stage::Shadow, EvidenceRate::Auto, 0.1);
     let asked = |first_rate| asked_about(&world.ruling(), &world.ticket, first_rate);
     assert_eq!([None, Some(0.5)].map(asked), [Asked::Nobody, Asked::Candidates]);
-    let world = followed(Stage::Suggest, EvidenceRate::Auto, 0.1);
-    assert_eq!(asked_about(&world.ruling(), &world.ticket, None), Asked::InForce);
     assert_eq!(world.decide().outcome, Outcome::NotDrawn);
+    let shown = followed(Stage::Suggest, EvidenceRate::Auto, 0.1);
+    assert_eq!(asked_about(&shown.ruling(), &shown.ticket, None), Asked::InForce);
 }
 
 #[test]

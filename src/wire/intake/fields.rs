@@ -29,11 +29,11 @@ pub(in crate::wire) struct Reading<'record> {
     pub(in crate::wire) was_cut: Cell<bool>,
 }
 
-/// Where an object stands in a ticket. Its pointer is written only where an error names it.
+/// Where an object stands in a ticket or a verdict. Its pointer is written only where an error names it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::wire) enum Place<'outer> {
-    /// It is the ticket.
-    Ticket,
+    /// It is the whole.
+    Root,
     /// It is a field of another object.
     Field { of: &'outer Self, name: &'outer str },
     /// It stands in a list that is a field of another object.
@@ -43,7 +43,7 @@ pub(in crate::wire) enum Place<'outer> {
 impl Place<'_> {
     fn pointer(&self) -> String {
         match self {
-            Self::Ticket => String::new(),
+            Self::Root => String::new(),
             Self::Field { of, name } => format!("{}/{}", of.pointer(), escaped(name)),
             Self::Item { of, list, index } => format!("{}/{}/{index}", of.pointer(), escaped(list)),
         }
@@ -66,19 +66,19 @@ impl<'record> Fields<'record> {
     }
 
     /// How an error names a field: by its place in the source.
-    fn named(&self, name: &str) -> String {
+    fn in_source(&self, name: &str) -> String {
         self.reading.origins.of(&Place::Field { of: &self.place, name }.pointer())
     }
 
     /// A field that is not what it should be.
     pub(in crate::wire) fn invalid(&self, name: &str, problem: &str) -> DeadLetterReason {
-        let place = self.named(name);
+        let place = self.in_source(name);
         DeadLetterReason::new(DeadLetterClass::InvalidField, format!("{place}: {problem}"))
     }
 
     /// A field that must be there and is not.
     pub(in crate::wire) fn missing(&self, name: &str, advice: &str) -> DeadLetterReason {
-        let place = self.named(name);
+        let place = self.in_source(name);
         DeadLetterReason::new(DeadLetterClass::MissingField, format!("{place} is missing: {advice}"))
     }
 
@@ -227,7 +227,7 @@ pub(in crate::wire) fn one_line(text: &str) -> String {
 
 /// Line ends become `\n`; other control characters, NUL first of all, become spaces.
 fn many_lines(text: &str) -> String {
-    if all(text, |byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+    if all(text, |byte| is_plain(byte) || matches!(byte, b'\n' | b'\t')) {
         return text.trim().to_owned();
     }
     let mut lines = String::with_capacity(text.len());

@@ -150,7 +150,7 @@ pub(super) fn read(
     settings: &IntakeSettings,
 ) -> Result<Ticket, DeadLetterReason> {
     let reading = Reading { settings, origins: &draft.origins, was_cut: Cell::new(false) };
-    let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Ticket };
+    let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Root };
     let limits = &settings.limits;
     check_schema(&fields)?;
     let ticket_id = ticket_id(&fields)?;
@@ -315,11 +315,11 @@ fn severity(fields: &Fields<'_>, name: &str, inferred: SetBy) -> Result<SourceWo
 /// Reads a severity word. A word that nothing maps stays visible as such: never low, never nothing.
 pub(super) fn severity_of(word: &str, native: &str, set_by: SetBy, settings: &IntakeSettings) -> SourceWord {
     let native = || {
-        let mut native = super::fields::one_line(native);
-        if let Some((end, _)) = native.char_indices().nth(NATIVE_CHARACTERS_MAX) {
-            native.truncate(end);
+        let line = super::fields::one_line(native);
+        match line.char_indices().nth(NATIVE_CHARACTERS_MAX) {
+            Some((end, _)) => line[..end].to_owned(),
+            None => line,
         }
-        native
     };
     SourceWord::Says(match settings.severities.meaning(word) {
         Some(SeverityMeaning::Is(value)) => SourceSeverity::Known { value, native: native(), set_by },

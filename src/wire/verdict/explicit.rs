@@ -69,7 +69,7 @@ pub(super) fn is_verdict(payload: &Object<'_>) -> bool {
 pub(super) fn read(payload: &Object<'_>, settings: &IntakeSettings) -> Read<Verdict> {
     let origins = Origins::default();
     let reading = Reading { settings, origins: &origins, was_cut: Cell::new(false) };
-    let fields = Fields { reading: &reading, map: payload, place: Place::Ticket };
+    let fields = Fields { reading: &reading, map: payload, place: Place::Root };
     check_schema(&fields)?;
     let kind: VerdictKind = needed_word(&fields, "kind")?;
     let verdict = Verdict {
@@ -165,7 +165,7 @@ fn check_sense(fields: &Fields<'_>, verdict: &Verdict) -> Read<()> {
 
 fn reviewer(fields: &Fields<'_>) -> Read<Reviewer> {
     let map = fields.object("reviewer")?.ok_or_else(|| fields.missing("reviewer", "who stated it: {id, role}?"))?;
-    let inside = Fields { map, place: Place::Field { of: &Place::Ticket, name: "reviewer" }, ..*fields };
+    let inside = Fields { map, place: Place::Field { of: &Place::Root, name: "reviewer" }, ..*fields };
     let id = named(&inside, "id", ReviewerId::try_new)?;
     Ok(Reviewer {
         id: id.ok_or_else(|| inside.missing("id", "a pseudonym, the same in all verdicts of the person"))?,
@@ -176,7 +176,7 @@ fn reviewer(fields: &Fields<'_>) -> Read<Reviewer> {
 
 fn root_cause(fields: &Fields<'_>) -> Read<Option<StatedCause>> {
     let Some(map) = fields.object("root_cause")? else { return Ok(None) };
-    let inside = Fields { map, place: Place::Field { of: &Place::Ticket, name: "root_cause" }, ..*fields };
+    let inside = Fields { map, place: Place::Field { of: &Place::Root, name: "root_cause" }, ..*fields };
     let cause =
         StatedCause { code: shared(inside.short("code")?), text: shared(inside.block("text", CAUSE_BYTES_MAX)?) };
     Ok(Some(cause).filter(|cause| cause.code.is_some() || cause.text.is_some()))
@@ -184,7 +184,7 @@ fn root_cause(fields: &Fields<'_>) -> Read<Option<StatedCause>> {
 
 fn rating(fields: &Fields<'_>) -> Read<Option<Rating>> {
     let Some(map) = fields.object("rating")? else { return Ok(None) };
-    let inside = Fields { map, place: Place::Field { of: &Place::Ticket, name: "rating" }, ..*fields };
+    let inside = Fields { map, place: Place::Field { of: &Place::Root, name: "rating" }, ..*fields };
     let scale: RatingScale = needed_word(&inside, "scale")?;
     let value = inside.count("value")?.ok_or_else(|| inside.missing("value", "a value of the scale"))?;
     let of = inside.raw_text("of")?.ok_or_else(|| inside.missing("of", "the id of the decision that was rated"))?;

@@ -83,7 +83,7 @@ struct Event<'event> {
 impl<'event> Event<'event> {
     fn of(row: &'event Object<'event>, draft: &Draft<'_>, settings: &'event VerdictSettings) -> Read<Self> {
         let reading = Reading { settings: &settings.intake, origins: &draft.origins, was_cut: Cell::new(false) };
-        let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Ticket };
+        let fields = Fields { reading: &reading, map: &draft.ticket, place: Place::Root };
         let id = fields.raw_text("ticket_id")?;
         let id = id.ok_or_else(|| fields.missing("ticket_id", "every ticket needs the stable id of its source"))?;
         Ok(Self {
