@@ -50,11 +50,9 @@ impl Digest {
 
     /// The 64 lower-case hexadecimal digits, without a formatter: a decision holds a dozen digests.
     pub fn hexadecimal(&self) -> [u8; 64] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut digits = [0; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = PAIRS[usize::from(byte)];
         }
         digits
     }
@@ -64,6 +62,18 @@ impl Digest {
         self.to_string().chars().take(12).collect()
     }
 }
+
+/// The two digits of each byte.
+const PAIRS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
 
 /// What stands for a byte that is no hexadecimal digit; no digit has its bits.
 const NO_NIBBLE: u8 = 0xff;

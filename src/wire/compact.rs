@@ -26,13 +26,6 @@ pub(super) fn to_vec(record: &impl Serialize, bytes: usize) -> Result<Vec<u8>, E
 struct Writer(Vec<u8>);
 
 impl Writer {
-    /// The name of a field or a variant. The code gives it, and none needs an escape.
-    fn name(&mut self, name: &'static str) {
-        self.0.push(b'"');
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.push(b'"');
-    }
-
     fn begin(&mut self, begin: &'static [u8], end: &'static [u8]) -> Entries<'_> {
         self.0.extend_from_slice(begin);
         Entries { writer: self, is_first: true, end }
@@ -40,7 +33,7 @@ impl Writer {
 
     fn variant(&mut self, variant: &'static str, begin: u8, end: &'static [u8]) -> Entries<'_> {
         self.0.push(b'{');
-        self.name(variant);
+        push_quoted(variant, &mut self.0);
         self.0.push(b':');
         self.0.push(begin);
         Entries { writer: self, is_first: true, end }
@@ -67,11 +60,16 @@ impl Entries<'_> {
         item.serialize(self.next())
     }
 
+    /// A field whose name the code gives; none of them needs an escape.
     fn field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        let writer = self.next();
-        writer.name(name);
-        writer.0.push(b':');
-        value.serialize(writer)
+        let before: &[u8] = if self.is_first { b"\"" } else { b",\"" };
+        self.is_first = false;
+        let json = &mut self.writer.0;
+        json.reserve(before.len() + name.len() + 2);
+        json.extend_from_slice(before);
+        json.extend_from_slice(name.as_bytes());
+        json.extend_from_slice(b"\":");
+        value.serialize(&mut *self.writer)
     }
 
     fn finish(self) {
@@ -143,7 +141,7 @@ impl<'writer> Serializer for &'writer mut Writer {
     }
 
     fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<(), Error> {
-        self.name(variant);
+        push_quoted(variant, &mut self.0);
         Ok(())
     }
 

@@ -158,11 +158,15 @@ impl Start {
 /// Of which lists a phrase may begin with a word at all, by a hash of it. Nearly every word of a text begins none, and is
 /// passed over by one look instead of one in each table of each list.
 #[derive(Clone, Debug)]
-pub(super) struct Beginnings(Box<[Lists; Beginnings::PLACES]>);
+pub(super) struct Beginnings {
+    lists: Box<[Lists; Beginnings::PLACES]>,
+    /// Whether any beginning has a single byte: none of our own lists has.
+    has_shortest: bool,
+}
 
 impl Default for Beginnings {
     fn default() -> Self {
-        Self(Box::new([0; Self::PLACES]))
+        Self { lists: Box::new([0; Self::PLACES]), has_shortest: false }
     }
 }
 
@@ -208,7 +212,8 @@ impl Beginnings {
                 true => Some(Self::of_long(letters)),
             };
             if let Some(place) = place {
-                self.0[place] |= list.bit;
+                self.lists[place] |= list.bit;
+                self.has_shortest |= pattern.is_prefix && letters.len() == 1;
             }
         }
     }
@@ -216,10 +221,11 @@ impl Beginnings {
     /// The lists of which a phrase may begin with a word, or lie inside it; `None` for nearly every word.
     pub(super) fn start(&self, words: &Words, at: usize) -> Option<Start> {
         let of_form = |form: &[u8]| {
-            let short = [Self::of_short(form), Self::of_shortest(form)].into_iter().flatten();
-            let short = short.fold(0, |lists, place| lists | self.0[place]);
+            let at = |place: Option<usize>| place.map_or(0, |place| self.lists[place]);
+            let short = at(Self::of_short(form));
+            let shortest = if self.has_shortest { at(Self::of_shortest(form)) } else { 0 };
             let inside = if form.len() >= RUN_TOGETHER_LETTERS_MIN { INSIDE } else { 0 };
-            self.0[Self::of_whole(form)] | self.0[Self::of_long(form)] | short | inside
+            self.lists[Self::of_whole(form)] | self.lists[Self::of_long(form)] | short | shortest | inside
         };
         let lists = words.forms(at).into_iter().fold(0, |lists, form| lists | of_form(form));
         (lists != 0).then_some(Start { at, lists })

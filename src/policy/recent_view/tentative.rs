@@ -95,7 +95,12 @@ impl<'view> TentativeView<'view> {
             let not_committed = self.additions().flat_map(|added| added.similar(fingerprint)).filter(|id| others(id));
             committed.count() + not_committed.count()
         });
+        // Nothing acts in most stages: then no key is made to look for what is not there.
+        let has_acted = !view.actions.is_empty() || self.additions().any(|added| !added.actions.is_empty());
         let actions_last_hour = AutoAction::ALL.map(|action| {
+            if !has_acted {
+                return 0;
+            }
             let key = (query.slice.to_owned(), action);
             let committed =
                 view.actions.get(&key).map_or(0, |times| times.iter().filter(|at| since(at, HOUR_MS)).count());

@@ -28,6 +28,9 @@ pub(in crate::wire) struct Object<'text> {
     fields: Vec<(Cow<'text, str>, Json<'text>)>,
 }
 
+/// Fields for which an object has room from the start: those inside a ticket have fewer, a ticket some twenty.
+const FIELDS_USUAL: usize = 8;
+
 /// Most fields of an object in which a name that stands twice is sought by comparing each with each. A ticket has some
 /// twenty; with thousands of fields it would take seconds.
 const COMPARED_MAX: usize = 32;
@@ -244,7 +247,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
-        let mut fields = Vec::new();
+        let mut fields = Vec::with_capacity(FIELDS_USUAL);
         while let Some((Name(name), value)) = entries.next_entry()? {
             fields.push((name, value));
         }
