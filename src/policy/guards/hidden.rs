@@ -13,8 +13,7 @@ pub(super) fn hidden_text(text: &str, words: &Words, added: &Added) -> Option<&'
     if has_base64(text) {
         return Some("long base64");
     }
-    let is_lined = text.contains('\n');
-    if is_ascii && !is_lined {
+    if is_ascii && !text.contains('\n') {
         return role_tag(words.bare(added), added.may_hold_tag);
     }
     // A line of which nothing begins as a tag or a speaker does need not be folded.

@@ -28,7 +28,7 @@ pub(in crate::wire) struct Object<'text> {
     fields: Vec<(Cow<'text, str>, Json<'text>)>,
 }
 
-/// Fields for which an object has room from the start: those inside a ticket have fewer, a ticket some twenty.
+/// Fields for which an object has room from its first on: those inside a ticket have fewer, a ticket some twenty.
 const FIELDS_USUAL: usize = 8;
 
 /// Most fields of an object in which a name that stands twice is sought by comparing each with each. A ticket has some
@@ -247,8 +247,12 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json<'de>, A::Error> {
-        let mut fields = Vec::with_capacity(FIELDS_USUAL);
+        let mut fields = Vec::new();
         while let Some((Name(name), value)) = entries.next_entry()? {
+            // Not before: a record of a hundred thousand empty objects must not take megabytes for what they do not hold.
+            if fields.capacity() == 0 {
+                fields.reserve_exact(FIELDS_USUAL);
+            }
             fields.push((name, value));
         }
         Ok(Json::Object(Object::of(fields)))
