@@ -151,3 +151,23 @@ impl Partitions {
         self.owned.get(&partition).map(|owned| owned.epoch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_commit_each_partition_is_as_late_as_its_first_record_that_waits() {
+        let mut partitions = Partitions::default();
+        (0..3).for_each(|partition| partitions.assign(partition, 0));
+        partitions.taken(0, 0, Some(UtcMillis(1_000)));
+        // Its record has no time of its own; the batch that takes it gives it one.
+        partitions.taken(1, 0, None);
+        let mut spans = BTreeMap::new();
+        partitions.cut(&mut spans, 0, 0);
+        let behind = [(0, 2_000), (1, 4_000), (0, 3_000), (1, 5_000)];
+        partitions.committed(&spans, behind.into_iter().map(|(partition, at)| (partition, Some(UtcMillis(at)))));
+        let seconds: Vec<f64> = partitions.lags(UtcMillis(10_000), |_| None).iter().map(|lag| lag.seconds).collect();
+        assert_eq!(seconds, [8.0, 6.0, 0.0]);
+    }
+}

@@ -86,6 +86,21 @@ macro_rules! left_to_serde_json {
     };
 }
 
+/// A variant with several values: an object of its name and what stands between two brackets.
+macro_rules! variants {
+    ($($method:ident: $begin:literal $end:literal),*) => {
+        $(fn $method(
+            self,
+            _name: &'static str,
+            _index: u32,
+            variant: &'static str,
+            _length: usize,
+        ) -> Result<Entries<'writer>, Error> {
+            Ok(self.variant(variant, $begin, $end))
+        })*
+    };
+}
+
 impl<'writer> Serializer for &'writer mut Writer {
     type Ok = ();
     type Error = Error;
@@ -174,16 +189,6 @@ impl<'writer> Serializer for &'writer mut Writer {
         Ok(self.begin(b"[", b"]"))
     }
 
-    fn serialize_tuple_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-        _length: usize,
-    ) -> Result<Entries<'writer>, Error> {
-        Ok(self.variant(variant, b'[', b"]}"))
-    }
-
     fn serialize_map(self, _length: Option<usize>) -> Result<Entries<'writer>, Error> {
         Ok(self.begin(b"{", b"}"))
     }
@@ -192,15 +197,7 @@ impl<'writer> Serializer for &'writer mut Writer {
         Ok(self.begin(b"{", b"}"))
     }
 
-    fn serialize_struct_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-        _length: usize,
-    ) -> Result<Entries<'writer>, Error> {
-        Ok(self.variant(variant, b'{', b"}}"))
-    }
+    variants!(serialize_tuple_variant: b'[' b"]}", serialize_struct_variant: b'{' b"}}");
 }
 
 /// A list, however it is called.
