@@ -8,7 +8,7 @@ set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 work=$(mktemp -d "${TMPDIR:-/tmp}/noctriage-test.XXXXXX")
-passed=0 failed=0 skipped=0 failures=()
+passed=0 failed=0 skipped=0 failures=() why=""
 kafka=$work/kafka
 finish() {
   if [[ -e $kafka ]]; then tests/kafka/kafka.sh clean "$kafka"; fi
@@ -35,6 +35,10 @@ cannot() { # cannot NAME WHY
   fi
 }
 
+said_by_failures() { # said_by_failures LOG: the first lines of what each failed test said, so that the end of a long log tells why
+  awk '/^---- .* stdout ----$/ { lines = 14 } /^failures:$/ { lines = 0 } lines > 0 { print substr($0, 1, 300); lines-- }' "$1"
+}
+
 have() { local tool; for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }
 
 cargo_tests() { # counts cargo's own summary lines
@@ -46,7 +50,7 @@ cargo_tests() { # counts cargo's own summary lines
   count $ran
   # A test binary that does not build, or dies, prints no summary line.
   if [[ $status != 0 && ${ran#* } == 0 ]]; then count 0 1; fi
-  if [[ $status != 0 ]]; then failures+=("cargo test"); fi
+  if [[ $status != 0 ]]; then failures+=("cargo test"); why=$(said_by_failures "$log"); fi
 }
 
 start_kafka() {
@@ -115,6 +119,7 @@ systemd_checks
 
 printf '\n'
 if [[ $skipped != 0 ]]; then echo "$skipped checks were skipped: see the lines that begin with !!!!!!!!"; fi
+if [[ -n $why ]]; then printf '%s\n\n' "$why"; fi
 if [[ $failed != 0 ]]; then printf 'failed: %s\n' "${failures[@]}"; fi
 echo "$passed passed, $failed failed"
 [[ $failed == 0 ]]
