@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::inference::engine::{Engine, JobAnswers};
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
+use crate::kafka::namesake::{Asker, Namesake, Sightings};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
@@ -31,6 +32,8 @@ const REBUILDS_MAX: usize = 5;
 const REBUILD_WINDOW: Duration = Duration::from_secs(600);
 /// Wait before the clients are built anew where a right is missing.
 const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
+/// Between two questions who else has our name.
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 /// How often lags are looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -60,11 +63,17 @@ pub enum ThreadEnd {
     /// The brokers, or our clients, failed more often than is bearable: systemd may try again.
     #[error("{0}")]
     Temporary(String),
-    /// Another process uses the same transactional id or group instance id.
+    /// Another process uses the same transactional id and group instance id.
     #[error(
-        "{0}. Another process uses the same kafka.instance_id. hint: `kafka.instance_id` must be unique in the group"
+        "{what}. Another process, at {host}, is in the group with the same kafka.instance_id. hint: `kafka.instance_id` must \
+         be unique in the group"
     )]
-    Fenced(String),
+    Fenced {
+        /// What the broker said.
+        what: String,
+        /// Where the other process is, as the coordinator of the group says.
+        host: String,
+    },
     /// Only a person can say what is right.
     #[error("{0}")]
     Refused(String),
@@ -119,7 +128,16 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
                 if let Fault::Abort { .. } = fault {
                     options.health.commit_failed(&fault.to_string());
                 }
-                let wait = rebuilds.after(&fault, options.kafka.session_timeout)?;
+                let Rebuild { wait, is_doubtful } = rebuilds.after(&fault, options.kafka.session_timeout)?;
+                if is_doubtful {
+                    match ask_who_else(&mut options) {
+                        Asked::Stopped => return Ok(()),
+                        Asked::Told(Namesake::Lives(host)) => {
+                            return Err(ThreadEnd::Fenced { what: fault.to_string(), host });
+                        }
+                        Asked::Told(Namesake::None | Namesake::Unknown) => {}
+                    }
+                }
                 tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
                 if wait_for_stop(&mut options, wait) {
                     return Ok(());
@@ -250,6 +268,45 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
     }
 }
 
+/// What came of asking.
+enum Asked {
+    /// The process is to stop.
+    Stopped,
+    /// What the group says.
+    Told(Namesake),
+}
+
+/// Asks the group, second after second, whether another process is in it under our name.
+fn ask_who_else(options: &mut ThreadOptions) -> Asked {
+    tracing::warn!("fenced again: asking whether another process is in the group with our kafka.instance_id");
+    options.health.brokers_keep_us_waiting("who else is in the group with our kafka.instance_id");
+    let asker = match Asker::open(&options.kafka) {
+        Ok(asker) => asker,
+        Err(error) => {
+            tracing::warn!(%error, "nobody can be asked");
+            return Asked::Told(Namesake::Unknown);
+        }
+    };
+    let mut sightings = Sightings::new(&options.kafka, Instant::now());
+    loop {
+        if let Some(namesake) = sightings.add(asker.ask(), Instant::now()) {
+            tracing::warn!(?namesake, "asked whether another process has our kafka.instance_id");
+            return Asked::Told(namesake);
+        }
+        if wait_for_stop(options, BETWEEN_QUESTIONS) {
+            return Asked::Stopped;
+        }
+    }
+}
+
+/// How the clients are built anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rebuild {
+    wait: Duration,
+    /// Whether another process may have our name: ask before.
+    is_doubtful: bool,
+}
+
 /// How often the clients were built anew, and whether they may be once more.
 #[derive(Debug, Default)]
 struct Rebuilds {
@@ -260,19 +317,21 @@ struct Rebuilds {
 impl Rebuilds {
     /// Being fenced once may be our own doing: a transaction of ours that timed out; or a coordinator that died, or hung for
     /// longer than a session, after it had given our `kafka.instance_id` a new member id, and before it told us. Being
-    /// fenced again of the same name within two session timeouts is a second process. Per name: one outage may do both.
-    fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Duration, ThreadEnd> {
+    /// fenced again of the same name within two session timeouts may be a second process, or two outages in a row: the
+    /// group knows. Per name: one outage may do both.
+    fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Rebuild, ThreadEnd> {
         let now = Instant::now();
+        let mut is_doubtful = false;
         match fault {
             Fault::Refused(what) => return Err(ThreadEnd::Refused(what.clone())),
-            Fault::Fenced { what, name } => {
+            Fault::Fenced { name, .. } => {
                 let before = self.fenced_at.insert(*name, now);
-                if before.is_some_and(|before| now.duration_since(before) <= session_timeout * 2) {
-                    return Err(ThreadEnd::Fenced(what.clone()));
-                }
+                is_doubtful = before.is_some_and(|before| now.duration_since(before) <= session_timeout * 2);
             }
             // Somebody has to grant something: waited for without a limit, and said at every try and by `/readyz`.
-            Fault::Abort { cause: AbortCause::Authorisation, .. } => return Ok(WHILE_NOT_ALLOWED),
+            Fault::Abort { cause: AbortCause::Authorisation, .. } => {
+                return Ok(Rebuild { wait: WHILE_NOT_ALLOWED, is_doubtful });
+            }
             Fault::Retry(_) | Fault::Abort { .. } | Fault::Fatal(_) => {}
         }
         while self.times.front().is_some_and(|time| now.duration_since(*time) > REBUILD_WINDOW) {
@@ -285,7 +344,7 @@ impl Rebuilds {
             )));
         }
         self.times.push_back(now);
-        Ok(Duration::from_millis(500 * (1 << self.times.len().min(5))))
+        Ok(Rebuild { wait: Duration::from_millis(500 * (1 << self.times.len().min(5))), is_doubtful })
     }
 }
 
@@ -296,20 +355,21 @@ mod tests {
     const SESSION: Duration = Duration::from_secs(15);
 
     #[test]
-    fn one_fence_is_survived_and_a_second_within_two_sessions_ends_the_process() {
+    fn one_fence_is_taken_for_our_own_doing_and_after_a_second_within_two_sessions_the_group_is_asked() {
         for name in [FencedName::TransactionalId, FencedName::InstanceId] {
             let mut rebuilds = Rebuilds::default();
             let fence = Fault::Fenced { what: "commit_transaction".into(), name };
-            assert!(rebuilds.after(&fence, SESSION).is_ok());
-            assert!(matches!(rebuilds.after(&fence, SESSION), Err(ThreadEnd::Fenced(_))));
+            assert!(!rebuilds.after(&fence, SESSION).unwrap().is_doubtful);
+            assert!(rebuilds.after(&fence, SESSION).unwrap().is_doubtful);
         }
     }
 
     #[test]
-    fn one_outage_that_takes_both_names_is_survived() {
+    fn one_outage_that_takes_both_names_is_our_own_doing() {
         let mut rebuilds = Rebuilds::default();
         for name in [FencedName::TransactionalId, FencedName::InstanceId] {
-            assert!(rebuilds.after(&Fault::Fenced { what: "poll".into(), name }, SESSION).is_ok());
+            let fence = Fault::Fenced { what: "poll".into(), name };
+            assert!(!rebuilds.after(&fence, SESSION).unwrap().is_doubtful);
         }
     }
 
@@ -328,7 +388,7 @@ mod tests {
         let mut rebuilds = Rebuilds::default();
         let fault = Fault::Abort { what: "denied".into(), cause: AbortCause::Authorisation };
         for _ in 0..REBUILDS_MAX * 3 {
-            assert!(matches!(rebuilds.after(&fault, SESSION), Ok(WHILE_NOT_ALLOWED)));
+            assert_eq!(rebuilds.after(&fault, SESSION).unwrap().wait, WHILE_NOT_ALLOWED);
         }
     }
 

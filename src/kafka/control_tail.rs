@@ -102,7 +102,7 @@ impl TopicTail {
                 Err(TailFault::Failed(Fault::of_fatal(code, format!("{}: {code}", self.topic))))
             }
             Some(Err(error)) => {
-                tracing::warn!(%error, topic = self.topic, "following");
+                super::repeated::warn("following", &error, &self.topic);
                 Ok(None)
             }
         }

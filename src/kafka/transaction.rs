@@ -71,7 +71,7 @@ impl ClientContext for DeliveryContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "kafka producer");
+        super::repeated::warn("kafka producer", &error, reason);
     }
 }
 

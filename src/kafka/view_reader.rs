@@ -25,6 +25,7 @@ use super::client::{self, Isolation};
 use super::fault::Fault;
 use super::own::OwnTransactions;
 use super::patience::{Patience, Signs};
+use super::repeated;
 
 /// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
 /// such partition; twice as often would be felt by nobody.
@@ -42,7 +43,7 @@ impl ClientContext for QuietContext {
     fn error(&self, error: KafkaError, reason: &str) {
         // The end of a partition is asked for, and comes back as an error of the client as well.
         if !reason.contains("reached end of partition") {
-            tracing::warn!(%error, reason, "kafka reader");
+            repeated::warn("kafka reader", &error, reason);
         }
     }
 }
@@ -218,7 +219,7 @@ impl ViewReader {
                 Err(Fault::of_fatal(code, format!("{}: reading the tail: {code}", self.topic)))
             }
             Some(Err(error)) => {
-                tracing::warn!(topic = self.topic, %error, "reading the tail of decisions");
+                repeated::warn("reading the tail of decisions", &error, &self.topic);
                 Ok(None)
             }
             Some(Ok(message)) => {

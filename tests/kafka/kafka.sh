@@ -6,7 +6,7 @@
 #   kafka.sh start DIR [NODES] [PORT]     NODES is 1 (default) or 3; without PORT, free ports are chosen.
 #                                         Prints the bootstrap list
 #   kafka.sh brokers DIR                  prints the bootstrap list again
-#   kafka.sh kill DIR NODE                SIGKILL, as a lost machine
+#   kafka.sh kill DIR NODE                SIGKILL, as a lost machine; returns when it is gone
 #   kafka.sh end DIR NODE                 SIGTERM, as an operator; returns when the node has ended, at most 60 s later
 #   kafka.sh resume DIR NODE              starts a killed node on its data and port
 #   kafka.sh freeze DIR NODE | thaw DIR NODE   SIGSTOP and SIGCONT, as a machine that hangs
@@ -131,8 +131,8 @@ await() { # await DIR NODE
   local place port; place=$(node "$1" "$2"); port=$(cat "$place/port")
   for _ in $(seq 300); do
     listens "$port" && return
-    running "$1" "$2" >/dev/null || sleep 0.2
-    running "$1" "$2" >/dev/null || { tail -n 20 "$place/output" >&2; fail "node $2 ended while it started"; }
+    # By its number: on a busy machine it is a while before the process has become Java, and has our command line.
+    kill -0 "$(cat "$place/pid")" 2>/dev/null || { tail -n 20 "$place/output" >&2; fail "node $2 ended while it started"; }
     sleep 0.2
   done
   tail -n 20 "$place/output" >&2
@@ -178,13 +178,17 @@ signal_all() { # signal_all DIR NAME: every node that runs
   done
 }
 
+gone() { # gone DIR NODE SIGNAL: waits for the end that the signal brings; until then it has its port and its folder
+  for _ in $(seq 600); do
+    running "$1" "$2" >/dev/null || return 0
+    sleep 0.1
+  done
+  fail "node $2 of $1 has not ended within 60 s of $3"
+}
+
 end() { # end DIR NODE
   signal "$1" "$2" TERM
-  for _ in $(seq 300); do
-    running "$1" "$2" >/dev/null || return 0
-    sleep 0.2
-  done
-  fail "node $2 of $1 has not ended within 60 s of SIGTERM"
+  gone "$1" "$2" SIGTERM
 }
 
 stop() { # politely for ten seconds; the last of three has no quorum to say goodbye to, and would wait for ever
@@ -241,7 +245,7 @@ case $verb in
   with) with "$@" ;;
   start) [[ -n ${1:-} ]] || usage; start "$@" ;;
   brokers) cat "$(dir "${1:-}")/brokers" ;;
-  kill) signal "$(dir "${1:-}")" "${2:-1}" KILL ;;
+  kill) d=$(dir "${1:-}"); signal "$d" "${2:-1}" KILL; gone "$d" "${2:-1}" SIGKILL ;;
   end) d=$(dir "${1:-}"); end "$d" "${2:-1}" ;;
   freeze) signal "$(dir "${1:-}")" "${2:-1}" STOP ;;
   thaw) signal "$(dir "${1:-}")" "${2:-1}" CONT ;;

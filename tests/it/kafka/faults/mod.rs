@@ -6,4 +6,5 @@
 mod away;
 mod controls;
 mod log;
+mod namesake;
 mod run;

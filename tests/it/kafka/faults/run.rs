@@ -147,8 +147,11 @@ impl Run {
 
     /// How often each instance says that a transaction did not commit.
     fn aborts(&self) -> BTreeMap<String, usize> {
-        let count = |daemon: &Daemon| daemon.said("transaction aborted");
-        self.daemons.iter().map(|daemon| (daemon.instance.clone(), count(daemon))).collect()
+        let mut aborts = BTreeMap::new();
+        for daemon in &self.daemons {
+            *aborts.entry(daemon.instance.clone()).or_default() += daemon.said("transaction aborted");
+        }
+        aborts
     }
 
     pub(super) fn logs(&self) -> String {

@@ -1,0 +1,29 @@
+//! Two processes with one name.
+
+use super::run::Run;
+use crate::support::broker::broker;
+use crate::support::daemon::{Card, Timers};
+
+#[test]
+fn of_two_processes_with_one_name_one_ends_with_79_and_says_where_the_other_is() {
+    let Some(broker) = broker("namesake") else { return };
+    let mut run = Run::prepare("namesake", broker, &["one", "one"], 2, (Card::ZeroCost, Timers::USUAL));
+    run.daemons[0].start();
+    run.feed(200);
+    run.wait_all_decided();
+    run.daemons[1].start();
+    let mut ended = None;
+    run.wait("one of the two ends", |run| {
+        run.feed(1);
+        ended = (0..2).find_map(|index| run.daemons[index].ended().map(|status| (index, status)));
+        ended.is_some()
+    });
+    let (index, status) = ended.unwrap();
+    let log = run.daemons[index].log();
+    assert_eq!(status.code(), Some(79), "{log}");
+    assert!(log.contains("Another process, at 127.0.0.1, is in the group with the same kafka.instance_id"), "{log}");
+    run.feed(200);
+    run.wait_all_decided();
+    assert!(run.daemons[1 - index].is_running() && run.daemons[1 - index].ended().is_none(), "{}", run.logs());
+    run.finish();
+}
