@@ -3,7 +3,6 @@
 //! Each client tries its brokers twenty times a second and reports every try, so an outage of an hour would be a hundred
 //! thousand lines of a log that is read to find out what happened.
 
-use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,14 +23,14 @@ struct Said {
 /// What was said, and when.
 #[derive(Debug, Default)]
 struct Repeats {
-    said: HashMap<Saying, Said>,
+    said: Vec<(Saying, Said)>,
 }
 
 impl Repeats {
     /// `None`: it was said a moment ago. Otherwise how often it was kept back since.
     fn pass(&mut self, saying: Saying, now: Instant) -> Option<u64> {
-        let Some(said) = self.said.get_mut(&saying) else {
-            self.said.insert(saying, Said { at: now, kept_back: 0 });
+        let Some(said) = self.said.iter_mut().find(|(known, _)| *known == saying).map(|(_, said)| said) else {
+            self.said.push((saying, Said { at: now, kept_back: 0 }));
             return Some(0);
         };
         if now.duration_since(said.at) < QUIET {
