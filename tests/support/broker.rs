@@ -135,6 +135,26 @@ impl Broker {
         self.read(name, Isolation::Committed).len()
     }
 
+    /// Joins our group under the name of an instance until it has partitions, and is gone without a word: what a coordinator
+    /// keeps of a member that it has given a new id, and that never heard of it.
+    pub(crate) fn appear_as(&self, instance: &str) {
+        let mut config = self.config();
+        config
+            .set("group.id", &self.prefix)
+            .set("group.instance.id", instance)
+            .set("client.id", format!("noctriage-{instance}"))
+            .set("partition.assignment.strategy", "range")
+            .set("session.timeout.ms", "6000")
+            .set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = config.create().unwrap();
+        consumer.subscribe(&[&self.topic("tickets")]).unwrap();
+        self.wait("it has partitions", TIMEOUT, |_| {
+            // Serves what the group asks of a member. A record is not committed, and so nobody's.
+            drop(consumer.poll(Duration::ZERO));
+            consumer.assignment().unwrap().count() > 0
+        });
+    }
+
     /// Asks for the offsets of a group without joining it.
     pub(crate) fn group_reader(&self, group: &str) -> GroupReader {
         let mut config = self.config();

@@ -27,3 +27,27 @@ fn of_two_processes_with_one_name_one_ends_with_79_and_says_where_the_other_is()
     assert!(run.daemons[1 - index].is_running() && run.daemons[1 - index].ended().is_none(), "{}", run.logs());
     run.finish();
 }
+
+#[test]
+fn an_instance_that_is_fenced_twice_by_nobody_who_lives_goes_on() {
+    let Some(broker) = broker("orphan") else { return };
+    // Two sessions are long enough to be fenced twice in them on a busy machine.
+    let timers = Timers { session_timeout_ms: 15_000, ..Timers::USUAL };
+    let mut run = Run::prepare("orphan", broker, &["one"], 2, (Card::ZeroCost, timers));
+    run.daemons[0].start();
+    for fence in 1..=2 {
+        // It is in the group.
+        run.feed(100);
+        run.wait_all_decided();
+        run.broker.appear_as("one");
+        run.wait("its clients are made anew", |run| {
+            assert!(run.daemons[0].ended().is_none(), "{}", run.logs());
+            run.daemons[0].said("building the kafka clients anew") >= fence
+        });
+    }
+    assert_eq!(run.daemons[0].said("fenced again"), 1, "{}", run.logs());
+    assert_eq!(run.daemons[0].said("namesake=None"), 1, "{}", run.logs());
+    run.feed(100);
+    run.wait_all_decided();
+    run.finish();
+}
