@@ -169,12 +169,13 @@ impl Bench {
             let of = |rounds: &[Round], part: fn(&Round) -> f64| median(&rounds.iter().map(part).collect::<Vec<_>>());
             let (fast, bare_fast) = (of(&daemon, |round| round.per_second), of(&bare, |round| round.per_second));
             println!(
-                "| {batch} | {fast:.0} | {bare_fast:.0} | {:.2} | {:.1} us | {:.1} us | {:.1} us | {:.1} us | {:.0} MiB |",
-                fast / bare_fast,
+                "| {batch} | {fast:.0} | {} | {} | {:.1} us | {:.1} us | {} | {} | {:.0} MiB |",
+                measured(bare_fast, 0, ""),
+                measured(fast / bare_fast, 2, ""),
                 of(&daemon, |round| round.cpu_us),
                 of(&daemon, |round| round.broker_cpu_us),
-                of(&bare, |round| round.cpu_us),
-                of(&bare, |round| round.broker_cpu_us),
+                measured(of(&bare, |round| round.cpu_us), 1, " us"),
+                measured(of(&bare, |round| round.broker_cpu_us), 1, " us"),
                 of(&daemon, |round| round.peak_mib),
             );
         }
@@ -297,4 +298,9 @@ fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let over: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
     let under: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
     (points.len() > 2 && under > 0.0).then_some(over / under)
+}
+
+/// A figure of the loop, which `--no-loop` leaves out.
+fn measured(figure: f64, digits: usize, unit: &str) -> String {
+    if figure.is_nan() { "–".to_owned() } else { format!("{figure:.digits$}{unit}") }
 }

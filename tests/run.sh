@@ -35,8 +35,9 @@ cannot() { # cannot NAME WHY
   fi
 }
 
-said_by_failures() { # said_by_failures LOG: the first lines of what each failed test said, so that the end of a long log tells why
-  awk '/^---- .* stdout ----$/ { lines = 14 } /^failures:$/ { lines = 0 } lines > 0 { print substr($0, 1, 300); lines-- }' "$1"
+said_by_failures() { # said_by_failures LOG: how each failed test failed, so that the end of a long log tells why
+  awk '/^---- .* stdout ----$/ { print; lines = 0 } / panicked at |^Error: / { lines = 10 } /^failures:$/ { lines = 0 }
+       lines > 0 { print substr($0, 1, 300); lines-- }' "$1"
 }
 
 have() { local tool; for tool in "$@"; do command -v "$tool" >/dev/null || return 1; done; }

@@ -87,7 +87,7 @@ pub fn run(arguments: Arguments) -> CommandResult {
     match end {
         Ok(()) => Ok(EXIT_OK),
         Err(ThreadEnd::Temporary(what)) => Err(Failure::new(EXIT_TEMPORARY, anyhow!(what))),
-        Err(end @ ThreadEnd::Fenced { .. }) => Err(Failure::new(EXIT_FENCED, end)),
+        Err(end @ ThreadEnd::Fenced(_)) => Err(Failure::new(EXIT_FENCED, end)),
         Err(ThreadEnd::Refused(what)) => Err(Failure::new(EXIT_CONFIGURATION, anyhow!(what))),
     }
 }

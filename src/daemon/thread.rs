@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::inference::engine::{Engine, JobAnswers};
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
-use crate::kafka::namesake::{Asker, Namesake, Sightings};
+use crate::kafka::namesake::{Asker, Namesake, Sight, Sightings};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
@@ -32,6 +32,9 @@ const REBUILDS_MAX: usize = 5;
 const REBUILD_WINDOW: Duration = Duration::from_secs(600);
 /// Wait before the clients are built anew where a right is missing.
 const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
+/// A fence this soon after another of the same name is doubted at the least: two processes that fence each other wait longer
+/// each time.
+const SOON_MIN: Duration = Duration::from_secs(60);
 /// Between two questions who else has our name.
 const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 /// How often lags are looked at.
@@ -65,15 +68,10 @@ pub enum ThreadEnd {
     Temporary(String),
     /// Another process uses the same transactional id and group instance id.
     #[error(
-        "{what}. Another process, at {host}, is in the group with the same kafka.instance_id. hint: `kafka.instance_id` must \
-         be unique in the group"
+        "{0}. Another process is in the group with the same kafka.instance_id, and lives. hint: `kafka.instance_id` must be \
+         unique in the group"
     )]
-    Fenced {
-        /// What the broker said.
-        what: String,
-        /// Where the other process is, as the coordinator of the group says.
-        host: String,
-    },
+    Fenced(String),
     /// Only a person can say what is right.
     #[error("{0}")]
     Refused(String),
@@ -132,10 +130,8 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
                 if is_doubtful {
                     match ask_who_else(&mut options) {
                         Asked::Stopped => return Ok(()),
-                        Asked::Told(Namesake::Lives(host)) => {
-                            return Err(ThreadEnd::Fenced { what: fault.to_string(), host });
-                        }
-                        Asked::Told(Namesake::None | Namesake::Unknown) => {}
+                        Asked::Told(Namesake::Lives) => return Err(ThreadEnd::Fenced(fault.to_string())),
+                        Asked::Told(Namesake::None | Namesake::Unknown) => rebuilds.has_asked(&fault, Instant::now()),
                     }
                 }
                 tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
@@ -280,21 +276,27 @@ enum Asked {
 fn ask_who_else(options: &mut ThreadOptions) -> Asked {
     tracing::warn!("fenced again: asking whether another process is in the group with our kafka.instance_id");
     options.health.brokers_keep_us_waiting("who else is in the group with our kafka.instance_id");
-    let asker = match Asker::open(&options.kafka) {
-        Ok(asker) => asker,
-        Err(error) => {
-            tracing::warn!(%error, "nobody can be asked");
-            return Asked::Told(Namesake::Unknown);
-        }
-    };
     let mut sightings = Sightings::new(&options.kafka, Instant::now());
+    let mut asker = None;
     loop {
-        if let Some(namesake) = sightings.add(asker.ask(), Instant::now()) {
+        let begun = Instant::now();
+        let opened = asker.take().map_or_else(|| Asker::open(&options.kafka), Ok);
+        let sight = match &opened {
+            Ok(asker) => asker.ask(),
+            Err(error) => {
+                tracing::warn!(%error, "nobody can be asked");
+                Sight::NoAnswer
+            }
+        };
+        asker = opened.ok().filter(|_| sight != Sight::NoAnswer);
+        let namesake = sightings.add(sight, begun, Instant::now());
+        // Before what was found is acted on: who is to stop stops.
+        if wait_for_stop(options, if namesake.is_some() { Duration::from_millis(1) } else { BETWEEN_QUESTIONS }) {
+            return Asked::Stopped;
+        }
+        if let Some(namesake) = namesake {
             tracing::warn!(?namesake, "asked whether another process has our kafka.instance_id");
             return Asked::Told(namesake);
-        }
-        if wait_for_stop(options, BETWEEN_QUESTIONS) {
-            return Asked::Stopped;
         }
     }
 }
@@ -317,8 +319,8 @@ struct Rebuilds {
 impl Rebuilds {
     /// Being fenced once may be our own doing: a transaction of ours that timed out; or a coordinator that died, or hung for
     /// longer than a session, after it had given our `kafka.instance_id` a new member id, and before it told us. Being
-    /// fenced again of the same name within two session timeouts may be a second process, or two outages in a row: the
-    /// group knows. Per name: one outage may do both.
+    /// fenced again of the same name soon afterwards may be a second process, or two outages in a row: the group knows.
+    /// Per name: one outage may do both.
     fn after(&mut self, fault: &Fault, session_timeout: Duration) -> Result<Rebuild, ThreadEnd> {
         let now = Instant::now();
         let mut is_doubtful = false;
@@ -326,7 +328,8 @@ impl Rebuilds {
             Fault::Refused(what) => return Err(ThreadEnd::Refused(what.clone())),
             Fault::Fenced { name, .. } => {
                 let before = self.fenced_at.insert(*name, now);
-                is_doubtful = before.is_some_and(|before| now.duration_since(before) <= session_timeout * 2);
+                let soon = (session_timeout * 2).max(SOON_MIN);
+                is_doubtful = before.is_some_and(|before| now.duration_since(before) <= soon);
             }
             // Somebody has to grant something: waited for without a limit, and said at every try and by `/readyz`.
             Fault::Abort { cause: AbortCause::Authorisation, .. } => {
@@ -346,6 +349,13 @@ impl Rebuilds {
         self.times.push_back(now);
         Ok(Rebuild { wait: Duration::from_millis(500 * (1 << self.times.len().min(5))), is_doubtful })
     }
+
+    /// The group was asked after this fence, which takes a while: what comes soon comes soon after that.
+    fn has_asked(&mut self, fault: &Fault, now: Instant) {
+        if let Fault::Fenced { name, .. } = fault {
+            self.fenced_at.insert(*name, now);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -355,7 +365,7 @@ mod tests {
     const SESSION: Duration = Duration::from_secs(15);
 
     #[test]
-    fn one_fence_is_taken_for_our_own_doing_and_after_a_second_within_two_sessions_the_group_is_asked() {
+    fn one_fence_is_taken_for_our_own_doing_and_after_a_second_soon_afterwards_the_group_is_asked() {
         for name in [FencedName::TransactionalId, FencedName::InstanceId] {
             let mut rebuilds = Rebuilds::default();
             let fence = Fault::Fenced { what: "commit_transaction".into(), name };

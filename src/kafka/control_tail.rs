@@ -102,7 +102,7 @@ impl TopicTail {
                 Err(TailFault::Failed(Fault::of_fatal(code, format!("{}: {code}", self.topic))))
             }
             Some(Err(error)) => {
-                super::repeated::warn("following", &error, &self.topic);
+                super::repeated::warn_of_topic("following", &error, &self.topic);
                 Ok(None)
             }
         }

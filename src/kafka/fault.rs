@@ -20,7 +20,7 @@ pub enum Fault {
     #[error("{0}: the Kafka clients must be rebuilt")]
     Fatal(String),
     /// The broker says that a newer producer with our transactional id exists, or it timed our transaction out: the
-    /// two look the same (librdkafka has no KIP-588). Rebuild once; fenced again soon means a second instance.
+    /// two look the same (librdkafka has no KIP-588). Rebuild once; fenced again soon, ask the group.
     #[error("{what}: fenced")]
     Fenced {
         /// What happened.

@@ -76,7 +76,7 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        super::repeated::warn("kafka controller", &error, reason);
+        super::repeated::warn_of_client("kafka controller", &error, reason);
     }
 }
 
@@ -158,7 +158,7 @@ impl Leadership {
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 return Err(Fault::of_fatal(code, format!("{}: {code}", self.settings.topics.control)));
             }
-            Some(Err(error)) => super::repeated::warn("electing", &error, &self.settings.topics.control),
+            Some(Err(error)) => super::repeated::warn_of_topic("electing", &error, &self.settings.topics.control),
         }
         Ok(self.pending.pop_front())
     }

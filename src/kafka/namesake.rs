@@ -1,8 +1,10 @@
 //! Whether another process is in the group under our `kafka.instance_id`.
 //!
 //! A fence does not tell: a coordinator that died or hung after it had given us a new member id looks the same as a second
-//! process. But a member that sends no heartbeats is dropped after its session timeout, as long as the group stands still.
-//! So whoever has left the group, and sees a member of its name in a stable group for longer than that, sees a living process.
+//! process. But a member that sends no heartbeats is dropped after its session timeout, as long as the group stands still; a
+//! coordinator that takes the group over gives it one session more. So whoever sends no heartbeats any more, and sees a member
+//! of its name in a stable group for longer than two sessions, sees a living process. Where that process is, nobody knows: for
+//! a name that is taken over the coordinator keeps the address that had it first.
 
 use std::time::{Duration, Instant};
 
@@ -16,28 +18,28 @@ use super::transaction::transaction_max;
 
 /// Longest single question.
 const QUESTION_MAX: Duration = Duration::from_secs(3);
-/// What a heartbeat, and the clocks of two machines, may take on top of a session.
+/// What a heartbeat, and a coordinator that is short of processor time, may take on top of two sessions.
 const MARGIN: Duration = Duration::from_secs(2);
 /// The word of a group that stands still.
 const STABLE: &str = "Stable";
+/// The word for a group that its coordinator does not know.
+const DEAD: &str = "Dead";
 
 /// What one question found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// No member has our name.
     Nobody,
     /// One has.
     Member {
-        /// Where it comes from, as its coordinator says.
-        host: String,
         /// Whether the group stands still; in one that does not, the dead are kept.
         is_stable: bool,
     },
-    /// No broker has answered whole.
+    /// The coordinator of the group has not answered.
     NoAnswer,
 }
 
-/// Asks the group. Call it only while no client of ours is in it.
+/// Asks the group.
 pub struct Asker {
     consumer: BaseConsumer,
     group: String,
@@ -54,7 +56,8 @@ impl Asker {
         Ok(Self { consumer, group: settings.group.clone(), instance: settings.instance_id.clone() })
     }
 
-    /// One question; blocks for three seconds at most.
+    /// One question; blocks for three seconds at most. After one without an answer, make another asker: this one may know a
+    /// broker that is gone, and would wait for it each time.
     pub fn ask(&self) -> Sight {
         let answer = match self.consumer.fetch_group_list(Some(&self.group), QUESTION_MAX) {
             Ok(answer) => answer,
@@ -63,25 +66,29 @@ impl Asker {
                 return Sight::NoAnswer;
             }
         };
+        // Brokers that do not coordinate it answer as well, and know nothing of it.
+        let known = |state: &str| !state.is_empty() && state != DEAD;
+        let Some(group) = answer.groups().iter().find(|group| group.name() == self.group && known(group.state()))
+        else {
+            return Sight::NoAnswer;
+        };
         let is_ours =
             |client_id: &str| client::instance_of_client(client_id).is_some_and(|instance| instance == self.instance);
-        for group in answer.groups() {
-            if let Some(member) = group.members().iter().find(|member| is_ours(member.client_id())) {
-                let host = member.client_host().trim_start_matches('/').to_owned();
-                return Sight::Member { host, is_stable: group.state() == STABLE };
-            }
+        if group.members().iter().any(|member| is_ours(member.client_id())) {
+            Sight::Member { is_stable: group.state() == STABLE }
+        } else {
+            Sight::Nobody
         }
-        Sight::Nobody
     }
 }
 
 /// What all questions together say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Namesake {
     /// Nobody lives under our name: the fence was our own doing.
     None,
-    /// A living process, at this address.
-    Lives(String),
+    /// Another process does.
+    Lives,
     /// The brokers did not say within the longest wait.
     Unknown,
 }
@@ -99,23 +106,24 @@ pub struct Sightings {
 impl Sightings {
     /// Begins now. A group stands still once every member has ended its transaction and joined again.
     pub fn new(settings: &KafkaSettings, now: Instant) -> Self {
-        let life = settings.session_timeout + MARGIN;
+        let life = settings.session_timeout * 2 + MARGIN;
         Self { life, until: now + life * 2 + transaction_max(settings), seen_since: None }
     }
 
-    /// One more; `None`: ask again.
-    pub fn add(&mut self, sight: Sight, now: Instant) -> Option<Namesake> {
+    /// One more, with the moments of question and answer: what was seen was seen between them. `None`: ask again.
+    pub fn add(&mut self, sight: Sight, asked: Instant, answered: Instant) -> Option<Namesake> {
         match sight {
             Sight::Nobody => return Some(Namesake::None),
-            Sight::Member { host, is_stable: true } => {
-                if now.duration_since(*self.seen_since.get_or_insert(now)) > self.life {
-                    return Some(Namesake::Lives(host));
+            Sight::Member { is_stable: true } => {
+                let since = *self.seen_since.get_or_insert(answered);
+                if asked.saturating_duration_since(since) > self.life {
+                    return Some(Namesake::Lives);
                 }
             }
             // Whoever coordinates the group next gives every member a new session.
-            Sight::Member { is_stable: false, .. } | Sight::NoAnswer => self.seen_since = None,
+            Sight::Member { is_stable: false } | Sight::NoAnswer => self.seen_since = None,
         }
-        (now >= self.until).then_some(Namesake::Unknown)
+        (answered >= self.until).then_some(Namesake::Unknown)
     }
 }
 
@@ -124,17 +132,16 @@ mod tests {
     use super::*;
 
     const LIFE: Duration = Duration::from_secs(8);
+    const MEMBER: Sight = Sight::Member { is_stable: true };
+    const REBALANCE: Sight = Sight::Member { is_stable: false };
 
-    fn member(is_stable: bool) -> Sight {
-        Sight::Member { host: "10.0.0.3".to_owned(), is_stable }
-    }
-
-    /// One sight each second; what was concluded, and after how many seconds.
+    /// One sight each second, each answered at once; what was concluded, and after how many seconds.
     fn conclude(sights: impl Fn(u64) -> Sight) -> (Namesake, u64) {
         let start = Instant::now();
         let mut sightings = Sightings { life: LIFE, until: start + LIFE * 4, seen_since: None };
         for second in 0.. {
-            if let Some(namesake) = sightings.add(sights(second), start + Duration::from_secs(second)) {
+            let at = start + Duration::from_secs(second);
+            if let Some(namesake) = sightings.add(sights(second), at, at) {
                 return (namesake, second);
             }
         }
@@ -142,28 +149,37 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_outlives_a_session_of_a_stable_group_is_another_process() {
-        assert_eq!(conclude(|_| member(true)), (Namesake::Lives("10.0.0.3".to_owned()), 9));
+    fn a_member_that_outlives_two_sessions_of_a_stable_group_is_another_process() {
+        assert_eq!(conclude(|_| MEMBER), (Namesake::Lives, 9));
     }
 
     #[test]
-    fn a_member_that_is_dropped_within_a_session_was_our_own() {
+    fn a_member_that_is_dropped_before_was_our_own() {
         assert_eq!(conclude(|_| Sight::Nobody), (Namesake::None, 0));
-        assert_eq!(conclude(|second| if second < 8 { member(true) } else { Sight::Nobody }), (Namesake::None, 8));
+        assert_eq!(conclude(|second| if second < 8 { MEMBER } else { Sight::Nobody }), (Namesake::None, 8));
     }
 
     #[test]
-    fn a_rebalance_or_a_broker_that_does_not_answer_begins_the_session_anew() {
-        for between in [member(false), Sight::NoAnswer] {
-            let sight = |second| if second == 7 { between.clone() } else { member(true) };
-            assert_eq!(conclude(sight), (Namesake::Lives("10.0.0.3".to_owned()), 17));
+    fn a_rebalance_or_a_coordinator_that_does_not_answer_begins_anew() {
+        for between in [REBALANCE, Sight::NoAnswer] {
+            assert_eq!(conclude(|second| if second == 7 { between } else { MEMBER }), (Namesake::Lives, 17));
         }
     }
 
     #[test]
     fn a_group_that_never_stands_still_proves_nothing() {
-        for sight in [member(false), Sight::NoAnswer] {
-            assert_eq!(conclude(|_| sight.clone()), (Namesake::Unknown, 32));
+        for sight in [REBALANCE, Sight::NoAnswer] {
+            assert_eq!(conclude(|_| sight), (Namesake::Unknown, 32));
         }
+    }
+
+    #[test]
+    fn a_process_that_stands_still_between_question_and_answer_takes_no_old_sight_for_a_late_one() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut sightings = Sightings { life: LIFE, until: at(60), seen_since: None };
+        assert_eq!(sightings.add(MEMBER, at(0), at(0)), None);
+        assert_eq!(sightings.add(MEMBER, at(1), at(40)), None);
+        assert_eq!(sightings.add(Sight::Nobody, at(41), at(41)), Some(Namesake::None));
     }
 }

@@ -60,7 +60,7 @@ impl ClientContext for TicketContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        super::repeated::warn("kafka consumer", &error, reason);
+        super::repeated::warn_of_client("kafka consumer", &error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -275,7 +275,7 @@ impl KafkaLog {
                 let group = &self.options.kafka.group;
                 tracing::error!(group, "this user may not join the group. hint: grant Read on it");
             }
-            Some(Err(error)) => super::repeated::warn("consuming", &error, &self.options.kafka.topics.tickets),
+            Some(Err(error)) => super::repeated::warn_of_topic("consuming", &error, &self.options.kafka.topics.tickets),
         }
         Ok(true)
     }

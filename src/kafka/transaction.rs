@@ -71,7 +71,7 @@ impl ClientContext for DeliveryContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        super::repeated::warn("kafka producer", &error, reason);
+        super::repeated::warn_of_client("kafka producer", &error, reason);
     }
 }
 

@@ -43,7 +43,7 @@ impl ClientContext for QuietContext {
     fn error(&self, error: KafkaError, reason: &str) {
         // The end of a partition is asked for, and comes back as an error of the client as well.
         if !reason.contains("reached end of partition") {
-            repeated::warn("kafka reader", &error, reason);
+            repeated::warn_of_client("kafka reader", &error, reason);
         }
     }
 }
@@ -219,7 +219,7 @@ impl ViewReader {
                 Err(Fault::of_fatal(code, format!("{}: reading the tail: {code}", self.topic)))
             }
             Some(Err(error)) => {
-                repeated::warn("reading the tail of decisions", &error, &self.topic);
+                repeated::warn_of_topic("reading the tail of decisions", &error, &self.topic);
                 Ok(None)
             }
             Some(Ok(message)) => {

@@ -179,8 +179,9 @@ signal_all() { # signal_all DIR NAME: every node that runs
 }
 
 gone() { # gone DIR NODE SIGNAL: waits for the end that the signal brings; until then it has its port and its folder
+  local port; port=$(cat "$(node "$1" "$2")/port")
   for _ in $(seq 600); do
-    running "$1" "$2" >/dev/null || return 0
+    running "$1" "$2" >/dev/null || listens "$port" || return 0
     sleep 0.1
   done
   fail "node $2 of $1 has not ended within 60 s of $3"

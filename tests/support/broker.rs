@@ -146,13 +146,23 @@ impl Broker {
             .set("partition.assignment.strategy", "range")
             .set("session.timeout.ms", "6000")
             .set("enable.auto.commit", "false");
-        let consumer: BaseConsumer = config.create().unwrap();
-        consumer.subscribe(&[&self.topic("tickets")]).unwrap();
-        self.wait("it has partitions", TIMEOUT, |_| {
-            // Serves what the group asks of a member. A record is not committed, and so nobody's.
-            drop(consumer.poll(Duration::ZERO));
-            consumer.assignment().unwrap().count() > 0
-        });
+        let until = Instant::now() + TIMEOUT;
+        // The instance may take its name back before this one has anything: then once more.
+        while Instant::now() < until {
+            let consumer: BaseConsumer = config.create().unwrap();
+            consumer.subscribe(&[&self.topic("tickets")]).unwrap();
+            loop {
+                // Serves what the group asks of a member. A record is not committed, and so nobody's.
+                drop(consumer.poll(Duration::from_millis(100)));
+                if consumer.assignment().is_ok_and(|assignment| assignment.count() > 0) {
+                    return;
+                }
+                if consumer.client().fatal_error().is_some() || Instant::now() >= until {
+                    break;
+                }
+            }
+        }
+        panic!("{instance} has no partitions within {TIMEOUT:?}");
     }
 
     /// Asks for the offsets of a group without joining it.
