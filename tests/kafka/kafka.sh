@@ -68,7 +68,7 @@ free_port() { # below the range that the system gives to outgoing connections
 
 running() { # prints the process id of a node, if that process is ours
   local pid; pid=$(cat "$(node "$1" "$2")/pid" 2>/dev/null) || return 1
-  tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$(node "$1" "$2")/server.properties" && echo "$pid"
+  tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF "$(node "$1" "$2")/server.properties" && echo "$pid"
 }
 
 signal() { # signal DIR NODE NAME
