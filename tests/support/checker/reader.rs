@@ -29,8 +29,14 @@ impl Isolation {
     }
 }
 
+/// A reader that has got nothing for this long is made anew: one of librdkafka 2.12 may not come back after a broker that stood
+/// still (`docs/reliability.md`), which is no fault of what is judged.
+const SILENCE_MAX: Duration = Duration::from_secs(20);
+
 /// A consumer of no group.
 pub(crate) struct Reader {
+    broker: Broker,
+    isolation: Isolation,
     consumer: BaseConsumer,
     /// Full name of a topic, and its name without the prefix of the run.
     names: BTreeMap<String, String>,
@@ -50,7 +56,8 @@ impl Reader {
             }
             names.insert(topic, (*name).to_owned());
         }
-        Self { consumer, names, next }
+        let broker = Broker { brokers: broker.brokers.clone(), prefix: broker.prefix.clone() };
+        Self { broker, isolation, consumer, names, next }
     }
 
     /// All records since the last time, topic after topic, per partition in order, with the short name of their topic. A
@@ -67,18 +74,19 @@ impl Reader {
 
     /// One topic at a time: librdkafka says of which partition an end is, not of which topic.
     fn read_topic(&mut self, topic: &str, mut take: impl FnMut(Record)) {
-        let mut assignment = TopicPartitionList::new();
-        let mut open = BTreeSet::new();
-        for ((_, partition), next) in self.next.iter().filter(|((of, _), _)| of == topic) {
-            let from = if *next == 0 { Offset::Beginning } else { Offset::Offset(*next) };
-            assignment.add_partition_offset(topic, *partition, from).unwrap();
-            open.insert(*partition);
-        }
-        // Assigned anew, so that the end of a partition without news is said again.
-        self.consumer.assign(&assignment).unwrap();
+        let mut open: BTreeSet<i32> =
+            self.next.keys().filter(|(of, _)| of == topic).map(|(_, number)| *number).collect();
+        self.assign(topic, &open);
         let mut trouble = None;
         let until = Instant::now() + TIMEOUT;
+        let mut heard_at = Instant::now();
         while !open.is_empty() {
+            if heard_at.elapsed() > SILENCE_MAX {
+                println!("{topic}: its reader has got nothing for {SILENCE_MAX:?}, and is made anew");
+                self.consumer = self.broker.consumer(self.isolation);
+                self.assign(topic, &open);
+                heard_at = Instant::now();
+            }
             assert!(
                 Instant::now() < until,
                 "{topic}: the ends of partitions {open:?} were not reached within {TIMEOUT:?}; last error: {trouble:?}"
@@ -86,16 +94,31 @@ impl Reader {
             match self.consumer.poll(Duration::from_millis(100)) {
                 None => {}
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    heard_at = Instant::now();
                     open.remove(&partition);
                 }
                 Some(Err(error)) => trouble = Some(error),
                 Some(Ok(message)) => {
+                    heard_at = Instant::now();
                     let record = record_of(&message);
                     self.next.insert((topic.to_owned(), record.partition), record.offset + 1);
                     take(record);
                 }
             }
         }
+    }
+}
+
+impl Reader {
+    /// Assigned anew, so that the end of a partition without news is said again.
+    fn assign(&self, topic: &str, open: &BTreeSet<i32>) {
+        let mut assignment = TopicPartitionList::new();
+        for partition in open {
+            let next = self.next[&(topic.to_owned(), *partition)];
+            let from = if next == 0 { Offset::Beginning } else { Offset::Offset(next) };
+            assignment.add_partition_offset(topic, *partition, from).unwrap();
+        }
+        self.consumer.assign(&assignment).unwrap();
     }
 }
 
