@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, TriageSettings};
 use crate::inference::engine::{Engine, JobAnswers};
 use crate::kafka::fault::{AbortCause, Fault, FencedName};
-use crate::kafka::namesake::{Asker, Namesake, Sight, Sightings};
+use crate::kafka::namesake::{self, Namesake};
 use crate::kafka::session::{KafkaLog, SessionOptions};
 use crate::metrics::Metrics;
 use crate::policy::recent_view::ViewLimits;
@@ -35,8 +35,6 @@ const WHILE_NOT_ALLOWED: Duration = Duration::from_secs(15);
 /// A fence this soon after another of the same name is doubted at the least: two processes that fence each other wait longer
 /// each time.
 const SOON_MIN: Duration = Duration::from_secs(60);
-/// Between two questions who else has our name.
-const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 /// How often lags are looked at.
 const LAG_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -129,9 +127,9 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
                 let Rebuild { wait, is_doubtful } = rebuilds.after(&fault, options.kafka.session_timeout)?;
                 if is_doubtful {
                     match ask_who_else(&mut options) {
-                        Asked::Stopped => return Ok(()),
-                        Asked::Told(Namesake::Lives) => return Err(ThreadEnd::Fenced(fault.to_string())),
-                        Asked::Told(Namesake::None | Namesake::Unknown) => rebuilds.has_asked(&fault, Instant::now()),
+                        None => return Ok(()),
+                        Some(Namesake::Lives) => return Err(ThreadEnd::Fenced(fault.to_string())),
+                        Some(Namesake::None | Namesake::Unknown) => rebuilds.has_asked(&fault, Instant::now()),
                     }
                 }
                 tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
@@ -264,41 +262,14 @@ fn wait_for_stop(options: &mut ThreadOptions, wait: Duration) -> bool {
     }
 }
 
-/// What came of asking.
-enum Asked {
-    /// The process is to stop.
-    Stopped,
-    /// What the group says.
-    Told(Namesake),
-}
-
-/// Asks the group, second after second, whether another process is in it under our name.
-fn ask_who_else(options: &mut ThreadOptions) -> Asked {
+/// Asks the group whether another process is in it under our name; `None`: the process is to stop.
+fn ask_who_else(options: &mut ThreadOptions) -> Option<Namesake> {
     tracing::warn!("fenced again: asking whether another process is in the group with our kafka.instance_id");
     options.health.brokers_keep_us_waiting("who else is in the group with our kafka.instance_id");
-    let mut sightings = Sightings::new(&options.kafka, Instant::now());
-    let mut asker = None;
-    loop {
-        let begun = Instant::now();
-        let opened = asker.take().map_or_else(|| Asker::open(&options.kafka), Ok);
-        let sight = match &opened {
-            Ok(asker) => asker.ask(),
-            Err(error) => {
-                tracing::warn!(%error, "nobody can be asked");
-                Sight::NoAnswer
-            }
-        };
-        asker = opened.ok().filter(|_| sight != Sight::NoAnswer);
-        let namesake = sightings.add(sight, begun, Instant::now());
-        // Before what was found is acted on: who is to stop stops.
-        if wait_for_stop(options, if namesake.is_some() { Duration::from_millis(1) } else { BETWEEN_QUESTIONS }) {
-            return Asked::Stopped;
-        }
-        if let Some(namesake) = namesake {
-            tracing::warn!(?namesake, "asked whether another process has our kafka.instance_id");
-            return Asked::Told(namesake);
-        }
-    }
+    let kafka = options.kafka.clone();
+    let namesake = namesake::ask(&kafka, |wait| wait_for_stop(options, wait))?;
+    tracing::warn!(?namesake, "asked whether another process has our kafka.instance_id");
+    Some(namesake)
 }
 
 /// How the clients are built anew.

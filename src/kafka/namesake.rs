@@ -9,7 +9,6 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 
 use crate::config::settings::KafkaSettings;
 
@@ -18,6 +17,8 @@ use super::transaction::transaction_max;
 
 /// Longest single question.
 const QUESTION_MAX: Duration = Duration::from_secs(3);
+/// Between two questions.
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(1);
 /// What a heartbeat, and a coordinator that is short of processor time, may take on top of two sessions.
 const MARGIN: Duration = Duration::from_secs(2);
 /// The word of a group that stands still.
@@ -25,9 +26,30 @@ const STABLE: &str = "Stable";
 /// The word for a group that its coordinator does not know.
 const DEAD: &str = "Dead";
 
+/// Asks until it is clear, at most twice the life of a member without heartbeats and the longest transaction. `wait` waits,
+/// gives its signs of life, and says whether to stop asking, which is `None`.
+pub fn ask(settings: &KafkaSettings, mut wait: impl FnMut(Duration) -> bool) -> Option<Namesake> {
+    let mut sightings = Sightings::new(settings, Instant::now());
+    let mut kept: Option<Asker> = None;
+    loop {
+        let begun = Instant::now();
+        let asker = kept.take().or_else(|| Asker::open(settings));
+        let sight = asker.as_ref().map_or(Sight::NoAnswer, Asker::ask);
+        // One that got no answer may know a broker that is gone, and would wait for it each time.
+        kept = asker.filter(|_| sight != Sight::NoAnswer);
+        let namesake = sightings.add(sight, begun, Instant::now());
+        if wait(BETWEEN_QUESTIONS) {
+            return None;
+        }
+        if namesake.is_some() {
+            return namesake;
+        }
+    }
+}
+
 /// What one question found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+enum Sight {
     /// No member has our name.
     Nobody,
     /// One has.
@@ -40,25 +62,22 @@ pub enum Sight {
 }
 
 /// Asks the group.
-pub struct Asker {
+struct Asker {
     consumer: BaseConsumer,
     group: String,
     instance: String,
 }
 
 impl Asker {
-    /// Asks nothing yet.
-    ///
-    /// # Errors
-    /// The client cannot be made.
-    pub fn open(settings: &KafkaSettings) -> Result<Self, KafkaError> {
-        let consumer = client::reader(settings, client::Isolation::Committed).create()?;
-        Ok(Self { consumer, group: settings.group.clone(), instance: settings.instance_id.clone() })
+    /// `None`, and said: the client cannot be made.
+    fn open(settings: &KafkaSettings) -> Option<Self> {
+        let made: Result<BaseConsumer, _> = client::reader(settings, client::Isolation::Committed).create();
+        let consumer = made.inspect_err(|error| tracing::warn!(%error, "nobody can be asked")).ok()?;
+        Some(Self { consumer, group: settings.group.clone(), instance: settings.instance_id.clone() })
     }
 
-    /// One question; blocks for three seconds at most. After one without an answer, make another asker: this one may know a
-    /// broker that is gone, and would wait for it each time.
-    pub fn ask(&self) -> Sight {
+    /// One question; blocks for three seconds at most.
+    fn ask(&self) -> Sight {
         let answer = match self.consumer.fetch_group_list(Some(&self.group), QUESTION_MAX) {
             Ok(answer) => answer,
             Err(error) => {
@@ -95,7 +114,7 @@ pub enum Namesake {
 
 /// Adds sights up.
 #[derive(Debug)]
-pub struct Sightings {
+struct Sightings {
     /// A member without heartbeats is gone after this.
     life: Duration,
     until: Instant,
@@ -105,13 +124,13 @@ pub struct Sightings {
 
 impl Sightings {
     /// Begins now. A group stands still once every member has ended its transaction and joined again.
-    pub fn new(settings: &KafkaSettings, now: Instant) -> Self {
+    fn new(settings: &KafkaSettings, now: Instant) -> Self {
         let life = settings.session_timeout * 2 + MARGIN;
         Self { life, until: now + life * 2 + transaction_max(settings), seen_since: None }
     }
 
     /// One more, with the moments of question and answer: what was seen was seen between them. `None`: ask again.
-    pub fn add(&mut self, sight: Sight, asked: Instant, answered: Instant) -> Option<Namesake> {
+    fn add(&mut self, sight: Sight, asked: Instant, answered: Instant) -> Option<Namesake> {
         match sight {
             Sight::Nobody => return Some(Namesake::None),
             Sight::Member { is_stable: true } => {

@@ -59,17 +59,22 @@ fn passes(who: &'static str, topic: Option<&str>, error: &KafkaError) -> Option<
     SAID.lock().expect("no panic while counting").pass(saying, Instant::now())
 }
 
+/// A field that is `None` is not written.
+fn if_any(kept_back: u64) -> Option<u64> {
+    (kept_back > 0).then_some(kept_back)
+}
+
 /// Warns of an error of a client, unless the same was said within the last ten seconds.
 pub(super) fn warn_of_client(who: &'static str, error: &KafkaError, reason: &str) {
     if let Some(kept_back) = passes(who, None, error) {
-        tracing::warn!(%error, reason, kept_back, "{who}");
+        tracing::warn!(%error, reason, kept_back = if_any(kept_back), "{who}");
     }
 }
 
 /// The same of an error that came instead of a record of a topic.
 pub(super) fn warn_of_topic(who: &'static str, error: &KafkaError, topic: &str) {
     if let Some(kept_back) = passes(who, Some(topic), error) {
-        tracing::warn!(%error, topic, kept_back, "{who}");
+        tracing::warn!(%error, topic, kept_back = if_any(kept_back), "{who}");
     }
 }
 

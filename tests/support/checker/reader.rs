@@ -107,9 +107,7 @@ impl Reader {
             }
         }
     }
-}
 
-impl Reader {
     /// Assigned anew, so that the end of a partition without news is said again.
     fn assign(&self, topic: &str, open: &BTreeSet<i32>) {
         let mut assignment = TopicPartitionList::new();
