@@ -37,19 +37,25 @@ pub struct Threshold {
 /// Contract: 0 < δ < 1.
 pub fn lowest_threshold(claims: &[Claim], limit: ErrorLimit, delta: f64) -> Option<Threshold> {
     let allowed = if claims.len() < MANY { 0 } else { 2 };
-    walk(claims, limit, delta, allowed)
+    choose(claims, limit, delta, allowed)
 }
 
-fn walk(claims: &[Claim], limit: ErrorLimit, delta: f64, allowed_at_first: u64) -> Option<Threshold> {
+fn choose(claims: &[Claim], limit: ErrorLimit, delta: f64, allowed_at_first: u64) -> Option<Threshold> {
     assert!(delta > 0.0 && delta < 1.0, "{delta} is no probability of failure");
+    let first = first_candidate(claims.len(), limit, delta, allowed_at_first)?;
     let mut sorted = claims.to_vec();
     sorted.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    walk(&sorted, first, limit, delta)
+}
+
+/// From the first candidate outwards, the most confident first, up to the last that passes before one fails.
+fn walk(sorted: &[Claim], first: usize, limit: ErrorLimit, delta: f64) -> Option<Threshold> {
     let mut passed = None;
     let mut wrong = 0;
     let mut counted = 0;
-    let mut next = first_candidate(sorted.len(), limit, delta, allowed_at_first)?;
+    let mut next = first;
     loop {
-        let end = end_of_ties(&sorted, next);
+        let end = end_of_ties(sorted, next);
         wrong += sorted[counted..end].iter().filter(|claim| !claim.is_right).count() as u64;
         counted = end;
         if lower_tail(counted as u64, wrong, limit.get()) > delta {
@@ -105,10 +111,14 @@ mod tests {
             .collect()
     }
 
+    fn claim((step, is_right): (u8, bool)) -> Claim {
+        Claim { confidence: f64::from(step) / 40.0, is_right }
+    }
+
     #[test]
     fn reproduces_the_worked_example() {
         let eligible =
-            |alpha, delta, allowed| walk(&example(), limit(alpha), delta, allowed).map(|found| found.eligible);
+            |alpha, delta, allowed| choose(&example(), limit(alpha), delta, allowed).map(|found| found.eligible);
         assert_eq!(eligible(0.02, 0.05, 2), Some(733));
         assert_eq!(eligible(0.02, 0.05, 0), Some(203));
         assert_eq!(eligible(0.02, 0.10, 2), Some(791));
@@ -138,6 +148,17 @@ mod tests {
         assert_eq!((found.confidence, found.eligible), (0.99, 200));
     }
 
+    #[test]
+    fn a_stricter_limit_begins_later_and_may_reach_further() {
+        // 22 clean ones, a wrong one, and 77 clean ones that share one confidence.
+        let confidence = |rank: usize| if rank < 23 { 0.99 - rank as f64 / 1_000.0 } else { 0.9 };
+        let claims: Vec<Claim> =
+            (0..100).map(|rank| Claim { confidence: confidence(rank), is_right: rank != 22 }).collect();
+        let eligible = |alpha| lowest_threshold(&claims, limit(alpha), DELTA).map(|found| found.eligible);
+        // The looser one begins with 22, and fails at 24. The stricter one begins with 45, that is with all 100.
+        assert_eq!((eligible(0.10), eligible(0.05)), (Some(22), Some(100)));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -145,18 +166,24 @@ mod tests {
         fn the_chosen_set_is_what_its_confidence_says_and_its_error_is_bounded(
             claims in prop::collection::vec((0..40_u8, prop::bool::weighted(0.97)), 100..700), alpha in 0.02..0.1
         ) {
-            let claims: Vec<Claim> = claims
-                .into_iter()
-                .map(|(step, is_right)| Claim { confidence: f64::from(step) / 40.0, is_right })
-                .collect();
+            let claims: Vec<Claim> = claims.into_iter().map(claim).collect();
             let Some(found) = lowest_threshold(&claims, limit(alpha), DELTA) else { return Ok(()) };
             let eligible: Vec<&Claim> = claims.iter().filter(|claim| claim.confidence >= found.confidence).collect();
             prop_assert_eq!(eligible.len() as u64, found.eligible);
             prop_assert_eq!(eligible.iter().filter(|claim| !claim.is_right).count() as u64, found.wrong);
             prop_assert!(lower_tail(found.eligible, found.wrong, alpha) <= DELTA);
-            // A stricter promise never lets more in.
-            let stricter = lowest_threshold(&claims, limit(alpha / 2.0), DELTA).map_or(0, |found| found.eligible);
-            prop_assert!(stricter <= found.eligible);
+        }
+
+        #[test]
+        fn from_the_same_first_candidate_a_stricter_limit_never_lets_more_in(
+            claims in prop::collection::vec((0..40_u8, prop::bool::weighted(0.97)), 1..700),
+            first in any::<prop::sample::Index>(), alpha in 0.02..0.5
+        ) {
+            let mut claims: Vec<Claim> = claims.into_iter().map(claim).collect();
+            claims.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+            let first = first.index(claims.len()) + 1;
+            let eligible = |alpha| walk(&claims, first, limit(alpha), DELTA).map_or(0, |found| found.eligible);
+            prop_assert!(eligible(alpha / 2.0) <= eligible(alpha));
         }
     }
 }
