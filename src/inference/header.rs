@@ -412,11 +412,15 @@ mod tests {
         #[test]
         fn any_entry_that_is_accepted_lies_inside_the_file(
             shape in proptest::collection::vec(0_usize..5, 0..4),
-            begin in 0_usize..40,
-            end in 0_usize..200,
-            file in 0_u64..400,
+            begin in 0_usize..2,
+            missing in 0_usize..2,
+            cut in 0_u64..3,
         ) {
+            // Mostly what is right, so that most is accepted.
+            let end = (4 * shape.iter().product::<usize>()).saturating_sub(missing);
             let header = format!(r#"{{"t":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{begin},{end}]}}}}"#);
+            // Never shorter than the header: such a file is refused before.
+            let file = (8 + (header.len() + end) as u64).saturating_sub(cut).max(8 + header.len() as u64);
             if let Ok(entries) = parse_header(header.as_bytes(), file) {
                 assert_eq!(entries["t"].start + entries["t"].bytes as u64, file);
             }

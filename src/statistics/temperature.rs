@@ -146,9 +146,13 @@ fn objective(verdicts: &[Scored], priors: Priors, parameters: &[f64]) -> f64 {
         .iter()
         .map(|verdict| {
             let scores: Vec<f64> = calibrated(verdict.scores, a, biases).collect();
-            let greatest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let total: f64 = scores.iter().map(|score| (score - greatest).exp()).sum();
-            greatest + total.ln() - scores[verdict.truth]
+            let (place, greatest) =
+                scores.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).expect("there are classes");
+            // Not the logarithm of the total less the score: where the model is right and sure the loss is far smaller than
+            // the rounding of its scores, and would seem to rise.
+            let others = scores.iter().enumerate().filter(|(class, _)| *class != place);
+            let others: f64 = others.map(|(_, score)| (score - greatest).exp()).sum();
+            others.ln_1p() + (greatest - scores[verdict.truth])
         })
         .sum();
     let ridge = priors.bias_ridge.unwrap_or(0.0) * biases.iter().map(|bias| bias * bias).sum::<f64>() / 2.0;
@@ -345,6 +349,23 @@ mod tests {
         let verdicts = [Scored { scores: &[3.0, 0.0], truth: 0 }, Scored { scores: &[0.0, 3.0], truth: 1 }].repeat(500);
         let found = fit(&verdicts).expect("a minimum");
         assert!(found.temperature > 0.05 && found.temperature < 1.0, "{found:?}");
+    }
+
+    #[test]
+    fn a_model_that_was_always_right_and_sure_is_fitted_too() {
+        let one = [6.798_424_849_377_824, -3.611_573_019_607_263_3, -6.350_176_674_719_24, -5.798_954_920_821_117];
+        fit(&[Scored { scores: &one, truth: 0 }]).expect("a minimum");
+        for margin in [12.0, 14.5, 16.0, 40.0, 1_000.0] {
+            let scores: [[f64; 4]; 4] = std::array::from_fn(|truth| {
+                std::array::from_fn(|class| if class == truth { margin } else { class as f64 / -3.0 })
+            });
+            let sure = |(truth, scores): (usize, &'_ [f64; 4])| (scores.map(|score| score + truth as f64 / 7.0), truth);
+            let verdicts: Vec<([f64; 4], usize)> = scores.iter().enumerate().map(sure).collect();
+            let verdicts: Vec<Scored> =
+                verdicts.iter().map(|(scores, truth)| Scored { scores, truth: *truth }).collect();
+            let found = fit(&verdicts.repeat(50)).unwrap_or_else(|fault| panic!("{margin}: {fault}"));
+            assert!(found.temperature.is_finite() && found.temperature > 0.0, "{margin}: {found:?}");
+        }
     }
 
     #[test]

@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_stricter_limit_begins_later_and_may_reach_further() {
-        // 22 clean ones, a wrong one, and 77 clean ones that share one confidence.
-        let confidence = |rank: usize| if rank < 23 { 0.99 - rank as f64 / 1_000.0 } else { 0.9 };
+        // 22 clean ones, a wrong one, a clean one, and 76 clean ones that share one confidence.
+        let confidence = |rank: usize| if rank < 24 { 0.99 - rank as f64 / 1_000.0 } else { 0.9 };
         let claims: Vec<Claim> =
             (0..100).map(|rank| Claim { confidence: confidence(rank), is_right: rank != 22 }).collect();
         let eligible = |alpha| lowest_threshold(&claims, limit(alpha), DELTA).map(|found| found.eligible);

@@ -102,7 +102,8 @@ async fn what_does_not_exist_is_404_and_what_would_change_something_is_405() {
 
 #[tokio::test]
 async fn a_connection_that_sends_half_a_request_is_cut_off() {
-    let running = start(Duration::from_millis(50)).await;
+    // Long enough for a client that is held up between its connection and its request.
+    let running = start(Duration::from_secs(1)).await;
     let answer = ask(running.address, "GET /metrics HTTP/1.1\r\nHost:").await;
     assert_eq!(answer, "", "the server closes without an answer");
 }

@@ -183,7 +183,7 @@ proptest! {
     ) {
         let chosen = smallest(stage, &pace, missing, FORTNIGHT).rate;
         if let Some(below) = LADDER.into_iter().rev().find(|rate| *rate < chosen.get()) {
-            prop_assert!(pace.tickets_per_day * pace.reach * pace.verdict_rate * below * FORTNIGHT < missing as f64);
+            prop_assert!(pace.tickets_per_day * pace.reach * pace.verdict_rate * below * FORTNIGHT <= missing as f64);
         }
     }
 
