@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::config::settings::{KafkaSettings, Settings};
+use crate::failpoints;
 use crate::kafka::control_writer::{self, Acknowledged};
 use crate::rollout::control::{Ask, ControlRequest, Signature};
 use crate::wire::control;
@@ -15,7 +16,15 @@ use super::settings_file::SettingsFile;
 use super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
 
 /// How long instances are waited for.
-pub(super) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+
+/// [`ACKNOWLEDGED_WITHIN`], or what a test has set.
+pub(super) fn acknowledged_within() -> Duration {
+    match failpoints::amount("acknowledged_within") {
+        0 => ACKNOWLEDGED_WITHIN,
+        seconds => Duration::from_secs(seconds.unsigned_abs()),
+    }
+}
 
 /// Arguments of every command that changes something by a control record.
 #[derive(Debug, clap::Args)]
@@ -66,7 +75,7 @@ pub(super) fn send(kafka: &KafkaSettings, request: &ControlRequest) -> Result<i6
 pub(super) fn send_to_all(settings: &Settings, signed: &Signed, ask: Ask, done: &str) -> CommandResult {
     let kafka = &settings.kafka;
     let offset = send(kafka, &signed.request(ask, None)?)?;
-    let acknowledged = control_writer::wait_acknowledged(kafka, offset, ACKNOWLEDGED_WITHIN);
+    let acknowledged = control_writer::wait_acknowledged(kafka, offset, acknowledged_within());
     let is_complete = acknowledged.as_ref().is_ok_and(Acknowledged::is_complete);
     if signed.json {
         let instances = acknowledged.as_ref().map(|Acknowledged(instances)| instances.clone()).unwrap_or_default();
@@ -95,7 +104,7 @@ fn lines(Acknowledged(instances): &Acknowledged) -> Vec<String> {
         if *has {
             format!("{instance}: in force")
         } else {
-            let seconds = ACKNOWLEDGED_WITHIN.as_secs();
+            let seconds = acknowledged_within().as_secs();
             format!(
                 "{instance}: NOT acknowledged within {seconds} s. hint: on its host, create the file that its \
                  rollout.halt_file names, or stop it"

@@ -45,7 +45,7 @@ fn number(row: &[(String, u64)], name: &str) -> u64 {
 
 #[test]
 fn a_bounded_demo_ends_by_itself_and_every_record_has_one_outcome() {
-    let said = said(&run(&["--tickets", "60", "--seconds", "30"]));
+    let said = said(&run(&["--tickets", "60", "--seconds", "300"]));
     for part in [
         "Every ticket here is simulated",
         "it proves nothing about exactly-once",

@@ -18,6 +18,8 @@ use super::stops::{PATIENCE, Stop};
 
 /// Longer than one call waits, shorter than the outage: a thread that did not beat would be seen.
 const STALLED_AFTER_MS: i64 = 9_000;
+/// What is taken for dead for less than this may be both threads of a machine that stood still, of which this one woke first.
+const DEAD_FOR: Duration = Duration::from_millis(500);
 
 /// What an outage looked like from outside.
 struct Seen {
@@ -39,9 +41,14 @@ fn outage(site: &mut Site, health: &Health, point: &'static str, outage: Option<
         stop.go_on.send(()).unwrap();
         let away = Instant::now();
         let (mut dead, mut said_so, mut is_away) = (Vec::new(), false, true);
+        let mut alive_at = Instant::now();
         while !thread.is_finished() {
             std::thread::sleep(Duration::from_millis(50));
-            dead.extend(health.alive().err());
+            match health.alive() {
+                Ok(()) => alive_at = Instant::now(),
+                Err(reason) if alive_at.elapsed() >= DEAD_FOR => dead.push(reason),
+                Err(_) => {}
+            }
             said_so |= health.ready().is_err_and(|why| why.iter().any(|why| matches!(why, Reason::BrokersAway(_))));
             if is_away && outage.is_some_and(|length| away.elapsed() >= length) {
                 cluster.broker_up(1).unwrap();

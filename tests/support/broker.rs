@@ -16,7 +16,7 @@ use super::checker::{Isolation, Reader};
 use super::skipped::say_skipped;
 
 /// How long one question to the broker may take.
-pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(4);
 
 /// One record of an output or input topic.
 #[derive(Clone, Debug)]
@@ -188,7 +188,7 @@ impl Broker {
     /// The same for a group that nobody has joined.
     #[track_caller]
     pub(crate) fn set_offset(&self, name: &str, partition: i32, offset: i64) {
-        assert!(self.try_set_offset(name, partition, offset), "the offset could not be set");
+        self.wait("the offset is set", TIMEOUT, |broker| broker.try_set_offset(name, partition, offset));
     }
 
     /// Deletes our group with its offsets, as their expiry would; `false` while a member is in it.
@@ -203,6 +203,8 @@ impl Broker {
     pub(crate) fn open_transaction(&self, name: &str) -> OpenTransaction {
         let mut config = self.config();
         config.set("transactional.id", format!("{}-other", self.prefix));
+        // Longer than any test: nobody but the test ends it.
+        config.set("transaction.timeout.ms", "600000");
         let producer: ThreadedProducer<DefaultProducerContext> = config.create().unwrap();
         producer.init_transactions(TIMEOUT).unwrap();
         producer.begin_transaction().unwrap();

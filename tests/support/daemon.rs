@@ -98,8 +98,11 @@ pub(crate) enum Card {
 /// The key of every draw, by which the checker draws once more.
 pub(crate) const DRAW_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
+/// Commands that ask something of running instances wait for them, however long the machine stands still.
+const PATIENT: &str = "acknowledged_within=return(120)";
+
 /// Longest time from a start until it takes tickets: on a machine that builds something else meanwhile, too.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_secs(240);
 
 impl Daemon {
     /// Writes a configuration for this broker; `more` is appended, and may open further tables.
@@ -161,6 +164,7 @@ impl Daemon {
             .args(arguments)
             .arg("--config")
             .arg(self.config())
+            .env("FAILPOINTS", PATIENT)
             .stdin(Stdio::null())
             .output()
             .unwrap()
@@ -231,7 +235,7 @@ impl Daemon {
     /// One HTTP request to the loopback address; `None` when nobody answers.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(15))).ok()?;
         stream
             .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
             .ok()?;
@@ -276,7 +280,7 @@ impl Daemon {
     #[track_caller]
     pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
-        self.wait_end(Duration::from_secs(40))
+        self.wait_end(Duration::from_secs(120))
     }
 
     /// How it ended, if it has; afterwards it can be started again.

@@ -31,7 +31,7 @@ impl OwnBroker {
 
     /// The same behind a proxy that is to listen on this port, with more lines of `server.properties`.
     pub(crate) fn start_behind(port: u16, properties: &str) -> (Self, String) {
-        Self::start_as(properties, Some(port))
+        Self::start_as(&format!("{}\n{properties}", session_timeout(WHILE_IT_LIVES_MS)), Some(port))
     }
 
     /// The port to which such a proxy forwards.

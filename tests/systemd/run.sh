@@ -88,7 +88,7 @@ a_good_reload_comes_into_force() {
   local before process; before=$(digest) process=$(main_process)
   write_config "$brokers" "$good_policy"
   inside systemctl reload noctriage
-  within 15 digest_is_not "$before" || { echo "the digest is still $before"; return 1; }
+  within 60 digest_is_not "$before" || { echo "the digest is still $before"; return 1; }
   metric_is noctriage_config_last_reload_successful 1 || { echo "the metric is not 1"; return 1; }
   [[ $(main_process) == "$process" ]] || { echo "the process was started anew"; return 1; }
 }
@@ -98,34 +98,40 @@ a_bad_reload_changes_nothing_and_is_said() {
   local before process; before=$(digest) process=$(main_process)
   write_config "$brokers" "no_such_key = 1"
   inside systemctl reload noctriage
-  within 15 metric_is noctriage_config_last_reload_successful 0 || { echo "the metric is not 0"; return 1; }
+  within 60 metric_is noctriage_config_last_reload_successful 0 || { echo "the metric is not 0"; return 1; }
   [[ $(digest) == "$before" ]] || { echo "the digest has changed"; return 1; }
   is ActiveState active && [[ $(main_process) == "$process" ]] || { echo "the process did not survive"; return 1; }
+}
+
+kill_main() { # kill_main SIGNAL PROCESS; 0 is none, and to `kill` everything that is ours
+  [[ $2 -gt 0 ]] || { echo "there is no main process"; return 1; }
+  inside kill "-$1" "$2"
 }
 
 a_hung_process_is_restarted_by_the_watchdog() {
   put_drop_in watchdog 'WatchdogSec=2'
   begin_active || return 1
   local count process; count=$(restarts) process=$(main_process)
-  inside kill -STOP "$process"
-  within 30 restarted_after "$count" "$process" || { echo "not restarted in 30 s ($(property ActiveState))"; return 1; }
+  kill_main STOP "$process" || return 1
+  within 120 restarted_after "$count" "$process" || { echo "not restarted in 120 s ($(property ActiveState))"; return 1; }
   inside journalctl -u noctriage -o cat | grep 'Watchdog timeout' >/dev/null || { echo "the journal knows no watchdog timeout"; return 1; }
   web /readyz >/dev/null || { echo "not ready again"; return 1; }
 }
 
 a_live_process_is_left_alone_by_the_watchdog() {
-  put_drop_in watchdog 'WatchdogSec=2'
+  # Long enough for a machine that stands still for some seconds; a program that does not ping is found within twice of it.
+  put_drop_in watchdog 'WatchdogSec=8'
   begin_active || return 1
   local count; count=$(restarts)
-  sleep 7
+  sleep 20
   is ActiveState active && [[ $(restarts) == "$count" ]] || { echo "restarted $(restarts) times"; return 1; }
 }
 
 a_killed_process_is_restarted() {
   begin_active || return 1
   local count process; count=$(restarts) process=$(main_process)
-  inside kill -KILL "$process"
-  within 30 restarted_after "$count" "$process" || { echo "not restarted in 30 s ($(property ActiveState))"; return 1; }
+  kill_main KILL "$process" || return 1
+  within 120 restarted_after "$count" "$process" || { echo "not restarted in 120 s ($(property ActiveState))"; return 1; }
   web /readyz >/dev/null || { echo "not ready again"; return 1; }
 }
 
@@ -171,7 +177,7 @@ a_missing_key_of_the_draws_is_not_tried_again() {
 }
 
 kill_loses_nothing() { # 300 tickets, two kills on the way: every one has exactly one committed outcome
-  local tickets=300 number process values
+  local tickets=300 number count process values
   begin_active || return 1
   for number in $(seq "$tickets"); do
     printf 'UNIT-%s\t{"schema":"noctriage.ticket/v1","ticket_id":"UNIT-%s","revision":0,"status":"new","kind":"incident","title":"link down on port %s","created_at":"%s"}\n' \
@@ -180,11 +186,16 @@ kill_loses_nothing() { # 300 tickets, two kills on the way: every one has exactl
   (split -n l/6 --filter='cat; sleep 0.5' "$bench.tickets" | "$kafka" produce "$brokers" "$tickets_topic" >/dev/null) &
   for number in 1 2; do
     sleep 2
-    process=$(main_process)
-    inside kill -KILL "$process" 2>/dev/null || true
-    within 40 inside sh -c 'test "$(systemctl show -P ActiveState noctriage)" = active' || { echo "not active again"; return 1; }
+    count=$(restarts) process=$(main_process)
+    kill_main KILL "$process" || return 1
+    within 120 restarted_after "$count" "$process" || { echo "not active again"; return 1; }
   done
   wait $!
+  # Once more than it takes: what is decided twice would come late.
+  for number in 1 2 3 4 5 6; do
+    values=$("$kafka" consume "$brokers" "$decisions_topic" 15 | grep '"UNIT-' || true)
+    [[ $(wc -l <<<"$values") -lt $tickets ]] || break
+  done
   values=$("$kafka" consume "$brokers" "$decisions_topic" 15 | grep '"UNIT-' || true)
   [[ $(wc -l <<<"$values") == "$tickets" ]] || { echo "$(wc -l <<<"$values") outcomes for $tickets tickets"; return 1; }
   [[ $(grep -o '"UNIT-[0-9]*"' <<<"$values" | sort -u | wc -l) == "$tickets" ]] || { echo "not every ticket has an outcome"; return 1; }

@@ -17,7 +17,7 @@ use crate::rollout::state::SliceState;
 use crate::wire::transition::{AuditRecord, TransitionRecord};
 use crate::wire::values::Instant;
 
-use super::super::control::{ACKNOWLEDGED_WITHIN, Signed, send};
+use super::super::control::{Signed, acknowledged_within, send};
 use super::super::halt::known_slice;
 use super::super::span::span;
 use super::super::{CommandResult, EXIT_DOES_NOT_HOLD, EXIT_OK, EXIT_TEMPORARY, Failure};
@@ -172,7 +172,7 @@ pub(in crate::cli) fn ask_leader(
     let kafka = &settings.kafka;
     let word = ask.as_str();
     let offset = send(kafka, &signed.request(ask, expires_in)?)?;
-    let answer = answer(kafka, offset, ACKNOWLEDGED_WITHIN)?;
+    let answer = answer(kafka, offset, acknowledged_within())?;
     let (code, sentence) = match &answer {
         None => (
             EXIT_TEMPORARY,
@@ -180,7 +180,7 @@ pub(in crate::cli) fn ask_leader(
                 "{word} is recorded ({}@{}); no instance that leads has answered within {} s, it will be read when one does",
                 kafka.topics.control,
                 offset,
-                ACKNOWLEDGED_WITHIN.as_secs()
+                acknowledged_within().as_secs()
             ),
         ),
         Some(AuditRecord::Transition(record)) => (EXIT_OK, told(record)),

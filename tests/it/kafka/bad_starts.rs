@@ -1,11 +1,9 @@
 //! Starts that must fail, and what they say: to which topic, key or address, and what to do.
 
-use std::process::Output;
-use std::time::Duration;
-
-use crate::support::broker::broker;
+use crate::support::broker::{TIMEOUT, broker};
 use crate::support::daemon::{Card, Daemon};
 use crate::support::tickets::{Preset, record};
+use std::process::Output;
 
 #[track_caller]
 fn check_said(output: &Output, code: i32, words: &[&str]) {
@@ -61,7 +59,7 @@ fn an_unreachable_broker_ends_the_start_with_75_and_names_the_address() {
     broker.brokers = "127.0.0.1:1".into();
     let mut daemon = Daemon::prepare(&broker, "one", Card::Demo, "");
     daemon.start();
-    let status = daemon.wait_end(Duration::from_secs(60));
+    let status = daemon.wait_end(TIMEOUT);
     assert_eq!(status.code(), Some(75));
     assert!(daemon.log().contains("127.0.0.1:1") && daemon.log().contains("no broker answered"), "{}", daemon.log());
 }
@@ -84,12 +82,12 @@ fn deleted_records_refuse_the_start_until_the_loss_is_accepted() {
     let records: Vec<_> = (0..5).map(|index| record(Preset::Native, index)).collect();
     broker.write("tickets", &records);
     daemon.start();
-    broker.wait("five outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 5);
+    broker.wait("five outcomes", TIMEOUT, |broker| broker.count("decisions") == 5);
     assert!(daemon.stop().success());
     broker.write("tickets", &(5..20).map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
     broker.delete_before("tickets", 0, 12);
     daemon.start();
-    let status = daemon.wait_end(Duration::from_secs(60));
+    let status = daemon.wait_end(TIMEOUT);
     assert_eq!(status.code(), Some(78), "{}", daemon.log());
     assert!(
         daemon.log().contains("7 records were deleted") && daemon.log().contains("--accept-loss"),
@@ -97,6 +95,6 @@ fn deleted_records_refuse_the_start_until_the_loss_is_accepted() {
         daemon.log()
     );
     daemon.start_with(&["--accept-loss"]);
-    broker.wait("the rest is decided", Duration::from_secs(60), |broker| broker.count("decisions") == 5 + 8);
+    broker.wait("the rest is decided", TIMEOUT, |broker| broker.count("decisions") == 5 + 8);
     assert!(daemon.stop().success());
 }

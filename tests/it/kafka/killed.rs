@@ -1,8 +1,6 @@
 //! Killed on the way, three times, and nothing is lost or doubled: each source in a run of its own.
 
-use std::time::Duration;
-
-use crate::support::broker::broker;
+use crate::support::broker::{TIMEOUT, broker};
 use crate::support::checker::check;
 use crate::support::daemon::{Card, Daemon};
 use crate::support::tickets::{Preset, record};
@@ -31,11 +29,11 @@ fn check_survives_three_kills(preset: Preset, card: Card) {
             break;
         }
         let on_the_way = round * quarter + 10;
-        broker.wait("tickets are decided", Duration::from_secs(60), |broker| broker.count("decisions") >= on_the_way);
+        broker.wait("tickets are decided", TIMEOUT, |broker| broker.count("decisions") >= on_the_way);
         daemon.kill();
         daemon.start();
     }
-    broker.wait("every record has an outcome", Duration::from_secs(90), |broker| broker.count("decisions") >= RECORDS);
+    broker.wait("every record has an outcome", TIMEOUT, |broker| broker.count("decisions") >= RECORDS);
     let status = daemon.stop();
     assert!(status.success(), "{status}\n{}", daemon.log());
     let checked = check(&broker, &broker.prefix);

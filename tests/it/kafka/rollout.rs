@@ -21,22 +21,23 @@ mod rolling;
 mod stalled;
 mod switching;
 
-use desk::{DEADLINE, Desk, LEASE, NEW_LEADER_WITHIN, is_open, newest_map, outside_every_lease, renewals};
+use desk::{DEADLINE, Desk, Instance, LEASE, LONG_LEASE, is_open, newest_map, outside_every_lease, renewals};
 
 #[test]
 fn when_the_leader_is_killed_the_other_leads_before_the_lease_ends() {
-    let Some(mut desk) = Desk::open("leader-killed", "") else { return };
+    let instances = ["one", "two"].map(Instance::with_long_lease);
+    let Some(mut desk) = Desk::open_with("leader-killed", &instances) else { return };
     desk.wait_automatic();
     let leader = desk.leader();
     let (_, last_ms) = desk.last_renewal().unwrap();
     desk.instances[leader].kill();
-    desk.wait_renewal_of(|place| place == 1 - leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1 - leader, DEADLINE);
     let first = renewals(&desk.broker).into_iter().find(|renewal| {
         renewal.appended_ms > last_ms && renewal.json()["leader"] == desk.instances[1 - leader].instance.as_str()
     });
     let silent_ms = first.unwrap().appended_ms - last_ms;
     println!("another led after {silent_ms} ms");
-    assert!(silent_ms < i64::try_from(LEASE.as_millis()).unwrap(), "{silent_ms} ms");
+    assert!(silent_ms < i64::try_from(LONG_LEASE.as_millis()).unwrap(), "{silent_ms} ms");
     desk.wait_automatic();
     desk.assert_clean();
     assert!(desk.instances[1 - leader].stop().success());
@@ -48,7 +49,7 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     desk.wait_automatic();
     let leader = desk.leader();
     desk.instances[leader].signal("STOP");
-    desk.wait_renewal_of(|place| place == 1 - leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1 - leader, DEADLINE);
     std::thread::sleep(LEASE);
     let before = desk.broker.read("rollout", Isolation::Committed).len();
     desk.instances[leader].signal("CONT");
@@ -76,7 +77,7 @@ fn a_rollout_that_is_taken_away_begins_again_from_shadow_and_says_so() {
     assert!(map["rollout_revision"].as_u64().unwrap() > 1, "{map}");
     let said: usize = desk.instances.iter().map(|daemon| daemon.said("begins again from shadow")).sum();
     assert!(said >= 1, "{}", desk.logs());
-    std::thread::sleep(Duration::from_secs(3));
+    desk.wait_map_followed();
     let commands = desk.broker.count("commands");
     desk.decide(20);
     assert_eq!(desk.broker.count("commands"), commands, "{}", desk.logs());
@@ -224,7 +225,7 @@ fn a_person_steps_a_slice_back_and_the_trail_says_who_and_why() {
     desk.broker.wait("the map says so", DEADLINE, |broker| {
         newest_map(broker).is_some_and(|map| map["permissions"][0]["stage"] == "suggest")
     });
-    std::thread::sleep(Duration::from_secs(1));
+    desk.wait_map_followed();
     let commands = desk.broker.count("commands");
     desk.decide(20);
     assert_eq!(desk.broker.count("commands"), commands);

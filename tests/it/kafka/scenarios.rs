@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::support::broker::{Record, broker};
+use crate::support::broker::{Record, TIMEOUT, broker};
 use crate::support::checker::{Isolation, check};
 use crate::support::daemon::{Card, Daemon};
 use crate::support::tickets::{Preset, record};
@@ -20,7 +20,7 @@ fn a_good_reload_is_taken_over_whole_and_a_bad_one_not_at_all() {
     assert_eq!(daemon.metric("noctriage_config_last_reload_successful"), Some(1.0));
     let good = fs::read_to_string(daemon.config()).unwrap();
     let ask = |daemon: &Daemon, wanted: f64| {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + TIMEOUT;
         while daemon.metric("noctriage_config_last_reload_successful") != Some(wanted) {
             assert!(Instant::now() < until, "the reload was not {wanted}: {}", daemon.log());
             std::thread::sleep(Duration::from_millis(100));
@@ -52,12 +52,12 @@ fn a_duplicate_names_the_decision_it_repeats_also_after_a_restart() {
     daemon.create_topics(2);
     daemon.start();
     broker.write("tickets", &[record(Preset::Native, 1), record(Preset::Native, 1), record(Preset::Native, 2)]);
-    broker.wait("three outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 3);
+    broker.wait("three outcomes", TIMEOUT, |broker| broker.count("decisions") == 3);
     assert!(daemon.stop().success());
     daemon.start();
     daemon.wait_ready();
     broker.write("tickets", &[record(Preset::Native, 1), record(Preset::Native, 2)]);
-    broker.wait("five outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 5);
+    broker.wait("five outcomes", TIMEOUT, |broker| broker.count("decisions") == 5);
     assert!(daemon.stop().success());
     let checked = check(&broker, &broker.prefix);
     checked.assert_clean();
@@ -72,7 +72,7 @@ fn shadow_shows_nothing_to_anybody() {
     daemon.create_topics(2);
     daemon.start();
     broker.write("tickets", &(0..100).map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
-    broker.wait("all have outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 100);
+    broker.wait("all have outcomes", TIMEOUT, |broker| broker.count("decisions") == 100);
     assert!(daemon.stop().success());
     let checked = check(&broker, &broker.prefix);
     checked.assert_clean();
@@ -98,11 +98,11 @@ fn two_instances_share_the_partitions_and_one_takes_over_when_the_other_is_kille
         broker.write("tickets", &(from..to).map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
     };
     write(0, 100);
-    broker.wait("a hundred outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 100);
+    broker.wait("a hundred outcomes", TIMEOUT, |broker| broker.count("decisions") == 100);
     write(100, 200);
     one.kill();
     write(200, 300);
-    broker.wait("the survivor takes over", Duration::from_secs(90), |broker| broker.count("decisions") == 300);
+    broker.wait("the survivor takes over", TIMEOUT, |broker| broker.count("decisions") == 300);
     assert!(two.stop().success());
     check(&broker, &broker.prefix).assert_clean();
 }
@@ -114,7 +114,7 @@ fn explain_and_dead_letters_say_what_happened_and_a_retry_is_read_again() {
     daemon.create_topics(1);
     daemon.start();
     broker.write("tickets", &[record(Preset::Native, 1), record(Preset::Native, 7)]);
-    broker.wait("two outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 2);
+    broker.wait("two outcomes", TIMEOUT, |broker| broker.count("decisions") == 2);
     let explained = daemon.command(&["explain", "T00001"]);
     let said = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.status.success(), "{said}{}", String::from_utf8_lossy(&explained.stderr));
@@ -126,7 +126,7 @@ fn explain_and_dead_letters_say_what_happened_and_a_retry_is_read_again() {
     assert!(listed.contains("not_json"), "{listed}");
     let retried = daemon.command(&["dead-letters", "retry", "--class", "not_json", "--reason", "test"]);
     assert!(retried.status.success(), "{}", String::from_utf8_lossy(&retried.stderr));
-    broker.wait("the retried record has an outcome", Duration::from_secs(60), |broker| broker.count("decisions") == 3);
+    broker.wait("the retried record has an outcome", TIMEOUT, |broker| broker.count("decisions") == 3);
     assert!(daemon.stop().success());
     check(&broker, &broker.prefix).assert_clean();
 }
@@ -144,7 +144,7 @@ fn commands_name_their_permit_and_never_touch_what_a_source_calls_high() {
     daemon.start();
     let records: Vec<_> = (0..300).map(|index| record(Preset::ServiceNow, index)).collect();
     broker.write("tickets", &records);
-    broker.wait("all have outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 300);
+    broker.wait("all have outcomes", TIMEOUT, |broker| broker.count("decisions") == 300);
     assert!(daemon.stop().success());
     let checked = check(&broker, &broker.prefix);
     checked.assert_clean();
@@ -177,7 +177,7 @@ fn latency_and_memory_at_ten_tickets_a_second_are_printed() {
         writer.write(&[record(Preset::Native, index)]);
         std::thread::sleep(Duration::from_millis(95));
     }
-    broker.wait("all have outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == tickets);
+    broker.wait("all have outcomes", TIMEOUT, |broker| broker.count("decisions") == tickets);
     let metrics = daemon.get("/metrics").unwrap();
     let bucket = |quantile: f64| {
         let total = daemon.metric("noctriage_decision_latency_seconds_count").unwrap();

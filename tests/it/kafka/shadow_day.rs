@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::broker::{Broker, broker};
+use crate::support::broker::{Broker, TIMEOUT, broker};
 use crate::support::daemon::{Card, Daemon};
 use crate::support::tickets::{Preset, record};
 
@@ -19,7 +19,7 @@ fn with_tickets(broker: &Broker, tickets: std::ops::RangeInclusive<usize>) -> Da
     daemon.start();
     let count = tickets.clone().count();
     broker.write("tickets", &tickets.map(|index| record(Preset::Native, index)).collect::<Vec<_>>());
-    broker.wait("an outcome each", Duration::from_secs(60), |broker| broker.count("decisions") == count);
+    broker.wait("an outcome each", TIMEOUT, |broker| broker.count("decisions") == count);
     daemon
 }
 
@@ -45,7 +45,7 @@ fn status_with_judged(daemon: &Daemon, judged: u64) -> Value {
 /// Asks until the answer is as wanted.
 #[track_caller]
 fn status_when(daemon: &Daemon, is_so: impl Fn(&Value) -> bool) -> Value {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + TIMEOUT;
     loop {
         let status = api(daemon, "/api/v1/status");
         match status {
@@ -69,6 +69,7 @@ fn status_metrics_and_screen_show_the_same_counts_and_a_restart_changes_none_of_
     let is_all_read = |status: &Value| {
         let standings = &status["verdicts"]["standings"];
         (&standings["counts"], &standings["unknown_ticket"]) == (&json!(3), &json!(1))
+            && status["slices"][0]["accuracy"]["drawn"] == json!(6)
             && status["problems"].to_string().contains("cannot be read")
     };
     let status = status_when(&daemon, is_all_read);
@@ -126,7 +127,7 @@ fn evidence_behind_an_open_transaction_is_not_called_read_and_everything_is_once
     let mut daemon = with_tickets(&broker, 1..=3);
     let behind = |daemon: &Daemon| daemon.metric("noctriage_evidence_behind_seconds{topic=\"decisions\"}");
     let wait = |daemon: &Daemon, what: &str, holds: &dyn Fn(Option<f64>) -> bool| {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + TIMEOUT;
         while !holds(behind(daemon)) {
             assert!(Instant::now() < until, "{what}: {:?}\n{}", behind(daemon), daemon.log_end());
             std::thread::sleep(Duration::from_millis(200));

@@ -1,13 +1,11 @@
 //! Verdicts on their way: from the ticket system, by command and from a file, to what `verdicts check` says of them.
 
-use std::fs;
-use std::process::Output;
-use std::time::Duration;
-
 use noctriage::clock::Clock;
 use serde_json::{Value, json};
+use std::fs;
+use std::process::Output;
 
-use crate::support::broker::{Written, broker};
+use crate::support::broker::{TIMEOUT, Written, broker};
 use crate::support::daemon::{Card, Daemon};
 use crate::support::tickets::{Preset, record};
 
@@ -52,7 +50,7 @@ fn what_engineers_do_in_the_ticket_system_is_the_verdict() {
     daemon.create_topics(2);
     daemon.start();
     broker.write("tickets", &[1, 2, 3, 4].map(|index| record(Preset::ServiceNow, index)));
-    broker.wait("four outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 4);
+    broker.wait("four outcomes", TIMEOUT, |broker| broker.count("decisions") == 4);
     let resolutions = [
         resolved(1, "jane.doe", "4", "Resolved by caller"),
         resolved(2, "john.roe", "1", "Solved"),
@@ -62,7 +60,7 @@ fn what_engineers_do_in_the_ticket_system_is_the_verdict() {
         resolved(1, "jane.doe", "4", "Resolved by caller"),
     ];
     broker.write("tickets", &resolutions);
-    broker.wait("nine outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 9);
+    broker.wait("nine outcomes", TIMEOUT, |broker| broker.count("decisions") == 9);
     assert!(daemon.stop().success());
 
     let found = checked(&daemon);
@@ -93,7 +91,7 @@ fn verdicts_are_added_corrected_and_imported_and_each_is_counted_by_name() {
     assert!(made.contains("created") && made.contains(&broker.topic("verdicts")), "{made}");
     daemon.start();
     broker.write("tickets", &[1, 2, 3].map(|index| record(Preset::Native, index)));
-    broker.wait("three outcomes", Duration::from_secs(60), |broker| broker.count("decisions") == 3);
+    broker.wait("three outcomes", TIMEOUT, |broker| broker.count("decisions") == 3);
     assert!(daemon.stop().success());
     assert_eq!(daemon.command(&["verdicts", "check"]).status.code(), Some(3), "no verdict is too little to tell");
 

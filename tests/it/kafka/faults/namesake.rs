@@ -28,12 +28,16 @@ fn of_two_processes_with_one_name_one_ends_with_79_and_the_other_goes_on() {
     run.finish();
 }
 
+/// Fewer than rebuilds are allowed.
+const FENCES_MAX: usize = 4;
+
 #[test]
 fn an_instance_that_is_fenced_twice_by_nobody_who_lives_goes_on() {
     let Some(broker) = broker("orphan") else { return };
     let mut run = Run::prepare("orphan", broker, &["one"], 2, (Card::ZeroCost, Timers::USUAL));
     run.daemons[0].start();
-    for fence in 1..=2 {
+    // Twice within a minute, which on a machine that stands still may be the second and the third.
+    for fence in 1..=FENCES_MAX {
         // It is in the group.
         run.feed(100);
         run.wait_all_decided();
@@ -42,9 +46,12 @@ fn an_instance_that_is_fenced_twice_by_nobody_who_lives_goes_on() {
             assert!(run.daemons[0].ended().is_none(), "{}", run.logs());
             run.daemons[0].said("building the kafka clients anew") >= fence
         });
+        if run.daemons[0].said("namesake=None") > 0 {
+            break;
+        }
     }
-    assert_eq!(run.daemons[0].said("fenced again"), 1, "{}", run.logs());
-    assert_eq!(run.daemons[0].said("namesake=None"), 1, "{}", run.logs());
+    assert!(run.daemons[0].said("namesake=None") > 0, "{}", run.logs());
+    assert_eq!(run.daemons[0].said("namesake=Lives"), 0, "{}", run.logs());
     run.feed(100);
     run.wait_all_decided();
     run.finish();

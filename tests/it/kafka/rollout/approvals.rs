@@ -22,7 +22,7 @@ fn an_approval_that_has_run_out_stops_every_instance_until_somebody_gives_it_aga
         newest_map(broker).is_some_and(|map| map["state"]["slices"][0]["approval"].is_null())
     });
     assert_eq!(newest_map(&desk.broker).unwrap()["permissions"][0]["stage"], "auto_triage", "the stage is kept");
-    std::thread::sleep(Duration::from_secs(1));
+    desk.wait_map_followed();
     desk.assert_nothing_automatic(40);
     let status = desk.instances.iter().map(|instance| instance.command(&["status"]).stdout);
     for status in status.map(|stdout| String::from_utf8_lossy(&stdout).into_owned()) {

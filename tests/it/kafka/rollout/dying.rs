@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use super::desk::{DEADLINE, Desk, EARNED, Instance, NEW_LEADER_WITHIN};
+use super::desk::{DEADLINE, Desk, EARNED, Instance};
 use crate::support::checker::Isolation;
 
 /// Where the instance dies, and at which pass: not before it acts, for which a renewal of the lease must have been read.
@@ -86,7 +86,7 @@ fn instances_that_die_while_they_act_lose_and_double_no_command_and_write_none_w
     desk.feed_acting(TICKETS_A_DEATH);
     desk.instances[leader].kill();
     desk.feed_acting(TICKETS_A_DEATH);
-    desk.wait_renewal_of(|place| place != leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place != leader, DEADLINE);
     desk.wait_decided();
 
     let of = commands_of_decisions(&desk);

@@ -32,7 +32,7 @@ fn deleted_evidence_steps_back_until_a_person_acknowledges_it() {
     });
     let last = desk.broker.read("transitions", Isolation::Committed).pop().unwrap().json();
     assert!(last.to_string().contains(&hole), "{last}");
-    std::thread::sleep(Duration::from_secs(1));
+    desk.wait_map_followed();
     let commands = desk.broker.count("commands");
     desk.decide(20);
     assert_eq!(desk.broker.count("commands"), commands);

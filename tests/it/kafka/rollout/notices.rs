@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::broker::Record;
 use crate::support::checker::Isolation;
 
-use super::desk::{DEADLINE, Desk, EARNED, Instance, NEW_LEADER_WITHIN};
+use super::desk::{DEADLINE, Desk, EARNED, Instance};
 
 /// Notices in the order in which they arrive.
 struct Receiver {
@@ -26,11 +26,12 @@ impl Receiver {
         // Ends with the process: nothing else ends an accept.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
+                let Ok(mut stream) = stream else { continue };
                 let mut request = Vec::new();
                 let mut chunk = [0; 1024];
                 let body = loop {
-                    let length = stream.read(&mut chunk).unwrap();
+                    // Whoever gave up comes again.
+                    let length = stream.read(&mut chunk).unwrap_or_default();
                     request.extend_from_slice(&chunk[..length]);
                     let text = String::from_utf8_lossy(&request);
                     let body =
@@ -39,7 +40,7 @@ impl Receiver {
                         break body;
                     }
                 };
-                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap_or_default();
                 heard.lock().unwrap().extend(body);
             }
         });
@@ -66,7 +67,7 @@ fn hard_stop(desk: &mut Desk, receiver: &Receiver) {
     };
     says(desk, "triage", "critical", "jane.doe");
     desk.broker.wait("told of the hard stop", DEADLINE, |_| receiver.told().len() == 1);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    desk.wait_map_followed();
     desk.assert_nothing_automatic(20);
     // The second reader is asked blind.
     let items = desk.broker.read("review", Isolation::Committed);
@@ -89,7 +90,7 @@ fn the_receiver_hears_of_hard_stops_halts_and_transitions_once_each_whoever_lead
     desk.broker.wait("told of the halt", DEADLINE, |_| receiver.told().len() == 3);
     let leader = desk.leader();
     desk.instances[leader].kill();
-    desk.wait_renewal_of(|place| place != leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place != leader, DEADLINE);
     desk.say(0, &["rollout", "step-back", "rest", "--reason", "new templates", "--who", "mira"]);
     desk.broker.wait("told of the step back", DEADLINE, |_| receiver.told().len() >= 4);
     desk.say(0, &["resume", "--reason", "vendor has mended it", "--who", "mira"]);

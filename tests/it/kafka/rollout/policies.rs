@@ -1,6 +1,6 @@
 //! Instances whose policy files differ: what one has earned, another does not do.
 
-use super::desk::{DEADLINE, Desk, EARNED, Instance, NEW_LEADER_WITHIN, newest_map, stage};
+use super::desk::{DEADLINE, Desk, EARNED, Instance, newest_map, stage};
 use crate::support::broker::broker;
 use crate::support::checker::Isolation;
 
@@ -8,9 +8,11 @@ use crate::support::checker::Isolation;
 fn desk_led_by_one(test: &str, one: &str, two: &str) -> Option<Desk> {
     let instance = |name, more: &str| Instance { more: more.to_owned(), ..Instance::plain(name) };
     let mut desk = Desk::on(broker(test)?, &[instance("one", one), instance("two", two)]);
+    // It has led before, to write its map.
+    let led_ms = desk.last_renewal().map(|(_, appended_ms)| appended_ms);
     desk.instances[0].start();
     desk.instances[0].wait_ready();
-    desk.wait_renewal_of(|place| place == 0, DEADLINE);
+    desk.broker.wait("one leads", DEADLINE, |_| desk.last_renewal().map(|(_, appended_ms)| appended_ms) > led_ms);
     desk.instances[1].start();
     desk.instances[1].wait_ready();
     desk.broker.wait("both own partitions", DEADLINE, |_| {
@@ -52,7 +54,7 @@ fn an_instance_with_another_eligibility_acts_on_nothing_and_as_leader_takes_the_
     // What was earned on other tickets is shown, not done: the new leader says so in the trail.
     let before = revision(&desk);
     desk.instances[0].kill();
-    desk.wait_renewal_of(|place| place == 1, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1, DEADLINE);
     desk.broker.wait("the stage is taken back", DEADLINE, |broker| stage(broker) == "suggest");
     let trail = desk.broker.read("transitions", Isolation::Committed);
     let last =
@@ -61,12 +63,12 @@ fn an_instance_with_another_eligibility_acts_on_nothing_and_as_leader_takes_the_
     assert!(revision(&desk) > before);
     desk.instances[0].start();
     desk.instances[0].wait_ready();
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    desk.wait_map_followed();
     desk.assert_nothing_automatic(40);
 
     // The leadership goes back, and with it the eligibility. Nothing comes back with it.
     desk.instances[1].kill();
-    desk.wait_renewal_of(|place| place == 0, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 0, DEADLINE);
     desk.instances[1].start();
     desk.instances[1].wait_ready();
     desk.assert_nothing_automatic(40);
@@ -89,7 +91,7 @@ fn an_instance_with_a_lower_threshold_than_was_earned_acts_on_nothing() {
     assert_only_one_acts(&desk);
     // As leader it takes nothing away, and grants itself nothing.
     desk.instances[0].kill();
-    desk.wait_renewal_of(|place| place == 1, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place == 1, DEADLINE);
     desk.assert_nothing_automatic(40);
     assert_eq!(stage(&desk.broker), "auto_triage");
     desk.instances[0].start();

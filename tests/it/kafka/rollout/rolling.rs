@@ -1,6 +1,6 @@
 //! Three instances: the leader dies, and then each of them is restarted in turn while a slice acts.
 
-use super::desk::{Desk, Instance, LEASE, NEW_LEADER_WITHIN, renewals};
+use super::desk::{DEADLINE, Desk, Instance, LONG_LEASE, renewals};
 use crate::support::checker::Isolation;
 
 /// The longest time between two renewals, by the broker's clock.
@@ -11,15 +11,15 @@ fn longest_silence_ms(desk: &Desk, since_ms: i64) -> i64 {
 
 #[test]
 fn three_instances_go_on_when_the_leader_dies_and_through_a_rolling_restart() {
-    let instances = ["one", "two", "three"].map(Instance::plain);
+    let instances = ["one", "two", "three"].map(Instance::with_long_lease);
     let Some(mut desk) = Desk::open_with("rolling", &instances) else { return };
     desk.wait_automatic();
-    let lease_ms = i64::try_from(LEASE.as_millis()).unwrap();
+    let lease_ms = i64::try_from(LONG_LEASE.as_millis()).unwrap();
 
     let leader = desk.leader();
     let (_, killed_ms) = desk.last_renewal().unwrap();
     desk.instances[leader].kill();
-    desk.wait_renewal_of(|place| place != leader, NEW_LEADER_WITHIN);
+    desk.wait_renewal_of(|place| place != leader, DEADLINE);
     desk.wait_automatic();
     let silent_ms = longest_silence_ms(&desk, killed_ms);
     println!("killed: silent for {silent_ms} ms");

@@ -10,7 +10,7 @@ use crate::support::checker::Isolation;
 use crate::support::own_broker::OwnBroker;
 
 /// Tickets that are under way when the broker stops.
-const UNDER_WAY: usize = 2_000;
+const UNDER_WAY: usize = 5_000;
 const LEASE_MS: i64 = 20_000;
 
 /// Asks for `broker` only so that the test is skipped, or fails, where the others are.
@@ -27,9 +27,9 @@ fn a_broker_that_stalls_for_longer_than_a_lease_commits_nothing_automatic_outsid
     let mut desk = Desk::on(broker, &instances);
     desk.start_all(&instances);
     let before = desk.wait_automatic();
+    let (_, last_ms) = desk.last_renewal().unwrap();
     desk.feed_acting(UNDER_WAY);
     desk.broker.wait("commands are being written", DEADLINE, |broker| broker.count("commands") > before + 20);
-    let (_, last_ms) = desk.last_renewal().unwrap();
     let frozen_ms = Clock::Real.operating_now().0;
     own.command("freeze");
     // The fault itself takes time; there is nothing else to wait for.

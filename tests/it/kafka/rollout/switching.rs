@@ -58,7 +58,7 @@ fn a_candidate_that_is_switched_to_acts_on_accounts_of_its_own_and_the_first_one
     desk.broker
         .wait("the map names it", DEADLINE, |broker| newest_map(broker).is_some_and(|map| names(&map, "candidate")));
     // It has earned nothing, so nothing acts; what the first one has gathered stays its own.
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    desk.wait_map_followed();
     desk.assert_nothing_automatic(40);
     assert_eq!(acting(&desk).as_deref(), Some("candidate"), "{}", desk.decided());
     let after = accounts(&newest_map(&desk.broker).unwrap());
@@ -68,7 +68,7 @@ fn a_candidate_that_is_switched_to_acts_on_accounts_of_its_own_and_the_first_one
     assert!(said.contains("switched"), "{said}");
     desk.broker
         .wait("the first one is back", DEADLINE, |broker| newest_map(broker).is_some_and(|map| names(&map, "acting")));
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    desk.wait_map_followed();
     desk.assert_nothing_automatic(40);
     assert_eq!(acting(&desk).as_deref(), Some("acting"), "{}", desk.decided());
     desk.assert_clean();
@@ -155,6 +155,7 @@ fn a_breach_soon_after_a_switch_lets_the_model_before_act_again_and_no_command_i
     desk.grant_again();
     wait_both_act_with(&mut desk, "candidate", 0);
 
+    desk.wait_evidence_read();
     // Somebody calls a ticket critical that it has acted on, and a second person does too.
     let of_rest = |one: &&Acted| one.slice == "rest" && one.version == "candidate";
     let wrong = acted(&desk).iter().rfind(of_rest).unwrap().ticket.clone();
