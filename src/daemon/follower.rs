@@ -118,11 +118,11 @@ impl<'thread> Following<'thread> {
         let topics = &options.kafka.topics;
         let rollout = match options.mode {
             RolloutMode::Fixed => None,
-            RolloutMode::Earned => Some(TopicTail::open(&options.kafka, &topics.rollout)?),
+            RolloutMode::Earned => Some(TopicTail::follow(&options.kafka, &topics.rollout)?),
         };
         Ok(Self {
             options,
-            control: TopicTail::open(&options.kafka, &topics.control)?,
+            control: TopicTail::follow(&options.kafka, &topics.control)?,
             rollout,
             halts: Halts::default(),
             next_offset: 0,
@@ -204,10 +204,12 @@ impl<'thread> Following<'thread> {
             return;
         }
         let begun_ms = self.options.clock.boot_ms();
-        let ends = rollout.ends();
+        // No lease for who would not hear of a halt.
+        let ends = self.control.ends().and_then(|_| rollout.ends());
         self.looked_at = Some(Instant::now());
-        // The lease is not extended, and runs out; halts are heard all the same.
-        let Ok((_, end)) = ends.inspect_err(|fault| tracing::warn!(%fault, "the end of rollout cannot be asked for"))
+        // The lease is not extended, and runs out; halts are heard between two questions.
+        let Ok((_, end)) =
+            ends.inspect_err(|fault| tracing::warn!(%fault, "the ends of control and rollout cannot be asked for"))
         else {
             return;
         };

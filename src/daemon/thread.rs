@@ -133,6 +133,7 @@ pub fn run(mut options: ThreadOptions) -> Result<(), ThreadEnd> {
                     }
                 }
                 tracing::error!(%fault, wait_ms = wait.as_millis(), "building the kafka clients anew");
+                options.metrics.rebuilt();
                 if wait_for_stop(&mut options, wait) {
                     return Ok(());
                 }

@@ -23,11 +23,18 @@ const ACKNOWLEDGEMENT_SESSION: Duration = Duration::from_secs(6);
 /// would take a slow broker for a death.
 const LEADERSHIP_SESSION: Duration = Duration::from_secs(6);
 
+/// How often a client that lives as long as the process says how it is connected, and how far logs reach. Lags on dashboards
+/// are as old; much more often would cost more than it tells.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// What every client shares.
 fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &settings.brokers);
-    config.set("client.id", format!("{CLIENT_ID_PREFIX}{}", settings.instance_id));
+    config.set("client.id", client_id(settings));
+    // An attempt to connect that is lost on the way is made again after this; the default of 30 s would be the wait after a
+    // broker's host is back. Names and TLS take two or three seconds at the worst of places.
+    config.set("socket.connection.setup.timeout.ms", "10000");
     // After a broker restart the default of 10 s is most of the wait.
     config.set("reconnect.backoff.max.ms", "500");
     // Topics are made by `topics create`, with cleanup policy and retention; never by a typo.
@@ -45,6 +52,11 @@ fn bound_prefetch(config: &mut ClientConfig) {
     // Once over that bound, librdkafka waits this long before it fetches again. Its default of a second would make the
     // bound one of speed: 16 MiB a second, however quickly they are taken.
     config.set("fetch.queue.backoff.ms", "5");
+}
+
+/// Statistics are served by polls, and wait for them without a bound: only for a client that is polled until nothing is left.
+pub(super) fn with_statistics(config: &mut ClientConfig) {
+    config.set("statistics.interval.ms", milliseconds(STATISTICS_INTERVAL));
 }
 
 /// The consumer of the input topic.
@@ -72,6 +84,7 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     config.set("max.poll.interval.ms", milliseconds(poll_interval));
     bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
+    with_statistics(&mut config);
     config
 }
 
@@ -94,6 +107,7 @@ pub fn transactional_producer(settings: &KafkaSettings) -> ClientConfig {
     // Java producers use murmur2; librdkafka's default would not co-partition with theirs.
     config.set("partitioner", "murmur2_random");
     config.set("compression.type", settings.compression.as_str());
+    with_statistics(&mut config);
     config
 }
 
@@ -122,6 +136,14 @@ pub fn reader(settings: &KafkaSettings, isolation: Isolation) -> ClientConfig {
 pub fn tail(settings: &KafkaSettings) -> ClientConfig {
     let mut config = reader(settings, Isolation::Committed);
     config.set("fetch.min.bytes", "65536");
+    with_statistics(&mut config);
+    config
+}
+
+/// A reader that is asked for the ends of logs for as long as the process lives, and reads nothing.
+pub fn asker(settings: &KafkaSettings) -> ClientConfig {
+    let mut config = reader(settings, Isolation::Uncommitted);
+    with_statistics(&mut config);
     config
 }
 
@@ -155,6 +177,7 @@ pub fn leadership_consumer(settings: &KafkaSettings) -> ClientConfig {
     config.set("max.poll.interval.ms", milliseconds(poll_interval));
     bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");
+    with_statistics(&mut config);
     config
 }
 
@@ -178,6 +201,11 @@ pub fn controller_group(settings: &KafkaSettings) -> String {
 /// The group under which an instance commits what it has read of `control`.
 pub fn acknowledgement_group(settings: &KafkaSettings, instance: &str) -> String {
     format!("{}-acknowledged-{instance}", settings.group)
+}
+
+/// The client id of an instance.
+pub(super) fn client_id(settings: &KafkaSettings) -> String {
+    format!("{CLIENT_ID_PREFIX}{}", settings.instance_id)
 }
 
 /// The instance behind a client id; `None`: it is no client of ours.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Message as _, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
 use crate::wire::intake::RawRecord;
@@ -20,6 +20,9 @@ pub const PARTITION: i32 = 0;
 
 /// Longest single question: halts are not followed meanwhile, and a stop waits for it.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
+
+/// Errors that are passed over before the tail says that nothing has come: a minute of them.
+const ERRORS_MAX: usize = 256;
 
 /// One thing out of a tail.
 #[derive(Debug)]
@@ -50,19 +53,33 @@ pub enum TailFault {
 pub struct TopicTail {
     reader: BaseConsumer<QuietContext>,
     topic: String,
-    request_timeout: Duration,
+    settings: KafkaSettings,
 }
 
 impl TopicTail {
-    /// Opens the tail at the start of the topic.
+    /// Opens the tail at the start of the topic, for somebody who asks for its ends, which fails where the client is dead.
     ///
     /// # Errors
     /// There is no such topic, or the brokers do not answer.
     pub fn open(settings: &KafkaSettings, topic: &str) -> Result<Self, TailFault> {
+        Self::with(&client::follower(settings), settings, topic)
+    }
+
+    /// The same for somebody who waits for what comes, and polls all the time.
+    ///
+    /// # Errors
+    /// There is no such topic, or the brokers do not answer.
+    pub fn follow(settings: &KafkaSettings, topic: &str) -> Result<Self, TailFault> {
+        let mut config = client::follower(settings);
+        client::with_statistics(&mut config);
+        Self::with(&config, settings, topic)
+    }
+
+    fn with(config: &ClientConfig, settings: &KafkaSettings, topic: &str) -> Result<Self, TailFault> {
         let failed =
             |what: &str, error: &KafkaError| TailFault::Failed(Fault::Fatal(format!("{topic}: {what}: {error}")));
-        let reader: BaseConsumer<QuietContext> = client::follower(settings)
-            .create_with_context(QuietContext)
+        let reader: BaseConsumer<QuietContext> = config
+            .create_with_context(QuietContext::default())
             .map_err(|error| failed("creating its reader", &error))?;
         let metadata = reader
             .fetch_metadata(Some(topic), settings.request_timeout.min(QUESTION_MAX))
@@ -78,7 +95,7 @@ impl TopicTail {
             .add_partition_offset(topic, PARTITION, Offset::Beginning)
             .and_then(|()| reader.assign(&assignment))
             .map_err(|error| failed("starting to read it", &error))?;
-        Ok(Self { reader, topic: topic.to_owned(), request_timeout: settings.request_timeout.min(QUESTION_MAX) })
+        Ok(Self { reader, topic: topic.to_owned(), settings: settings.clone() })
     }
 
     /// Name of the topic.
@@ -91,21 +108,28 @@ impl TopicTail {
     /// # Errors
     /// The client has to be made anew.
     pub fn next(&self, wait: Duration) -> Result<Option<Followed>, TailFault> {
-        match self.reader.poll(wait) {
-            None => Ok(None),
-            Some(Ok(message)) => Ok(Some(Followed::Record { offset: message.offset(), record: raw_record(&message) })),
-            Some(Err(KafkaError::PartitionEOF(_))) => Ok(Some(Followed::End)),
-            Some(Err(KafkaError::MessageConsumption(
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
-            ))) => Err(TailFault::Missing(self.topic.clone())),
-            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                Err(TailFault::Failed(Fault::of_fatal(code, format!("{}: {code}", self.topic))))
-            }
-            Some(Err(error)) => {
-                super::repeated::warn_of_topic("following", &error, &self.topic);
-                Ok(None)
+        let mut wait = wait;
+        // Errors may come faster than somebody asks who waits for other things too, and what comes behind them must not wait.
+        for _ in 0..ERRORS_MAX {
+            let polled = self.reader.poll(wait);
+            wait = Duration::ZERO;
+            match polled {
+                None => break,
+                Some(Ok(message)) => {
+                    return Ok(Some(Followed::Record { offset: message.offset(), record: raw_record(&message) }));
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(Some(Followed::End)),
+                Some(Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
+                ))) => return Err(TailFault::Missing(self.topic.clone())),
+                Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                    return Err(TailFault::Failed(Fault::of_fatal(code, format!("{}: {code}", self.topic))));
+                }
+                Some(Err(error)) => super::repeated::warn_of_topic("following", &error, &self.topic),
             }
         }
+        self.reader.context().connection().look(&self.topic, &self.settings).map_err(TailFault::Failed)?;
+        Ok(None)
     }
 
     /// First offset, and the first one behind everything that is committed.
@@ -114,7 +138,7 @@ impl TopicTail {
     /// The brokers do not answer in time.
     pub fn ends(&self) -> Result<(i64, i64), Fault> {
         self.reader
-            .fetch_watermarks(&self.topic, PARTITION, self.request_timeout)
+            .fetch_watermarks(&self.topic, PARTITION, self.settings.request_timeout.min(QUESTION_MAX))
             .map_err(|error| Fault::Fatal(format!("{}: asking for its ends: {error}", self.topic)))
     }
 

@@ -17,13 +17,12 @@ use crate::config::settings::{EventTopic, KafkaSettings, Settings};
 use crate::domain::time::UtcMillis;
 use crate::rollout::log::{Cut, EvidenceTopic};
 
-use super::client::Isolation;
 pub use super::evidence_fault::TailError;
 use super::evidence_reach::{Look, Reach};
 use super::fault::Fault;
 use super::scan::{ScanError, Scanned, partitions_of};
 use super::transaction::raw_record;
-use super::view_reader::{Reader, open_reader, open_tail};
+use super::view_reader::{Reader, look_at_asker, open_asker, open_tail};
 
 /// Longest single question to brokers: a stop waits for it.
 const CALL_MAX: Duration = Duration::from_secs(5);
@@ -129,7 +128,7 @@ impl EvidenceTail {
         };
         Ok(Self {
             topics: topics.into_iter().map(tail).collect::<Result<_, TailError>>()?,
-            uncommitted: open_reader(settings, Isolation::Uncommitted).map_err(client)?,
+            uncommitted: open_asker(settings).map_err(client)?,
             settings: settings.clone(),
             since,
             first: Cut::start(),
@@ -192,6 +191,7 @@ impl EvidenceTail {
             return Ok(());
         }
         self.looked_at = Some(Instant::now());
+        self.look_at_connections()?;
         if is_due(self.counted_at, BETWEEN_INVENTORIES) {
             for index in 0..self.topics.len() {
                 self.take_stock(index)?;
@@ -201,6 +201,20 @@ impl EvidenceTail {
         for index in 0..self.topics.len() {
             self.look_at(index, now_ms)?;
             self.look_at_beginning(index, since)?;
+        }
+        Ok(())
+    }
+
+    /// Whether answers and records can come at all.
+    fn look_at_connections(&self) -> Result<(), TailError> {
+        for tail in &self.topics {
+            let (name, settings) = (name_of(tail), &self.settings);
+            tail.reader
+                .context()
+                .connection()
+                .look(name, settings)
+                .and_then(|()| look_at_asker(&self.uncommitted, name, settings))
+                .map_err(|fault| TailError::Dead { topic: name.to_owned(), reason: fault.to_string() })?;
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::control_tail::PARTITION;
 use super::fault::Fault;
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
+use super::stranded::Connection;
 use super::transaction::{self, DeliveryContext, Open, Outgoing, TransactionalProducer, raw_record};
 
 /// What happens to a member of the controller's group.
@@ -68,6 +69,7 @@ pub struct LeaderRecord {
 #[derive(Debug, Default)]
 struct GroupContext {
     seen: Mutex<VecDeque<LeadershipEvent>>,
+    connection: Connection,
 }
 
 impl ClientContext for GroupContext {
@@ -77,6 +79,10 @@ impl ClientContext for GroupContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         super::repeated::warn_of_client("kafka controller", &error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.connection.heard(statistics);
     }
 }
 
@@ -159,6 +165,9 @@ impl Leadership {
                 return Err(Fault::of_fatal(code, format!("{}: {code}", self.settings.topics.control)));
             }
             Some(Err(error)) => super::repeated::warn_of_topic("electing", &error, &self.settings.topics.control),
+        }
+        if self.pending.is_empty() {
+            self.consumer.context().connection.look(&self.settings.topics.control, &self.settings)?;
         }
         Ok(self.pending.pop_front())
     }

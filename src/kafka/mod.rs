@@ -17,6 +17,7 @@ pub mod patience;
 mod repeated;
 pub mod scan;
 pub mod session;
+mod stranded;
 pub mod topics;
 mod transaction;
 pub mod view_reader;

@@ -25,6 +25,7 @@ use super::client;
 use super::fault::{AbortCause, Fault};
 use super::log::{Fetching, Log, LogEvent, TransactionEnd};
 use super::patience::{Patience, Signs};
+use super::stranded::Connection;
 use super::transaction::{self, DeliveryContext, Open, Outgoing, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
 use take_over::TakeOver;
@@ -52,6 +53,7 @@ struct TicketContext {
     rebalanced: Mutex<VecDeque<Rebalanced>>,
     stable_ends: Mutex<BTreeMap<i32, i64>>,
     topic: String,
+    connection: Connection,
 }
 
 impl ClientContext for TicketContext {
@@ -63,7 +65,13 @@ impl ClientContext for TicketContext {
         super::repeated::warn_of_client("kafka consumer", &error, reason);
     }
 
-    fn stats(&self, statistics: Statistics) {
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.connection.heard(statistics);
+        let Ok(statistics) = serde_json::from_slice::<Statistics>(statistics)
+            .inspect_err(|error| tracing::warn!(%error, "lags are not known: statistics that cannot be read"))
+        else {
+            return;
+        };
         if let Some(topic) = statistics.topics.get(&self.topic) {
             let ends = topic.partitions.iter().map(|(partition, state)| (*partition, state.ls_offset));
             *self.stable_ends.lock().expect("no panic while copying numbers") =
@@ -165,9 +173,7 @@ impl KafkaLog {
             Some(ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
-        let mut config = client::ticket_consumer(settings);
-        config.set("statistics.interval.ms", "5000");
-        let mut consumer: BaseConsumer<TicketContext> = config
+        let mut consumer: BaseConsumer<TicketContext> = client::ticket_consumer(settings)
             .create_with_context(context)
             .map_err(|error| Fault::Refused(format!("creating the consumer: {error}")))?;
         let wake = Arc::clone(&options.wake);
@@ -188,6 +194,14 @@ impl KafkaLog {
             late: BTreeMap::new(),
             others: WindowState::Whole,
         })
+    }
+
+    /// While nothing comes: whether anything can.
+    fn look_at_connections(&self) -> Result<(), Fault> {
+        let settings = &self.options.kafka;
+        self.consumer.context().connection.look(&settings.topics.tickets, settings)?;
+        self.producer.context().connection.look("transactions", settings)?;
+        self.tail.as_ref().map_or(Ok(()), |tail| tail.look_at_connections(settings))
     }
 
     /// Says when it has changed whether the partitions of other instances are read.
@@ -357,6 +371,9 @@ impl Log for KafkaLog {
         }
         if self.taking_over.is_some() {
             self.go_on_taking_over()?;
+        }
+        if self.pending.is_empty() {
+            self.look_at_connections()?;
         }
         Ok(self.pending.pop_front())
     }

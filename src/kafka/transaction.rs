@@ -24,6 +24,7 @@ use crate::wire::output::OutputRecord;
 use super::fault::{self, AbortCause, Fault, FencedName};
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
+use super::stranded::Connection;
 
 /// Counts what the broker has acknowledged, and keeps the first refusal.
 #[derive(Debug, Default)]
@@ -55,6 +56,7 @@ impl Deliveries {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     pub(super) deliveries: Deliveries,
+    pub(super) connection: Connection,
     asked_again: AtomicU64,
 }
 
@@ -72,6 +74,10 @@ impl ClientContext for DeliveryContext {
 
     fn error(&self, error: KafkaError, reason: &str) {
         super::repeated::warn_of_client("kafka producer", &error, reason);
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.connection.heard(statistics);
     }
 }
 

@@ -26,14 +26,27 @@ use super::fault::Fault;
 use super::own::OwnTransactions;
 use super::patience::{Patience, Signs};
 use super::repeated;
+use super::stranded::Connection;
 
 /// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
 /// such partition; twice as often would be felt by nobody.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// A consumer context that only logs.
+/// Events of a reader that is only asked, taken at one look: somebody looks every 5 s, and they come less often than this.
+const ASKER_EVENTS_MAX: usize = 16;
+
+/// A consumer context that logs, and knows whether its client is connected.
 #[derive(Debug, Default)]
-pub struct QuietContext;
+pub struct QuietContext {
+    connection: Connection,
+}
+
+impl QuietContext {
+    /// Whether the client is connected.
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
 
 impl ClientContext for QuietContext {
     fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
@@ -45,6 +58,10 @@ impl ClientContext for QuietContext {
         if !reason.contains("reached end of partition") {
             repeated::warn_of_client("kafka reader", &error, reason);
         }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.connection.heard(statistics);
     }
 }
 
@@ -69,9 +86,29 @@ pub fn open_tail(settings: &KafkaSettings) -> Result<Reader, Fault> {
     created(&client::tail(settings), settings)
 }
 
+/// Builds a reader that is asked for the ends of logs for as long as the process lives: [`look_at_asker`].
+///
+/// # Errors
+/// A property that librdkafka refuses.
+pub fn open_asker(settings: &KafkaSettings) -> Result<Reader, Fault> {
+    created(&client::asker(settings), settings)
+}
+
+/// Looks whether it is stranded, after what it says of itself: that waits for a poll. Nothing is assigned to it, so no record
+/// is lost here.
+///
+/// # Errors
+/// It is.
+pub(super) fn look_at_asker(asker: &Reader, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
+    for _ in 0..ASKER_EVENTS_MAX {
+        drop(asker.poll(Duration::ZERO));
+    }
+    asker.context().connection().look(who, settings)
+}
+
 fn created(config: &ClientConfig, settings: &KafkaSettings) -> Result<Reader, Fault> {
     config
-        .create_with_context(QuietContext)
+        .create_with_context(QuietContext::default())
         .map_err(|error| Fault::Fatal(format!("creating a reader of {}: {error}", settings.topics.decisions)))
 }
 
@@ -138,7 +175,7 @@ impl ViewReader {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self, Fault> {
         let mut committed = open_tail(settings)?;
-        let uncommitted = open_reader(settings, Isolation::Uncommitted)?;
+        let uncommitted = open_asker(settings)?;
         let topic = settings.topics.decisions.clone();
         let patience = || Patience::new(signs, settings.request_timeout);
         let metadata = patience()
@@ -277,6 +314,15 @@ impl ViewReader {
             Proof::Stable(end) => Some((*partition, *end)),
             Proof::End => None,
         })
+    }
+
+    /// Looks whether one of its clients is stranded. Call it while nothing comes.
+    ///
+    /// # Errors
+    /// One is.
+    pub(super) fn look_at_connections(&self, settings: &KafkaSettings) -> Result<(), Fault> {
+        self.committed.context().connection().look(&self.topic, settings)?;
+        look_at_asker(&self.uncommitted, &self.topic, settings)
     }
 
     /// Whether there is nothing left to prove.

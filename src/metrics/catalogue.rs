@@ -117,6 +117,11 @@ pub(super) const LAST_COMMIT: Row = gauge(
 );
 pub(super) const REBALANCES: Row =
     counter("noctriage_kafka_rebalances_total", &[], "Assignments and revocations by the consumer group.");
+pub(super) const REBUILDS: Row = counter(
+    "noctriage_kafka_rebuilds_total",
+    &[],
+    "Times that the Kafka clients of triage were given up and built anew; what was not committed is read again.",
+);
 pub(super) const ASSIGNED_PARTITIONS: Row =
     gauge("noctriage_kafka_assigned_partitions", &[], "Input partitions this instance owns.");
 pub(super) const LAG_RECORDS: Row = gauge(
@@ -247,7 +252,7 @@ pub(super) const EVIDENCE_FAULTS: Row = counter(
     "Times that brokers did not answer for evidence, or that its clients were built anew; triage is not touched by it.",
 );
 
-const ALL: [Row; 53] = [
+const ALL: [Row; 54] = [
     BUILD,
     READY,
     RECORDS_CONSUMED,
@@ -269,6 +274,7 @@ const ALL: [Row; 53] = [
     TRANSACTION_TIME,
     LAST_COMMIT,
     REBALANCES,
+    REBUILDS,
     ASSIGNED_PARTITIONS,
     LAG_RECORDS,
     LAG_SECONDS,

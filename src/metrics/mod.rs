@@ -147,6 +147,7 @@ pub struct Metrics {
     transaction_time: Histogram,
     last_commit: Gauge,
     rebalances: IntCounter,
+    rebuilds: IntCounter,
     assigned_partitions: IntGauge,
     lag_records: IntGaugeVec,
     lag_seconds: GaugeVec,
@@ -204,6 +205,7 @@ impl Metrics {
             transaction_time: histogram(&registry, &catalogue::TRANSACTION_TIME),
             last_commit: float_gauge(&registry, &catalogue::LAST_COMMIT),
             rebalances: counter(&registry, &catalogue::REBALANCES),
+            rebuilds: counter(&registry, &catalogue::REBUILDS),
             assigned_partitions: gauge(&registry, &catalogue::ASSIGNED_PARTITIONS),
             lag_records: gauge_vec(&registry, &catalogue::LAG_RECORDS),
             lag_seconds: float_gauge_vec(&registry, &catalogue::LAG_SECONDS),
@@ -367,6 +369,16 @@ impl Metrics {
     /// The group gave or took partitions; `owned` are left. The lag of those that went goes with them.
     pub fn rebalanced(&self, owned: usize) {
         self.rebalances.inc();
+        self.owned(owned);
+    }
+
+    /// The clients are given up, and with them every partition, and are to be built anew.
+    pub fn rebuilt(&self) {
+        self.rebuilds.inc();
+        self.owned(0);
+    }
+
+    fn owned(&self, owned: usize) {
         self.assigned_partitions.set(owned as i64);
         self.lag_records.reset();
         self.lag_seconds.reset();

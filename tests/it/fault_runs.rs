@@ -11,7 +11,7 @@ use crate::support::port::free_port;
 use crate::support::proxy::{Direction, END_TXN, Proxy, Weather};
 use crate::support::usage::{look, slope};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(120);
 const METADATA: i16 = 3;
 
 /// A broker that answers every request with its correlation id and its body, and tells what it has read.
@@ -145,6 +145,35 @@ fn a_reset_ends_the_connection_before_or_after_the_broker_has_the_request() {
     let counts = proxy.counts();
     let lost = [&counts.requests_lost, &counts.answers_lost].map(|lost| lost.load(Ordering::Relaxed));
     assert_eq!(lost.iter().sum::<u64>(), 1, "{lost:?}");
+}
+
+#[test]
+fn only_the_clients_that_were_named_reach_the_broker() {
+    for (id, passes) in [("noctriage-one-question", true), ("noctriage-one", false)] {
+        let Line { proxy, broker, mut client } = line();
+        proxy.set(Weather::OnlyClients { suffix: "-question" });
+        let length = u16::try_from(id.len()).unwrap().to_be_bytes();
+        let request = [&METADATA.to_be_bytes()[..], &[0, 12], &[0, 0, 0, 1], &length, id.as_bytes()].concat();
+        client.write_all(&framed(&request)).unwrap();
+        assert_eq!(read_frame(&mut client).is_some(), passes, "{id}");
+        assert_eq!(broker.requests.try_recv().is_ok(), passes, "{id}");
+    }
+}
+
+/// Correlation id, tags, throttle time; two brokers, one of them in a rack and one with a tag; and what follows.
+#[test]
+fn an_answer_that_is_to_name_no_brokers_keeps_all_else() {
+    let Line { proxy, broker: _broker, mut client } = line();
+    proxy.set(Weather::NoBrokers);
+    let correlation = 9_i32.to_be_bytes();
+    let one = [&[0, 0, 0, 1][..], b"\x0alocalhost", &[0, 0, 0x23, 0x84], b"\x03r1", &[0]].concat();
+    let two = [&[0, 0, 0, 2][..], b"\x0alocalhost", &[0, 0, 0x23, 0x85], &[0], &[1, 5, 2, 7, 7]].concat();
+    let (before, after) = ([&correlation[..], &[0, 0, 0, 0, 0]].concat(), [1, 2, 3]);
+    let answer = [&before[..], &[3], &one, &two, &after].concat();
+    let request = [&METADATA.to_be_bytes()[..], &[0, 12], &answer].concat();
+    client.write_all(&framed(&request)).unwrap();
+    assert_eq!(read_frame(&mut client).unwrap(), [&before[..], &[1], &after].concat());
+    assert_eq!(proxy.counts().without_brokers.load(Ordering::Relaxed), 1);
 }
 
 fn wait(what: &str, holds: impl Fn() -> bool) {

@@ -1,8 +1,8 @@
 //! A TCP proxy between the program and one broker, and the weather on that line.
 //!
-//! It rewrites nothing: the broker has a listener that tells its clients to come to the proxy's port. It reads Kafka's
-//! frames only as far as their length, and of a request its key and its correlation id, so that what it does, it does
-//! between two frames, and can choose whose answer is lost.
+//! The broker has a listener that tells its clients to come to the proxy's port. The proxy reads Kafka's frames only as far as
+//! their length, and of a request its key and its correlation id, so that what it does, it does between two frames, and can
+//! choose whose answer is lost. It rewrites nothing but answers that are to name no brokers.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,6 +18,10 @@ use tokio::time::Instant;
 
 /// `Produce`, records.
 pub(crate) const PRODUCE: i16 = 0;
+/// `Metadata`: brokers, topics and who leads them.
+const METADATA: i16 = 3;
+/// Of `Metadata`: the first version that is encoded as [`without_brokers`] reads it.
+const METADATA_FLEXIBLE: i16 = 9;
 /// `EndTxn`, the commit itself.
 pub(crate) const END_TXN: i16 = 26;
 /// `TxnOffsetCommit`, the offsets of a transaction.
@@ -44,6 +48,10 @@ pub(crate) enum Weather {
     SilentFrom { of: &'static [i16] },
     /// The broker does what these requests ask; this share of its answers never arrives, and the connection ends.
     LostAnswers { of: &'static [i16], share: f64 },
+    /// The connections of clients whose id does not end so are ended at their next request: nothing of theirs arrives.
+    OnlyClients { suffix: &'static str },
+    /// Answers to `Metadata` name topics, and no brokers: as of a broker that wakes up, and is fenced for a moment.
+    NoBrokers,
 }
 
 /// A direction, as the program sees it.
@@ -62,6 +70,8 @@ pub(crate) struct Counts {
     pub(crate) requests: AtomicU64,
     pub(crate) requests_lost: AtomicU64,
     pub(crate) answers_lost: AtomicU64,
+    /// Answers that named no brokers.
+    pub(crate) without_brokers: AtomicU64,
     /// Frames that waited for the end of a black hole.
     pub(crate) held: AtomicU64,
 }
@@ -72,6 +82,7 @@ enum Fate {
     Answered,
     RequestLost,
     AnswerLost,
+    WithoutBrokers,
 }
 
 /// A running proxy; dropped, it ends all connections.
@@ -178,13 +189,18 @@ impl Line {
     ) -> Result<(), Broken> {
         let mut release_at = Instant::now();
         // Whichever end closes, the frames before it still travel.
-        while let Ok(frame) = read_frame(&mut from).await {
+        while let Ok(mut frame) = read_frame(&mut from).await {
             let fate = match direction {
                 Direction::Requests => self.request(&frame),
                 Direction::Answers => self.answer(&frame),
             };
             if fate == Fate::RequestLost || (fate == Fate::AnswerLost && direction == Direction::Answers) {
                 return Err(Broken);
+            }
+            if fate == Fate::WithoutBrokers && direction == Direction::Answers {
+                let Some(rewritten) = without_brokers(&frame) else { return Err(Broken) };
+                self.counts.without_brokers.fetch_add(1, Ordering::Relaxed);
+                frame = rewritten;
             }
             release_at = release_at.max(Instant::now() + self.delay(direction));
             if frames.send((release_at, frame)).await.is_err() {
@@ -229,7 +245,9 @@ impl Line {
                 | Weather::Resets { .. }
                 | Weather::BlackHole(_)
                 | Weather::SilentFrom { .. }
-                | Weather::LostAnswers { .. },
+                | Weather::LostAnswers { .. }
+                | Weather::OnlyClients { .. }
+                | Weather::NoBrokers,
                 Direction::Requests | Direction::Answers,
             ) => Duration::ZERO,
         }
@@ -238,7 +256,7 @@ impl Line {
     fn request(&self, frame: &[u8]) -> Fate {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         let (Some(api), Some(correlation)) = (number_at(frame, 4), number_at(frame, 8)) else { return Fate::Answered };
-        let api = (api >> 16) as i16;
+        let (api, version) = ((api >> 16) as i16, api as i16);
         let weather = *self.weather.borrow();
         let fate = match weather {
             Weather::Resets { share } if self.draw() < share => {
@@ -253,19 +271,25 @@ impl Line {
                 Fate::Answered
             }
             Weather::LostAnswers { of, share } if of.contains(&api) && self.draw() < share => Fate::AnswerLost,
+            Weather::OnlyClients { suffix } if !client_id(frame).is_some_and(|id| id.ends_with(suffix.as_bytes())) => {
+                Fate::RequestLost
+            }
+            Weather::NoBrokers if api == METADATA && version >= METADATA_FLEXIBLE => Fate::WithoutBrokers,
             Weather::Clear
             | Weather::Latency { .. }
             | Weather::BlackHole(_)
             | Weather::Resets { .. }
             | Weather::SilentFrom { .. }
-            | Weather::LostAnswers { .. } => Fate::Answered,
+            | Weather::LostAnswers { .. }
+            | Weather::OnlyClients { .. }
+            | Weather::NoBrokers => Fate::Answered,
         };
         match fate {
             Fate::Answered => {}
             Fate::RequestLost => {
                 self.counts.requests_lost.fetch_add(1, Ordering::Relaxed);
             }
-            Fate::AnswerLost => {
+            Fate::AnswerLost | Fate::WithoutBrokers => {
                 self.unanswered.lock().expect("no panic while counting").insert(correlation, fate);
             }
         }
@@ -302,4 +326,63 @@ async fn read_frame(from: &mut (impl AsyncReadExt + Unpin)) -> io::Result<Vec<u8
 
 fn number_at(frame: &[u8], position: usize) -> Option<i32> {
     frame.get(position..position + 4)?.try_into().ok().map(i32::from_be_bytes)
+}
+
+/// Behind the correlation id of a request.
+fn client_id(frame: &[u8]) -> Option<&[u8]> {
+    let length = u16::from_be_bytes(frame.get(12..14)?.try_into().ok()?);
+    frame.get(14..14 + usize::from(length))
+}
+
+/// An answer to `Metadata`, of a flexible version, without its brokers: length, correlation id, tags, throttle time, brokers,
+/// the rest. `None`: it is none.
+fn without_brokers(frame: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = frame.get(8..)?;
+    skip_tags(&mut rest)?;
+    skip(&mut rest, 4)?;
+    let before = frame.len() - rest.len();
+    // Lengths are one more than they are, so that nothing is told from empty.
+    for _ in 1..varint(&mut rest)? {
+        skip(&mut rest, 4)?;
+        skip_text(&mut rest)?;
+        skip(&mut rest, 4)?;
+        skip_text(&mut rest)?;
+        skip_tags(&mut rest)?;
+    }
+    let mut rewritten = [&frame[..before], &[1], rest].concat();
+    let length = i32::try_from(rewritten.len() - 4).ok()?;
+    rewritten[..4].copy_from_slice(&length.to_be_bytes());
+    Some(rewritten)
+}
+
+fn skip(rest: &mut &[u8], bytes: usize) -> Option<()> {
+    *rest = rest.get(bytes..)?;
+    Some(())
+}
+
+fn varint(rest: &mut &[u8]) -> Option<usize> {
+    let mut value = 0;
+    for shift in [0, 7, 14, 21, 28] {
+        let byte = *rest.first()?;
+        skip(rest, 1)?;
+        value |= usize::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn skip_text(rest: &mut &[u8]) -> Option<()> {
+    let length = varint(rest)?;
+    skip(rest, length.saturating_sub(1))
+}
+
+fn skip_tags(rest: &mut &[u8]) -> Option<()> {
+    for _ in 0..varint(rest)? {
+        varint(rest)?;
+        let bytes = varint(rest)?;
+        skip(rest, bytes)?;
+    }
+    Some(())
 }

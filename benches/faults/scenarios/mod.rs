@@ -75,6 +75,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: network::black_hole,
     },
     Scenario {
+        name: "no-brokers",
+        what: "for 25 s answers about the cluster name topics and no brokers, --rounds times",
+        run: network::no_brokers,
+    },
+    Scenario {
         name: "soak",
         what: "--minutes at 100 tickets/s: a reload every 5 min, half of them invalid, a restart every 10 min",
         run: soak::soak,

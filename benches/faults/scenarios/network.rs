@@ -14,6 +14,8 @@ const RATE: f64 = 100.0;
 /// How long the weather of a round lasts, and how long the line is clear before it.
 const WEATHER: Duration = Duration::from_mins(1);
 const CLEAR: Duration = Duration::from_secs(10);
+/// How long answers name no brokers. Clients ask several times a second, and each time may be left without any for good.
+const UNNAMED: Duration = Duration::from_secs(25);
 /// As many tickets may wait as come within about two seconds.
 const WAITING_MAX: usize = 200;
 
@@ -50,6 +52,26 @@ pub(crate) fn black_hole(asked: Asked) -> Row {
     close(site, &proxy, "one direction held for 5, 20, 40 s, then all of it delivered")
 }
 
+pub(crate) fn no_brokers(asked: Asked) -> Row {
+    let (mut site, proxy) = site(asked, "no-brokers");
+    for _ in 0..asked.rounds {
+        std::thread::sleep(CLEAR);
+        site.fault("clients connect anew, and no answer names a broker");
+        proxy.set(Weather::Resets { share: 1.0 });
+        std::thread::sleep(Duration::from_secs(1));
+        proxy.set(Weather::NoBrokers);
+        std::thread::sleep(UNNAMED);
+        proxy.set(Weather::Clear);
+        site.wait_caught_up(WAITING_MAX, RECOVERY_MAX);
+        site.look();
+    }
+    for index in 0..site.fleet.len() {
+        let rebuilds = site.fleet.metric(index, "noctriage_kafka_rebuilds_total").unwrap_or(f64::NAN);
+        site.note(format!("noc-{}: clients of triage built anew {rebuilds} times", index + 1));
+    }
+    close(site, &proxy, "25 s in which no answer about the cluster names a broker")
+}
+
 /// The proxy's port is the fourth of ours.
 fn site(asked: Asked, name: &'static str) -> (Site, Proxy) {
     let port = asked.port + 3;
@@ -83,11 +105,12 @@ fn close(mut site: Site, proxy: &Proxy, faults: &str) -> Row {
     let counts = proxy.counts();
     let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed);
     site.note(format!(
-        "proxy: {} requests on {} connections; {} requests and {} answers lost, {} frames held",
+        "proxy: {} requests on {} connections; {} requests and {} answers lost, {} without brokers, {} frames held",
         count(&counts.requests),
         count(&counts.connections),
         count(&counts.requests_lost),
         count(&counts.answers_lost),
+        count(&counts.without_brokers),
         count(&counts.held)
     ));
     for index in 0..site.fleet.len() {

@@ -8,3 +8,4 @@ mod controls;
 mod log;
 mod namesake;
 mod run;
+mod stranded;
