@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Every place, and what it is for. The first ten are those at which the fault runs kill.
-pub const POINTS: [(&str, &str); 27] = [
+pub const POINTS: [(&str, &str); 26] = [
     ("after_poll", "a record has been taken out of the log into the buffer"),
     ("after_classify", "the engine's answers to a batch have arrived"),
     ("after_begin", "a transaction is begun and holds nothing"),
@@ -41,12 +41,8 @@ pub const POINTS: [(&str, &str); 27] = [
     ("lease_ignored", "control: automatic actions go on although the lease has lapsed"),
     ("permit_taken_at_cut", "control: automatic actions are permitted when a batch is cut, not before its transaction"),
     ("operating_clock_ahead", "amount: so many milliseconds is the wall clock ahead, the boot clock not"),
-    (
-        "acknowledged_within",
-        "amount: so many seconds commands wait for instances, on a machine that stands still now and then",
-    ),
+    ("patient_commands", "amount: so many seconds a command waits for instances"),
     ("evidence_not_read", "fires: no evidence thread is started, so that triage is measured alone"),
-    ("stranded_kept", "control: clients that have lost their brokers for good are kept"),
     ("view_kept_over_abort", "control: the view remembers what an aborted transaction would have written"),
 ];
 

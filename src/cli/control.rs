@@ -20,7 +20,7 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 
 /// [`ACKNOWLEDGED_WITHIN`], or what a test has set.
 pub(super) fn acknowledged_within() -> Duration {
-    match failpoints::amount("acknowledged_within") {
+    match failpoints::amount("patient_commands") {
         0 => ACKNOWLEDGED_WITHIN,
         seconds => Duration::from_secs(seconds.unsigned_abs()),
     }

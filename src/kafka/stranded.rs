@@ -19,7 +19,6 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::config::settings::KafkaSettings;
-use crate::failpoints;
 
 use super::client::{self, Isolation};
 use super::fault::Fault;
@@ -60,9 +59,6 @@ impl Connection {
     /// # Errors
     /// It is: clients have to be made anew.
     pub(super) fn look(&self, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
-        if failpoints::fires("stranded_kept") {
-            return Ok(());
-        }
         let mut doubt = self.doubt.lock().expect("no panic while counting");
         doubt.take_answer(Instant::now());
         match doubt.advise(Instant::now()) {

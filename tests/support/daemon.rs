@@ -99,7 +99,7 @@ pub(crate) enum Card {
 pub(crate) const DRAW_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Commands that ask something of running instances wait for them, however long the machine stands still.
-const PATIENT: &str = "acknowledged_within=return(120)";
+const PATIENT: &str = "patient_commands=return(120)";
 
 /// Longest time from a start until it takes tickets: on a machine that builds something else meanwhile, too.
 const READY_WITHIN: Duration = Duration::from_secs(240);
