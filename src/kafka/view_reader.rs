@@ -86,7 +86,7 @@ pub fn open_tail(settings: &KafkaSettings) -> Result<Reader, Fault> {
     created(&client::tail(settings), settings)
 }
 
-/// Builds a reader that is asked for the ends of logs for as long as the process lives: [`look_at_asker`].
+/// Builds a reader that is asked for the ends of logs for as long as the process lives: `look_at_asker`.
 ///
 /// # Errors
 /// A property that librdkafka refuses.
