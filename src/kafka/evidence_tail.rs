@@ -207,16 +207,17 @@ impl EvidenceTail {
 
     /// Whether answers and records can come at all.
     fn look_at_connections(&self) -> Result<(), TailError> {
+        let settings = &self.settings;
+        let dead = |topic: &str| {
+            let topic = topic.to_owned();
+            move |fault: Fault| TailError::Dead { topic, reason: fault.to_string() }
+        };
         for tail in &self.topics {
-            let (name, settings) = (name_of(tail), &self.settings);
-            tail.reader
-                .context()
-                .connection()
-                .look(name, settings)
-                .and_then(|()| look_at_asker(&self.uncommitted, name, settings))
-                .map_err(|fault| TailError::Dead { topic: name.to_owned(), reason: fault.to_string() })?;
+            let name = name_of(tail);
+            tail.reader.context().connection().look(name, settings).map_err(dead(name))?;
         }
-        Ok(())
+        let decisions = &settings.topics.decisions;
+        look_at_asker(&self.uncommitted, decisions, settings).map_err(dead(decisions))
     }
 
     /// Takes partitions in that are not read yet, from the start of the window on.

@@ -7,7 +7,7 @@ mod take_over;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
@@ -39,6 +39,10 @@ pub type Waiting = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Records of the tail that are passed over before tickets are looked for again: a few milliseconds.
 const TAIL_LOOKS_MAX: usize = 1_000;
+
+/// How often the clients are asked whether they are connected: on the way of every batch it would cost more than it tells, as
+/// they say something new every five seconds.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Rebalanced {
@@ -151,6 +155,7 @@ pub struct KafkaLog {
     late: BTreeMap<i32, i64>,
     /// What was last said of the partitions of other instances.
     others: WindowState,
+    looked_at: Instant,
 }
 
 impl KafkaLog {
@@ -193,11 +198,16 @@ impl KafkaLog {
             taking_over: None,
             late: BTreeMap::new(),
             others: WindowState::Whole,
+            looked_at: Instant::now(),
         })
     }
 
     /// While nothing comes: whether anything can.
-    fn look_at_connections(&self) -> Result<(), Fault> {
+    fn look_at_connections(&mut self) -> Result<(), Fault> {
+        if self.looked_at.elapsed() < BETWEEN_LOOKS {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
         let settings = &self.options.kafka;
         self.consumer.context().connection.look(&settings.topics.tickets, settings)?;
         self.producer.context().connection.look("transactions", settings)?;

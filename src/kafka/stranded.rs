@@ -32,7 +32,7 @@ const STRANDED_AFTER: Duration = Duration::from_secs(15);
 /// Longest question of two.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
 /// Ends the client id of the new client, so that brokers' logs tell it from the old ones.
-pub(super) const QUESTION_SUFFIX: &str = "-question";
+const QUESTION_SUFFIX: &str = "-question";
 /// What librdkafka calls a broker that is connected.
 const CONNECTED: &str = "UP";
 /// What it calls the source of a connection to a coordinator, which every client with the name of a group has, and which may go
@@ -60,13 +60,14 @@ impl Connection {
     /// It is: clients have to be made anew.
     pub(super) fn look(&self, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
         let mut doubt = self.doubt.lock().expect("no panic while counting");
-        doubt.take_answer(Instant::now());
-        match doubt.advise(Instant::now()) {
+        let now = Instant::now();
+        doubt.take_answer(now);
+        match doubt.advise(now) {
             Advice::Wait => Ok(()),
             Advice::Ask => {
                 doubt.asking = ask(settings);
                 if doubt.asking.is_none() {
-                    doubt.answer(false, Instant::now());
+                    doubt.answer(false, now);
                 }
                 Ok(())
             }

@@ -369,16 +369,16 @@ impl Metrics {
     /// The group gave or took partitions; `owned` are left. The lag of those that went goes with them.
     pub fn rebalanced(&self, owned: usize) {
         self.rebalances.inc();
-        self.owned(owned);
+        self.set_owned(owned);
     }
 
     /// The clients are given up, and with them every partition, and are to be built anew.
     pub fn rebuilt(&self) {
         self.rebuilds.inc();
-        self.owned(0);
+        self.set_owned(0);
     }
 
-    fn owned(&self, owned: usize) {
+    fn set_owned(&self, owned: usize) {
         self.assigned_partitions.set(owned as i64);
         self.lag_records.reset();
         self.lag_seconds.reset();
