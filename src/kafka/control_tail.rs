@@ -12,6 +12,7 @@ use crate::wire::intake::RawRecord;
 
 use super::client;
 use super::fault::Fault;
+use super::stranded;
 use super::transaction::raw_record;
 use super::view_reader::QuietContext;
 
@@ -128,7 +129,7 @@ impl TopicTail {
                 Some(Err(error)) => super::repeated::warn_of_topic("following", &error, &self.topic),
             }
         }
-        self.reader.context().connection().look(&self.topic, &self.settings).map_err(TailFault::Failed)?;
+        stranded::look(self.reader.client(), &self.topic, &self.settings).map_err(TailFault::Failed)?;
         Ok(None)
     }
 

@@ -21,6 +21,7 @@ pub use super::evidence_fault::TailError;
 use super::evidence_reach::{Look, Reach};
 use super::fault::Fault;
 use super::scan::{ScanError, Scanned, partitions_of};
+use super::stranded;
 use super::transaction::raw_record;
 use super::view_reader::{Reader, look_at_asker, open_asker, open_tail};
 
@@ -214,7 +215,7 @@ impl EvidenceTail {
         };
         for tail in &self.topics {
             let name = name_of(tail);
-            tail.reader.context().connection().look(name, settings).map_err(dead(name))?;
+            stranded::look(tail.reader.client(), name, settings).map_err(dead(name))?;
         }
         let decisions = &settings.topics.decisions;
         look_at_asker(&self.uncommitted, decisions, settings).map_err(dead(decisions))

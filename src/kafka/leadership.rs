@@ -6,12 +6,13 @@
 //! be assigned again; it never initialises a new one by itself.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
+use rdkafka::producer::Producer as _;
 use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
@@ -22,8 +23,8 @@ use super::control_tail::PARTITION;
 use super::fault::Fault;
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
-use super::stranded::Connection;
-use super::transaction::{self, DeliveryContext, Open, Outgoing, TransactionalProducer, raw_record};
+use super::stranded::{self, Connected, Connection};
+use super::transaction::{self, Open, Outgoing, TransactionalProducer, raw_record};
 
 /// What happens to a member of the controller's group.
 #[derive(Debug)]
@@ -86,6 +87,12 @@ impl ClientContext for GroupContext {
     }
 }
 
+impl Connected for GroupContext {
+    fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
 impl ConsumerContext for GroupContext {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = rebalance
@@ -124,7 +131,7 @@ pub struct Leadership {
     // Dropped before the producer: who leaves the group lets the next one in.
     consumer: BaseConsumer<GroupContext>,
     /// Only while leading.
-    producer: Option<TransactionalProducer>,
+    producer: Option<Arc<TransactionalProducer>>,
     settings: KafkaSettings,
     pending: VecDeque<LeadershipEvent>,
 }
@@ -167,7 +174,10 @@ impl Leadership {
             Some(Err(error)) => super::repeated::warn_of_topic("electing", &error, &self.settings.topics.control),
         }
         if self.pending.is_empty() {
-            self.consumer.context().connection.look(&self.settings.topics.control, &self.settings)?;
+            stranded::look(self.consumer.client(), &self.settings.topics.control, &self.settings)?;
+            if let Some(producer) = &self.producer {
+                stranded::look(producer.client(), "transactions of the controller", &self.settings)?;
+            }
         }
         Ok(self.pending.pop_front())
     }
@@ -178,9 +188,7 @@ impl Leadership {
     /// The brokers do not answer, or refuse.
     pub fn lead(&mut self) -> Result<(), Fault> {
         let id = client::leader_transactional_id(&self.settings);
-        let producer: TransactionalProducer = client::leader_producer(&self.settings)
-            .create_with_context(DeliveryContext::default())
-            .map_err(|error| Fault::Refused(format!("creating the producer of the controller: {error}")))?;
+        let producer = transaction::producer(&client::leader_producer(&self.settings), &self.settings)?;
         transaction::init(&producer, &self.settings, &id, &Patience::new(signs(), self.settings.request_timeout))?;
         self.producer = Some(producer);
         Ok(())

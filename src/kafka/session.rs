@@ -25,8 +25,8 @@ use super::client;
 use super::fault::{AbortCause, Fault};
 use super::log::{Fetching, Log, LogEvent, TransactionEnd};
 use super::patience::{Patience, Signs};
-use super::stranded::Connection;
-use super::transaction::{self, DeliveryContext, Open, Outgoing, TransactionalProducer, raw_record};
+use super::stranded::{self, Connected, Connection};
+use super::transaction::{self, Open, Outgoing, TransactionalProducer, raw_record};
 use super::view_reader::{Tail, ViewReader};
 use take_over::TakeOver;
 
@@ -43,6 +43,10 @@ const TAIL_LOOKS_MAX: usize = 1_000;
 /// How often the clients are asked whether they are connected: on the way of every batch it would cost more than it tells, as
 /// they say something new every five seconds.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// Outputs that all instances write to, wherever a ticket came from: no instance takes partitions of them over.
+const SHARED: [OutputTopic; 4] =
+    [OutputTopic::Suggestions, OutputTopic::Commands, OutputTopic::Review, OutputTopic::DeadLetters];
 
 #[derive(Debug)]
 enum Rebalanced {
@@ -81,6 +85,12 @@ impl ClientContext for TicketContext {
             *self.stable_ends.lock().expect("no panic while copying numbers") =
                 ends.filter(|(_, end)| *end >= 0).collect();
         }
+    }
+}
+
+impl Connected for TicketContext {
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 }
 
@@ -142,7 +152,7 @@ impl SessionOptions {
 pub struct KafkaLog {
     // The consumer is dropped before the producer: it leaves the group while the transactional id is still ours.
     consumer: BaseConsumer<TicketContext>,
-    producer: TransactionalProducer,
+    producer: Arc<TransactionalProducer>,
     tail: Option<ViewReader>,
     options: SessionOptions,
     pending: VecDeque<LogEvent>,
@@ -160,22 +170,23 @@ pub struct KafkaLog {
 
 impl KafkaLog {
     /// Opens the session in the only order that is safe: `init_transactions` ends whatever a dead process with our id
-    /// left open, and only then is the group joined.
+    /// left open, what it may have left open all the same is waited for, and only then is the group joined.
     ///
     /// # Errors
     /// Brokers that do not answer in time, a missing topic, a property that librdkafka refuses.
     pub fn open(options: SessionOptions) -> Result<Self, Fault> {
         let settings = &options.kafka;
-        let producer: TransactionalProducer = client::transactional_producer(settings)
-            .create_with_context(DeliveryContext::default())
-            .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
+        let producer = transaction::producer(&client::transactional_producer(settings), settings)?;
         transaction::init(&producer, settings, &client::transactional_id(settings), &options.patience())?;
         let tail = if settings.is_mock {
             None
         } else {
             let wake = Arc::clone(&options.wake);
             let now = options.clock.operating_now();
-            Some(ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?)
+            let tail = ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?;
+            let shared = SHARED.iter().map(|topic| topic_of(&settings.topics, *topic)).collect();
+            tail.wait_all_settled(&shared, transaction::transaction_max(settings), options.signs())?;
+            Some(tail)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
         let mut consumer: BaseConsumer<TicketContext> = client::ticket_consumer(settings)
@@ -209,8 +220,8 @@ impl KafkaLog {
         }
         self.looked_at = Instant::now();
         let settings = &self.options.kafka;
-        self.consumer.context().connection.look(&settings.topics.tickets, settings)?;
-        self.producer.context().connection.look("transactions", settings)?;
+        stranded::look(self.consumer.client(), &settings.topics.tickets, settings)?;
+        stranded::look(self.producer.client(), "transactions", settings)?;
         self.tail.as_ref().map_or(Ok(()), |tail| tail.look_at_connections(settings))
     }
 
@@ -304,11 +315,16 @@ impl KafkaLog {
         Ok(true)
     }
 
-    /// A confirmed abort may not have reached every partition (`docs/reliability.md`): the next commit of this producer would
-    /// be the commit of what hangs there.
-    fn wait_settled(&self, offsets: &[(i32, i64)]) -> Result<(), Fault> {
+    /// A confirmed abort may not have reached every partition that it wrote to (`settled.rs`). Of `decisions` only the
+    /// partitions of the batch are ours; the others are shared with all instances, and one of them may have died in the middle
+    /// of a transaction.
+    fn wait_settled(&self, records: &[OutputRecord], offsets: &[(i32, i64)]) -> Result<(), Fault> {
         let Some(tail) = &self.tail else { return Ok(()) };
-        offsets.iter().try_for_each(|(partition, _)| tail.wait_settled(*partition, self.options.signs()))
+        let (signs, settings) = (self.options.signs(), &self.options.kafka);
+        offsets.iter().try_for_each(|(partition, _)| tail.wait_settled(*partition, signs))?;
+        let written = records.iter().map(|record| record.topic).filter(|topic| SHARED.contains(topic));
+        let topics: BTreeSet<&str> = written.map(|topic| topic_of(&settings.topics, topic)).collect();
+        tail.wait_all_settled(&topics, transaction::transaction_max(settings), signs)
     }
 
     fn transact_records(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {
@@ -400,7 +416,7 @@ impl Log for KafkaLog {
                 }
                 TransactionEnd::Committed
             }
-            TransactionEnd::Aborted(fault) => match self.wait_settled(next_offsets) {
+            TransactionEnd::Aborted(fault) => match self.wait_settled(records, next_offsets) {
                 Ok(()) => TransactionEnd::Aborted(self.naming_rights(fault, records)),
                 Err(open) => {
                     tracing::warn!(%fault, "the transaction was aborted");

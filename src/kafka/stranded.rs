@@ -3,17 +3,20 @@
 //! librdkafka lets go of every broker that an answer about the cluster does not name. One that names topics and no brokers, as
 //! a broker gives that wakes up fenced, may leave a client with none, and nothing brings it back: it waits, says nothing, and
 //! would wait for ever (confluentinc/librdkafka#5301, open; seen with 2.12). A client that waits for brokers that are away
-//! looks the same, so they are asked with a new one before; where that is answered twice, and the old one is not connected
-//! meanwhile, only new clients help.
+//! looks the same, so they are asked with a new one before. Where that is answered, the old one is told its brokers again, which
+//! brings most of them back within seconds. One that keeps a connection to the coordinator of its group may know no broker
+//! all the same, and looks for none: where a new one is answered once more, only new clients help.
 //!
 //! Whether a client is connected is told by its statistics, in the order and by the clock in which librdkafka made them:
 //! they are served late where its thread has waited for something else.
 
+use std::ffi::CString;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -23,11 +26,12 @@ use crate::config::settings::KafkaSettings;
 use super::client::{self, Isolation};
 use super::fault::Fault;
 
-/// How long a client may be without a connection before brokers are asked, and between two questions that are not answered. A
-/// broker that starts anew is back in five to eight seconds; halts are not heard meanwhile, so not for minutes.
-const DOUBTED_AFTER: Duration = Duration::from_secs(20);
-/// Between the first answer and the last question. Longer than one attempt to connect (`client.rs`), which may have begun just
-/// before brokers came back, and than two statistics.
+/// How long a client may be without a connection before brokers are asked. A broker that starts anew is back in five to eight
+/// seconds; halts are not heard meanwhile, so not for minutes.
+const DOUBTED_AFTER: Duration = Duration::from_secs(10);
+/// Between two questions that are not answered.
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(20);
+/// Between the first answer and the last question. Longer than one attempt to connect (`client.rs`), and than two statistics.
 const STRANDED_AFTER: Duration = Duration::from_secs(15);
 /// Longest question of two.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
@@ -46,38 +50,71 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Takes librdkafka's statistics, which are JSON.
-    pub(super) fn heard(&self, statistics: &[u8]) {
+    /// Takes librdkafka's statistics, which are JSON; by them the client has not been connected for so long, `None`: it is.
+    pub(super) fn heard(&self, statistics: &[u8]) -> Option<Duration> {
         let report = serde_json::from_slice(statistics).inspect_err(|error| {
             tracing::debug!(%error, "statistics of librdkafka that cannot be read");
         });
-        self.doubt.lock().expect("no panic while counting").report(report.ok());
+        let mut doubt = self.doubt.lock().expect("no panic while counting");
+        doubt.report(report.ok());
+        doubt.lost()
     }
 
-    /// Looks whether the client is stranded; waits for nobody. Call it while nothing comes.
-    ///
-    /// # Errors
-    /// It is: clients have to be made anew.
-    pub(super) fn look(&self, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
+    fn advise(&self, settings: &KafkaSettings) -> Advice {
         let mut doubt = self.doubt.lock().expect("no panic while counting");
         let now = Instant::now();
         doubt.take_answer(now);
-        match doubt.advise(now) {
-            Advice::Wait => Ok(()),
-            Advice::Ask => {
-                doubt.asking = ask(settings);
-                if doubt.asking.is_none() {
-                    doubt.answer(false, now);
-                }
-                Ok(())
+        let advice = doubt.advise(now);
+        if advice == Advice::Ask {
+            doubt.asking = ask(settings);
+            if doubt.asking.is_none() {
+                doubt.answer(false, now);
             }
-            Advice::GiveUp(lost) => Err(Fault::Fatal(format!(
-                "{who}: a client without a connection for {} s, although {} answers a new one",
-                lost.as_secs(),
-                settings.brokers
-            ))),
         }
+        advice
     }
+}
+
+/// A context that keeps whether its client is connected.
+pub(super) trait Connected: ClientContext {
+    fn connection(&self) -> &Connection;
+}
+
+/// Looks whether a client is stranded, and does about it what can be done; waits for nobody. Call it while nothing comes.
+///
+/// # Errors
+/// It is, and clients have to be made anew.
+pub(super) fn look<C: Connected>(client: &Client<C>, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
+    match client.context().connection().advise(settings) {
+        Advice::Wait | Advice::Ask => Ok(()),
+        Advice::Tell(lost) => {
+            tell_brokers(client, who, settings, lost);
+            Ok(())
+        }
+        Advice::GiveUp(lost) => Err(Fault::Fatal(format!(
+            "{who}: a client without a connection for {} s, although {} answers a new one",
+            lost.as_secs(),
+            settings.brokers
+        ))),
+    }
+}
+
+/// Tells a client its brokers again. librdkafka keeps a list of all that it was ever told: only where they answer others.
+pub(super) fn tell_brokers<C: ClientContext>(client: &Client<C>, who: &str, settings: &KafkaSettings, lost: Duration) {
+    let brokers = match CString::new(settings.brokers.as_str()) {
+        Ok(brokers) => brokers,
+        Err(error) => return tracing::warn!(who, %error, "brokers that a client cannot be told"),
+    };
+    #[expect(unsafe_code, reason = "rdkafka has no other way to tell a client brokers")]
+    // SAFETY: the client lives, as it is borrowed; librdkafka copies the names, and takes the call from any thread.
+    let known = unsafe { rdkafka::bindings::rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) };
+    tracing::warn!(
+        who,
+        brokers = settings.brokers,
+        lost_s = lost.as_secs(),
+        known,
+        "a client without a connection, although a new one is answered, is told its brokers again"
+    );
 }
 
 /// What statistics say that matters here.
@@ -124,6 +161,8 @@ enum Advice {
     Wait,
     /// Ask the brokers with a new one.
     Ask,
+    /// Tell it its brokers: it was not connected for so long.
+    Tell(Duration),
     /// It was not connected for so long.
     GiveUp(Duration),
 }
@@ -140,7 +179,9 @@ struct Doubt {
     asked_at: Option<Instant>,
     /// The first answer of this loss, and the last report before it.
     answered: Option<(Instant, i64)>,
-    /// Whether a question that was asked long enough after that was answered too.
+    /// Whether it was told its brokers since.
+    is_told: bool,
+    /// Whether a question that was asked long enough after the answer was answered too.
     is_answered_again: bool,
 }
 
@@ -157,6 +198,11 @@ impl Doubt {
         }
     }
 
+    /// By the last report.
+    fn lost(&self) -> Option<Duration> {
+        self.lost_at_us.map(|lost_at_us| between(lost_at_us, self.reported_us))
+    }
+
     fn take_answer(&mut self, now: Instant) {
         match self.asking.as_ref().map(Receiver::try_recv) {
             None | Some(Err(TryRecvError::Empty)) => {}
@@ -168,7 +214,7 @@ impl Doubt {
     fn answer(&mut self, is_answered: bool, now: Instant) {
         self.asking = None;
         if !is_answered {
-            self.answered = None;
+            (self.answered, self.is_told) = (None, false);
         } else if self.answered.is_some() {
             self.is_answered_again = true;
         } else {
@@ -177,13 +223,16 @@ impl Doubt {
     }
 
     fn advise(&mut self, now: Instant) -> Advice {
-        let Some(lost_at_us) = self.lost_at_us.filter(|_| self.asking.is_none()) else { return Advice::Wait };
-        let lost = between(lost_at_us, self.reported_us);
+        let Some(lost) = self.lost().filter(|_| self.asking.is_none()) else { return Advice::Wait };
         if self.is_answered_again {
             return Advice::GiveUp(lost);
         }
+        if self.answered.is_some() && !self.is_told {
+            self.is_told = true;
+            return Advice::Tell(lost);
+        }
         let is_due = match self.answered {
-            None => lost >= DOUBTED_AFTER && self.asked_at.is_none_or(|at| now.duration_since(at) >= DOUBTED_AFTER),
+            None => lost >= DOUBTED_AFTER && self.asked_at.is_none_or(|at| now.duration_since(at) >= BETWEEN_QUESTIONS),
             // By both clocks: reports may be served late, and a thread that has just come back has served none.
             Some((at, report_us)) => {
                 now.duration_since(at) >= STRANDED_AFTER && between(report_us, self.reported_us) >= STRANDED_AFTER
@@ -220,7 +269,7 @@ fn ask(settings: &KafkaSettings) -> Option<Receiver<bool>> {
 
 /// Twice: the first answer is that of a bootstrap server, the second that of a broker which the first has named. One that names
 /// no brokers is none.
-fn answers_a_new_client(settings: &KafkaSettings) -> bool {
+pub(super) fn answers_a_new_client(settings: &KafkaSettings) -> bool {
     let mut config = client::reader(settings, Isolation::Committed);
     config.set("client.id", format!("{}{QUESTION_SUFFIX}", client::client_id(settings)));
     let client: Result<BaseConsumer, _> = config.create();
@@ -275,6 +324,7 @@ mod tests {
                     advised.push((second, Advice::Ask));
                     doubt.answer(answers(second), now);
                 }
+                Advice::Tell(lost) => advised.push((second, Advice::Tell(lost))),
                 Advice::GiveUp(lost) => {
                     advised.push((second, Advice::GiveUp(lost)));
                     return advised;
@@ -284,25 +334,38 @@ mod tests {
         advised
     }
 
+    fn ask(second: u64) -> (u64, Advice) {
+        (second, Advice::Ask)
+    }
+
+    fn tell(second: u64, lost: u64) -> (u64, Advice) {
+        (second, Advice::Tell(seconds(lost)))
+    }
+
+    fn give_up(second: u64, lost: u64) -> (u64, Advice) {
+        (second, Advice::GiveUp(seconds(lost)))
+    }
+
     #[test]
-    fn a_client_that_is_not_connected_although_brokers_answer_is_given_up() {
-        let expected = [(20, Advice::Ask), (35, Advice::Ask), (36, Advice::GiveUp(seconds(35)))];
-        assert_eq!(advised(|_| false, |_| true), expected);
+    fn a_client_that_is_not_connected_although_brokers_answer_is_told_them_and_then_given_up() {
+        assert_eq!(advised(|_| false, |_| true), [ask(10), tell(11, 10), ask(25), give_up(26, 25)]);
     }
 
     #[test]
     fn brokers_that_are_away_are_asked_every_twenty_seconds_and_waited_for() {
-        assert_eq!(advised(|_| false, |_| false), [20, 40, 60, 80].map(|second| (second, Advice::Ask)));
+        assert_eq!(advised(|_| false, |_| false), [10, 30, 50, 70, 90].map(ask));
         // Those that come and go as well.
-        assert_eq!(advised(|_| false, |second| second == 20), [20, 35, 55, 75, 95].map(|second| (second, Advice::Ask)));
+        let expected = [ask(10), ask(30), tell(31, 30), ask(45), ask(65), ask(85)];
+        assert_eq!(advised(|_| false, |second| second == 30), expected);
+        let expected = [ask(10), tell(11, 10), ask(25), ask(45), tell(46, 45), ask(60), give_up(61, 60)];
+        assert_eq!(advised(|_| false, |second| second != 25), expected);
     }
 
     #[test]
-    fn a_client_that_finds_its_brokers_again_soon_after_they_answer_is_kept() {
-        assert_eq!(advised(|second| second >= 30, |_| true), [(20, Advice::Ask)]);
-        let twice = advised(|second| (25..40).contains(&second), |_| true);
-        let expected = [20, 60, 75].map(|second| (second, Advice::Ask));
-        assert_eq!(twice, [&expected[..], &[(76, Advice::GiveUp(seconds(35)))]].concat());
+    fn a_client_that_finds_its_brokers_again_soon_after_it_is_told_them_is_kept() {
+        assert_eq!(advised(|second| second >= 20, |_| true), [ask(10), tell(11, 10)]);
+        let twice = advised(|second| (15..30).contains(&second), |_| true);
+        assert_eq!(twice, [ask(10), tell(11, 10), ask(40), tell(41, 10), ask(55), give_up(56, 25)]);
     }
 
     #[test]
@@ -319,6 +382,7 @@ mod tests {
         (0..5).for_each(|index| report(&mut doubt, index * 5, false));
         assert_eq!(doubt.advise(start), Advice::Ask);
         doubt.answer(true, start);
+        assert_eq!(doubt.advise(start), Advice::Tell(seconds(20)));
         // The thread has waited for a transaction: the reports of a minute are there, and one has been served.
         report(&mut doubt, 25, false);
         assert_eq!(doubt.advise(start + seconds(60)), Advice::Wait);

@@ -8,6 +8,7 @@
 //! transaction (`client.rs`).
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -15,7 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::util::Timeout;
-use rdkafka::{ClientContext, Message, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Message, TopicPartitionList};
 
 use crate::config::settings::KafkaSettings;
 use crate::failpoints;
@@ -24,7 +25,8 @@ use crate::wire::output::OutputRecord;
 use super::fault::{self, AbortCause, Fault, FencedName};
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
-use super::stranded::Connection;
+use super::rescue::Rescue;
+use super::stranded::{Connected, Connection};
 
 /// Counts what the broker has acknowledged, and keeps the first refusal.
 #[derive(Debug, Default)]
@@ -56,7 +58,8 @@ impl Deliveries {
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     pub(super) deliveries: Deliveries,
-    pub(super) connection: Connection,
+    connection: Connection,
+    rescue: OnceLock<Rescue>,
     asked_again: AtomicU64,
 }
 
@@ -77,7 +80,17 @@ impl ClientContext for DeliveryContext {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.connection.heard(statistics);
+        if let Some(lost) = self.connection.heard(statistics)
+            && let Some(rescue) = self.rescue.get()
+        {
+            rescue.hear_lost(lost);
+        }
+    }
+}
+
+impl Connected for DeliveryContext {
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 }
 
@@ -98,6 +111,16 @@ impl rdkafka::producer::ProducerContext for DeliveryContext {
 }
 
 pub(super) type TransactionalProducer = ThreadedProducer<DeliveryContext>;
+
+/// Makes one, which is told its brokers again when it has lost them.
+pub(super) fn producer(config: &ClientConfig, settings: &KafkaSettings) -> Result<Arc<TransactionalProducer>, Fault> {
+    let producer: TransactionalProducer = config
+        .create_with_context(DeliveryContext::default())
+        .map_err(|error| Fault::Refused(format!("creating the transactional producer: {error}")))?;
+    let producer = Arc::new(producer);
+    producer.context().rescue.get_or_init(|| Rescue::of(&producer, settings));
+    Ok(producer)
+}
 
 /// How much longer than its timeout a transaction is asked about. Brokers look for transactions that have timed out every
 /// 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`): after that a broker that is there has ended it,
@@ -283,7 +306,7 @@ impl<'producer> Open<'producer> {
                         what = why;
                     }
                     fault @ (Fault::Abort { .. } | Fault::Fatal(_) | Fault::Fenced { .. } | Fault::Refused(_)) => {
-                        return Err(fault);
+                        return Err(explained(fault, self.timeout_at));
                     }
                 },
             }

@@ -26,7 +26,8 @@ use super::fault::Fault;
 use super::own::OwnTransactions;
 use super::patience::{Patience, Signs};
 use super::repeated;
-use super::stranded::Connection;
+use super::settled::Ends;
+use super::stranded::{self, Connected, Connection};
 
 /// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
 /// such partition; twice as often would be felt by nobody.
@@ -39,13 +40,6 @@ const ASKER_EVENTS_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub struct QuietContext {
     connection: Connection,
-}
-
-impl QuietContext {
-    /// Whether the client is connected.
-    pub(super) const fn connection(&self) -> &Connection {
-        &self.connection
-    }
 }
 
 impl ClientContext for QuietContext {
@@ -62,6 +56,12 @@ impl ClientContext for QuietContext {
 
     fn stats_raw(&self, statistics: &[u8]) {
         self.connection.heard(statistics);
+    }
+}
+
+impl Connected for QuietContext {
+    fn connection(&self) -> &Connection {
+        &self.connection
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn look_at_asker(asker: &Reader, who: &str, settings: &KafkaSettings)
     for _ in 0..ASKER_EVENTS_MAX {
         drop(asker.poll(Duration::ZERO));
     }
-    asker.context().connection().look(who, settings)
+    stranded::look(asker.client(), who, settings)
 }
 
 fn created(config: &ClientConfig, settings: &KafkaSettings) -> Result<Reader, Fault> {
@@ -208,7 +208,7 @@ impl ViewReader {
                 (partition, start.max(range.start))
             })
             .collect();
-        let list = list_of(&topic, next.iter().map(|(partition, offset)| (*partition, *offset)))?;
+        let list = list_of(&topic, next.iter().map(|(partition, offset)| (*partition, Offset::Offset(*offset))))?;
         committed.assign(&list).map_err(|error| Fault::Fatal(format!("{topic}: assign: {error}")))?;
         committed.set_nonempty_callback(wake);
         Ok(Self {
@@ -321,7 +321,7 @@ impl ViewReader {
     /// # Errors
     /// One is.
     pub(super) fn look_at_connections(&self, settings: &KafkaSettings) -> Result<(), Fault> {
-        self.committed.context().connection().look(&self.topic, settings)?;
+        stranded::look(self.committed.client(), &self.topic, settings)?;
         look_at_asker(&self.uncommitted, &self.topic, settings)
     }
 
@@ -353,7 +353,8 @@ impl ViewReader {
         }
         if !stable.is_empty() {
             // Sent back to their own positions, so that their ends are met anew and not remembered from before.
-            let list = list_of(&self.topic, stable.iter().copied())?;
+            let list =
+                list_of(&self.topic, stable.iter().map(|(partition, offset)| (*partition, Offset::Offset(*offset))))?;
             let result = self
                 .patience(signs)
                 .ask(|| format!("{}: seek", self.topic), |slice| self.committed.seek_partitions(list.clone(), slice))?;
@@ -382,6 +383,20 @@ impl ViewReader {
             "{}[{partition}]: its abort is confirmed, yet a transaction below offset {end} is still open",
             self.topic
         )))
+    }
+
+    /// Waits until no transaction is open in any partition of these topics, below their ends of now.
+    ///
+    /// # Errors
+    /// Brokers that do not answer; one that is still open after the longest wait.
+    pub(super) fn wait_all_settled(
+        &self,
+        topics: &BTreeSet<&str>,
+        longest: Duration,
+        signs: Signs<'_>,
+    ) -> Result<(), Fault> {
+        let Self { committed, uncommitted, request_timeout, .. } = self;
+        Ends { committed, uncommitted, request_timeout: *request_timeout, signs }.wait_settled(topics, longest)
     }
 
     fn met_end(&mut self, partition: i32) -> Result<(), Fault> {
@@ -430,7 +445,7 @@ fn offsets_at(
     at: UtcMillis,
     patience: &Patience<'_>,
 ) -> Result<BTreeMap<i32, Option<i64>>, Fault> {
-    let list = list_of(topic, partitions.iter().map(|partition| (*partition, at.0.max(0))))?;
+    let list = list_of(topic, partitions.iter().map(|partition| (*partition, Offset::Offset(at.0.max(0)))))?;
     let found = patience.ask(
         || format!("{topic}: asking for the start of the window"),
         |slice| reader.offsets_for_times(list.clone(), slice),
@@ -443,7 +458,7 @@ fn offsets_at(
     Ok(found.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect())
 }
 
-fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<(), Fault> {
+pub(super) fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<(), Fault> {
     for element in list.elements() {
         if let Err(error) = element.error() {
             return Err(Fault::Fatal(format!("{topic}[{}]: {what}: {error}", element.partition())));
@@ -452,11 +467,11 @@ fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<
     Ok(())
 }
 
-fn list_of(topic: &str, offsets: impl Iterator<Item = (i32, i64)>) -> Result<TopicPartitionList, Fault> {
+pub(super) fn list_of(topic: &str, offsets: impl Iterator<Item = (i32, Offset)>) -> Result<TopicPartitionList, Fault> {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in offsets {
-        list.add_partition_offset(topic, partition, Offset::Offset(offset))
-            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: offset {offset}: {error}")))?;
+        list.add_partition_offset(topic, partition, offset)
+            .map_err(|error| Fault::Fatal(format!("{topic}[{partition}]: offset {offset:?}: {error}")))?;
     }
     Ok(list)
 }

@@ -12,6 +12,7 @@ use crate::failpoints;
 use crate::kafka::fault::Fault;
 use crate::kafka::log::{Assignment, Fetching, Log as _, LogEvent};
 use crate::kafka::patience::Patience;
+use crate::kafka::settled;
 use crate::kafka::view_reader::ViewReader;
 use crate::policy::view::WindowState;
 
@@ -89,10 +90,7 @@ impl KafkaLog {
         let KafkaSettings { topics, transaction_timeout, request_timeout, .. } = &self.options.kafka;
         let what = format!("{}[{partition}]: a transaction below offset {end} is still open", topics.decisions);
         if taking_over.started.elapsed() >= *transaction_timeout + *request_timeout {
-            return Err(Fault::Fatal(format!(
-                "{what}, for longer than one may be open. hint: it hangs, and a person has to end it: \
-                 kafka-transactions.sh find-hanging"
-            )));
+            return Err(Fault::Fatal(format!("{what}, for longer than one may be open. {}", settled::HINT)));
         }
         if !taking_over.has_said_open {
             taking_over.has_said_open = true;

@@ -101,14 +101,14 @@ fn a_group_that_has_forgotten_its_offsets_does_not_decide_everything_again() {
     assert!(daemon.stop().success());
 }
 
-/// A daemon that is started while somebody's transaction is open in the decisions: nothing behind its start can be read, and
+/// A daemon that is started while somebody's transaction is open in an output topic: nothing behind its start can be read, and
 /// it may hold outcomes.
-fn beside_an_open_transaction(test: &str, timers: Timers) -> Option<(Broker, Daemon, OpenTransaction)> {
+fn beside_an_open_transaction(test: &str, topic: &str, timers: Timers) -> Option<(Broker, Daemon, OpenTransaction)> {
     let broker = broker(test)?;
     let more = format!("{SHADOW}[triage]\nview_rebuild_deadline_s = 1\n");
     let mut daemon = Daemon::prepare_with(&broker, "one", Card::ZeroCost, timers, &more);
     daemon.create_topics(1);
-    let open = broker.open_transaction("decisions");
+    let open = broker.open_transaction(topic);
     write(&broker, 0..3);
     daemon.start();
     Some((broker, daemon, open))
@@ -116,7 +116,9 @@ fn beside_an_open_transaction(test: &str, timers: Timers) -> Option<(Broker, Dae
 
 #[test]
 fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
-    let Some((broker, mut daemon, open)) = beside_an_open_transaction("late-window", Timers::USUAL) else { return };
+    let Some((broker, mut daemon, open)) = beside_an_open_transaction("late-window", "decisions", Timers::USUAL) else {
+        return;
+    };
     broker.wait("it is said", DEADLINE, |_| daemon.log().contains("is still open: its end is waited for"));
     assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
     assert!(!daemon.log().contains("is whole now"), "{}", daemon.log());
@@ -129,12 +131,40 @@ fn a_window_that_could_not_be_read_in_time_becomes_whole_without_a_restart() {
     assert!(daemon.stop().success());
 }
 
-#[test]
-fn nothing_is_decided_beside_a_transaction_that_hangs_and_the_log_says_how_to_end_it() {
-    let Some((broker, mut daemon, open)) = beside_an_open_transaction("hanging", Timers::SHORT) else { return };
+fn check_hanging(test: &str, topic: &str) {
+    let Some((broker, mut daemon, open)) = beside_an_open_transaction(test, topic, Timers::SHORT) else { return };
     broker.wait("it is said", DEADLINE, |_| daemon.log().contains("kafka-transactions.sh find-hanging"));
     assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
     open.abort();
     wait_decisions(&broker, 3);
+    assert!(daemon.stop().success());
+}
+
+#[test]
+fn nothing_is_decided_beside_a_transaction_that_hangs_and_the_log_says_how_to_end_it() {
+    check_hanging("hanging", "decisions");
+}
+
+#[test]
+fn nothing_is_decided_beside_a_transaction_that_hangs_in_a_topic_that_all_instances_write_to() {
+    check_hanging("hanging-review", "review");
+}
+
+#[test]
+fn after_an_abort_nothing_is_decided_before_every_topic_of_the_batch_has_seen_its_end() {
+    let Some(broker) = broker("abort-unfinished") else { return };
+    let drawn = format!("{SHADOW}[policy.draws]\nevidence_shadow = 1.0\n");
+    let mut daemon = Daemon::prepare(&broker, "one", Card::ZeroCost, &drawn);
+    daemon.create_topics(1);
+    daemon.arm("abort_before_offsets=1*return->off");
+    daemon.start();
+    daemon.wait_ready();
+    let open = broker.open_transaction("review");
+    write(&broker, 0..3);
+    broker.wait("it is said", DEADLINE, |_| daemon.log().contains("is still open: its end is waited for"));
+    assert_eq!(broker.count("decisions"), 0, "{}", daemon.log());
+    open.abort();
+    wait_decisions(&broker, 3);
+    assert_eq!(broker.count("review"), 3);
     assert!(daemon.stop().success());
 }

@@ -1,0 +1,101 @@
+//! Whether all transactions in a topic have ended.
+//!
+//! A confirmed abort, our own or that of `init_transactions`, may not have reached every partition (Kafka 4.3.1,
+//! `docs/reliability.md`). Where a transaction hangs, readers of committed records stand still, and the next commit of the same
+//! producer there is its commit as well: what was aborted would be committed after all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer as _;
+
+use super::fault::Fault;
+use super::patience::{Patience, Signs};
+use super::view_reader::{Reader, check_elements, list_of};
+
+/// What a person who has to end it needs to know.
+pub(super) const HINT: &str = "hint: it hangs, and a person has to end it: kafka-transactions.sh find-hanging";
+
+/// The two readers that are asked: the ends of one are the last stable offsets, those of the other the ends of the logs.
+#[derive(Clone, Copy)]
+pub(super) struct Ends<'reader> {
+    pub(super) committed: &'reader Reader,
+    pub(super) uncommitted: &'reader Reader,
+    pub(super) request_timeout: Duration,
+    pub(super) signs: Signs<'reader>,
+}
+
+impl Ends<'_> {
+    /// Waits until nothing is open in these topics below their ends of now.
+    ///
+    /// # Errors
+    /// Brokers that do not answer; something that is still open after the longest wait.
+    pub(super) fn wait_settled(self, topics: &BTreeSet<&str>, longest: Duration) -> Result<(), Fault> {
+        let patience = Patience::new(self.signs, longest);
+        let mut open = BTreeMap::new();
+        for topic in topics {
+            open.insert(*topic, self.ask(self.uncommitted, topic, &self.partitions(topic)?)?);
+        }
+        let mut has_said = false;
+        loop {
+            for (topic, ends) in &mut open {
+                let stable = self.ask(self.committed, topic, &ends.keys().copied().collect())?;
+                *ends = still_open(ends, &stable);
+            }
+            let first = open.iter().find_map(|(topic, ends)| ends.first_key_value().map(|found| (topic, found)));
+            let Some((topic, (partition, end))) = first else { return Ok(()) };
+            let what = format!("{topic}[{partition}]: a transaction below offset {end} is still open");
+            if patience.slice().is_none() {
+                return Err(Fault::Fatal(format!("{what}, for longer than one may be open. {HINT}")));
+            }
+            if !has_said {
+                has_said = true;
+                tracing::warn!("{what}: its end is waited for, and nothing is decided until then");
+            }
+            patience.refused(&what);
+        }
+    }
+
+    fn partitions(self, topic: &str) -> Result<BTreeSet<i32>, Fault> {
+        let metadata = Patience::new(self.signs, self.request_timeout).ask(
+            || format!("{topic}: asking for metadata"),
+            |slice| self.uncommitted.fetch_metadata(Some(topic), slice),
+        )?;
+        let found = metadata.topics().iter().filter(|found| found.name() == topic);
+        Ok(found.flat_map(|found| found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id)).collect())
+    }
+
+    /// In one request to each broker.
+    fn ask(self, reader: &Reader, topic: &str, partitions: &BTreeSet<i32>) -> Result<BTreeMap<i32, i64>, Fault> {
+        if partitions.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let list = list_of(topic, partitions.iter().map(|partition| (*partition, Offset::End)))?;
+        let what = "asking for its ends";
+        let found = Patience::new(self.signs, self.request_timeout)
+            .ask(|| format!("{topic}: {what}"), |slice| reader.offsets_for_times(list.clone(), slice))?;
+        check_elements(topic, what, &found)?;
+        let end = |offset: Offset| offset.to_raw().unwrap_or_default();
+        Ok(found.elements().iter().map(|element| (element.partition(), end(element.offset()))).collect())
+    }
+}
+
+/// The partitions whose last stable offset has not reached the end that was taken. One that is not told of is not settled.
+fn still_open(ends: &BTreeMap<i32, i64>, stable: &BTreeMap<i32, i64>) -> BTreeMap<i32, i64> {
+    let is_open = |(partition, end): &(&i32, &i64)| stable.get(partition).is_none_or(|stable| stable < end);
+    ends.iter().filter(is_open).map(|(partition, end)| (*partition, *end)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_not_reached_its_end_is_open_and_what_nobody_tells_of_as_well() {
+        let ends = BTreeMap::from([(0, 5), (1, 5), (2, 0), (3, 7)]);
+        let stable = BTreeMap::from([(0, 5), (1, 4), (2, 0)]);
+        assert_eq!(still_open(&ends, &stable), BTreeMap::from([(1, 5), (3, 7)]));
+        assert_eq!(still_open(&ends, &BTreeMap::from([(0, 9), (1, 5), (2, 1), (3, 7)])), BTreeMap::new());
+    }
+}
