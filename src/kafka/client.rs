@@ -79,8 +79,9 @@ pub fn ticket_consumer(settings: &KafkaSettings) -> ClientConfig {
     config.set("partition.assignment.strategy", "range");
     config.set("session.timeout.ms", milliseconds(settings.session_timeout));
     config.set("heartbeat.interval.ms", milliseconds(settings.session_timeout / 5));
-    // Nothing is polled while a transaction is open or waits for brokers: twice the longest of them is left.
-    let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 2);
+    // Nothing is polled while a transaction is open or waits for brokers, nor while its abort is waited for in every topic, as
+    // long again: one of them is left.
+    let poll_interval = settings.session_timeout.max(Duration::from_secs(300)).max(transaction_max(settings) * 3);
     config.set("max.poll.interval.ms", milliseconds(poll_interval));
     bound_prefetch(&mut config);
     config.set("fetch.wait.max.ms", "100");

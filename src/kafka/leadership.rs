@@ -5,7 +5,7 @@
 //! The transactional producer lives only while its instance leads. A leader that is fenced or revoked drops it and waits to
 //! be assigned again; it never initialises a new one by itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,13 +18,15 @@ use rdkafka::{ClientContext, Message as _, Offset, TopicPartitionList};
 use crate::config::settings::KafkaSettings;
 use crate::wire::intake::RawRecord;
 
-use super::client;
+use super::client::{self, Isolation};
 use super::control_tail::PARTITION;
 use super::fault::Fault;
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
+use super::settled::Ends;
 use super::stranded::{self, Connected, Connection};
 use super::transaction::{self, Open, Outgoing, TransactionalProducer, raw_record};
+use super::view_reader::open_reader;
 
 /// What happens to a member of the controller's group.
 #[derive(Debug)]
@@ -182,16 +184,34 @@ impl Leadership {
         Ok(self.pending.pop_front())
     }
 
-    /// Begins to lead: ends what a leader with our name has left open. Blocks for as long as one request may take.
+    /// Begins to lead: ends what a leader with our name has left open, and waits until nothing is open where leaders write.
+    /// Blocks for as long as one request may take, and longer only beside a transaction that is open.
     ///
     /// # Errors
-    /// The brokers do not answer, or refuse.
+    /// The brokers do not answer, or refuse, or something stays open.
     pub fn lead(&mut self) -> Result<(), Fault> {
         let id = client::leader_transactional_id(&self.settings);
         let producer = transaction::producer(&client::leader_producer(&self.settings), &self.settings)?;
         transaction::init(&producer, &self.settings, &id, &Patience::new(signs(), self.settings.request_timeout))?;
+        self.wait_settled()?;
         self.producer = Some(producer);
         Ok(())
+    }
+
+    /// With readers of its own, as leaders change rarely.
+    fn wait_settled(&self) -> Result<(), Fault> {
+        let settings = &self.settings;
+        if settings.is_mock {
+            return Ok(());
+        }
+        let topics = BTreeSet::from([&settings.topics.rollout, &settings.topics.transitions, &settings.topics.review]);
+        let ends = Ends {
+            committed: &open_reader(settings, Isolation::Committed)?,
+            uncommitted: &open_reader(settings, Isolation::Uncommitted)?,
+            request_timeout: settings.request_timeout,
+            signs: signs(),
+        };
+        ends.wait_settled(&topics.into_iter().map(String::as_str).collect(), transaction::transaction_max(settings))
     }
 
     /// Gives up leading, but not the membership.

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
+use rdkafka::error::KafkaError;
 
 use super::fault::Fault;
 use super::patience::{Patience, Signs};
-use super::view_reader::{Reader, check_elements, list_of};
+use super::view_reader::{Reader, list_of};
 
-/// What a person who has to end it needs to know.
-pub(super) const HINT: &str = "hint: it hangs, and a person has to end it: kafka-transactions.sh find-hanging";
+/// What a person needs to know who may have to end it. That of another instance with a longer timeout need not hang.
+pub(super) const HINT: &str = "hint: where kafka-transactions.sh find-hanging lists it, it hangs, and a person has to end it; nothing else may be ended";
 
 /// The two readers that are asked: the ends of one are the last stable offsets, those of the other the ends of the logs.
 #[derive(Clone, Copy)]
@@ -47,11 +48,11 @@ impl Ends<'_> {
             let Some((topic, (partition, end))) = first else { return Ok(()) };
             let what = format!("{topic}[{partition}]: a transaction below offset {end} is still open");
             if patience.slice().is_none() {
-                return Err(Fault::Fatal(format!("{what}, for longer than one may be open. {HINT}")));
+                return Err(Fault::Fatal(format!("{what}, for longer than one of ours may be. {HINT}")));
             }
             if !has_said {
                 has_said = true;
-                tracing::warn!("{what}: its end is waited for, and nothing is decided until then");
+                tracing::warn!("{what}: its end is waited for, and nothing is written until then");
             }
             patience.refused(&what);
         }
@@ -63,19 +64,36 @@ impl Ends<'_> {
             |slice| self.uncommitted.fetch_metadata(Some(topic), slice),
         )?;
         let found = metadata.topics().iter().filter(|found| found.name() == topic);
-        Ok(found.flat_map(|found| found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id)).collect())
+        let mut partitions = BTreeSet::new();
+        for found in found {
+            if let Some(error) = found.error() {
+                tracing::warn!(topic, ?error, "not looked at: whether a transaction hangs there is not known");
+            }
+            partitions.extend(found.partitions().iter().map(rdkafka::metadata::MetadataPartition::id));
+        }
+        Ok(partitions)
     }
 
-    /// In one request to each broker.
+    /// In one request to each broker, after one for who leads: nothing is read from most of these topics, so librdkafka would
+    /// go by what it has heard a quarter of an hour ago.
     fn ask(self, reader: &Reader, topic: &str, partitions: &BTreeSet<i32>) -> Result<BTreeMap<i32, i64>, Fault> {
         if partitions.is_empty() {
             return Ok(BTreeMap::new());
         }
         let list = list_of(topic, partitions.iter().map(|partition| (*partition, Offset::End)))?;
         let what = "asking for its ends";
-        let found = Patience::new(self.signs, self.request_timeout)
-            .ask(|| format!("{topic}: {what}"), |slice| reader.offsets_for_times(list.clone(), slice))?;
-        check_elements(topic, what, &found)?;
+        let found = Patience::new(self.signs, self.request_timeout).ask(
+            || format!("{topic}: {what}"),
+            |slice| {
+                reader.fetch_metadata(Some(topic), slice)?;
+                let found = reader.offsets_for_times(list.clone(), slice)?;
+                // One partition without a leader is no error of the call.
+                let refused = found.elements().iter().find_map(|element| element.error().err());
+                refused
+                    .and_then(|error| error.rdkafka_error_code())
+                    .map_or(Ok(found), |code| Err(KafkaError::MetadataFetch(code)))
+            },
+        )?;
         let end = |offset: Offset| offset.to_raw().unwrap_or_default();
         Ok(found.elements().iter().map(|element| (element.partition(), end(element.offset()))).collect())
     }

@@ -77,6 +77,9 @@ impl Connection {
 
 /// A context that keeps whether its client is connected.
 pub(super) trait Connected: ClientContext {
+    /// Whether somebody else tells the client its brokers (`rescue.rs`).
+    const IS_RESCUED: bool = false;
+
     fn connection(&self) -> &Connection;
 }
 
@@ -86,11 +89,11 @@ pub(super) trait Connected: ClientContext {
 /// It is, and clients have to be made anew.
 pub(super) fn look<C: Connected>(client: &Client<C>, who: &str, settings: &KafkaSettings) -> Result<(), Fault> {
     match client.context().connection().advise(settings) {
-        Advice::Wait | Advice::Ask => Ok(()),
-        Advice::Tell(lost) => {
+        Advice::Tell(lost) if !C::IS_RESCUED => {
             tell_brokers(client, who, settings, lost);
             Ok(())
         }
+        Advice::Wait | Advice::Ask | Advice::Tell(_) => Ok(()),
         Advice::GiveUp(lost) => Err(Fault::Fatal(format!(
             "{who}: a client without a connection for {} s, although {} answers a new one",
             lost.as_secs(),
@@ -181,8 +184,8 @@ struct Doubt {
     answered: Option<(Instant, i64)>,
     /// Whether it was told its brokers since.
     is_told: bool,
-    /// Whether a question that was asked long enough after the answer was answered too.
-    is_answered_again: bool,
+    /// A question that was asked long enough after that was answered too: the last report before.
+    answered_again_us: Option<i64>,
 }
 
 impl Doubt {
@@ -216,7 +219,7 @@ impl Doubt {
         if !is_answered {
             (self.answered, self.is_told) = (None, false);
         } else if self.answered.is_some() {
-            self.is_answered_again = true;
+            self.answered_again_us = Some(self.reported_us);
         } else {
             self.answered = Some((now, self.reported_us));
         }
@@ -224,10 +227,11 @@ impl Doubt {
 
     fn advise(&mut self, now: Instant) -> Advice {
         let Some(lost) = self.lost().filter(|_| self.asking.is_none()) else { return Advice::Wait };
-        if self.is_answered_again {
-            return Advice::GiveUp(lost);
+        // By a report of after the answer: with the brokers the client may have come back.
+        if let Some(answered_us) = self.answered_again_us {
+            return if self.reported_us > answered_us { Advice::GiveUp(lost) } else { Advice::Wait };
         }
-        if self.answered.is_some() && !self.is_told {
+        if !self.is_told && self.answered.is_some_and(|(_, answered_us)| self.reported_us > answered_us) {
             self.is_told = true;
             return Advice::Tell(lost);
         }
@@ -348,24 +352,27 @@ mod tests {
 
     #[test]
     fn a_client_that_is_not_connected_although_brokers_answer_is_told_them_and_then_given_up() {
-        assert_eq!(advised(|_| false, |_| true), [ask(10), tell(11, 10), ask(25), give_up(26, 25)]);
+        assert_eq!(advised(|_| false, |_| true), [ask(10), tell(15, 15), ask(25), give_up(30, 30)]);
     }
 
     #[test]
     fn brokers_that_are_away_are_asked_every_twenty_seconds_and_waited_for() {
         assert_eq!(advised(|_| false, |_| false), [10, 30, 50, 70, 90].map(ask));
         // Those that come and go as well.
-        let expected = [ask(10), ask(30), tell(31, 30), ask(45), ask(65), ask(85)];
+        let expected = [ask(10), ask(30), tell(35, 35), ask(45), ask(65), ask(85)];
         assert_eq!(advised(|_| false, |second| second == 30), expected);
-        let expected = [ask(10), tell(11, 10), ask(25), ask(45), tell(46, 45), ask(60), give_up(61, 60)];
+        let expected = [ask(10), tell(15, 15), ask(25), ask(45), tell(50, 50), ask(60), give_up(65, 65)];
         assert_eq!(advised(|_| false, |second| second != 25), expected);
     }
 
     #[test]
     fn a_client_that_finds_its_brokers_again_soon_after_it_is_told_them_is_kept() {
-        assert_eq!(advised(|second| second >= 20, |_| true), [ask(10), tell(11, 10)]);
-        let twice = advised(|second| (15..30).contains(&second), |_| true);
-        assert_eq!(twice, [ask(10), tell(11, 10), ask(40), tell(41, 10), ask(55), give_up(56, 25)]);
+        assert_eq!(advised(|second| second >= 20, |_| true), [ask(10), tell(15, 15)]);
+        let twice = advised(|second| (20..35).contains(&second), |_| true);
+        assert_eq!(twice, [ask(10), tell(15, 15), ask(45), tell(50, 15), ask(60), give_up(65, 30)]);
+        // With its brokers, by the next report: it is not even told.
+        assert_eq!(advised(|second| second >= 15, |_| true), [ask(10)]);
+        assert_eq!(advised(|second| second >= 30, |_| true), [ask(10), tell(15, 15), ask(25)]);
     }
 
     #[test]
@@ -382,7 +389,8 @@ mod tests {
         (0..5).for_each(|index| report(&mut doubt, index * 5, false));
         assert_eq!(doubt.advise(start), Advice::Ask);
         doubt.answer(true, start);
-        assert_eq!(doubt.advise(start), Advice::Tell(seconds(20)));
+        report(&mut doubt, 23, false);
+        assert_eq!(doubt.advise(start), Advice::Tell(seconds(23)));
         // The thread has waited for a transaction: the reports of a minute are there, and one has been served.
         report(&mut doubt, 25, false);
         assert_eq!(doubt.advise(start + seconds(60)), Advice::Wait);

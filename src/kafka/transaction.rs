@@ -89,6 +89,8 @@ impl ClientContext for DeliveryContext {
 }
 
 impl Connected for DeliveryContext {
+    const IS_RESCUED: bool = true;
+
     fn connection(&self) -> &Connection {
         &self.connection
     }

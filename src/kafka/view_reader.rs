@@ -458,7 +458,7 @@ fn offsets_at(
     Ok(found.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect())
 }
 
-pub(super) fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<(), Fault> {
+fn check_elements(topic: &str, what: &str, list: &TopicPartitionList) -> Result<(), Fault> {
     for element in list.elements() {
         if let Err(error) = element.error() {
             return Err(Fault::Fatal(format!("{topic}[{}]: {what}: {error}", element.partition())));

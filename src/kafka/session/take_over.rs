@@ -90,7 +90,7 @@ impl KafkaLog {
         let KafkaSettings { topics, transaction_timeout, request_timeout, .. } = &self.options.kafka;
         let what = format!("{}[{partition}]: a transaction below offset {end} is still open", topics.decisions);
         if taking_over.started.elapsed() >= *transaction_timeout + *request_timeout {
-            return Err(Fault::Fatal(format!("{what}, for longer than one may be open. {}", settled::HINT)));
+            return Err(Fault::Fatal(format!("{what}, for longer than one of ours may be. {}", settled::HINT)));
         }
         if !taking_over.has_said_open {
             taking_over.has_said_open = true;

@@ -168,3 +168,19 @@ fn after_an_abort_nothing_is_decided_before_every_topic_of_the_batch_has_seen_it
     assert_eq!(broker.count("review"), 3);
     assert!(daemon.stop().success());
 }
+
+#[test]
+fn nobody_leads_beside_a_transaction_that_is_open_where_leaders_write() {
+    let Some(broker) = broker("leading-unfinished") else { return };
+    let earned = "[verdicts]\ntruth = \"explicit\"\n[rollout]\nmode = \"earned\"\n";
+    let mut daemon = Daemon::prepare(&broker, "one", Card::ZeroCost, earned);
+    daemon.create_topics(1);
+    let open = broker.open_transaction("transitions");
+    daemon.start();
+    let said = format!("{}[0]: a transaction below offset 1 is still open", broker.topic("transitions"));
+    broker.wait("it is said", DEADLINE, |_| daemon.log().contains(&said));
+    assert_eq!(broker.count("rollout"), 0, "{}", daemon.log());
+    open.abort();
+    broker.wait("it leads", DEADLINE, |broker| broker.count("rollout") > 0);
+    assert!(daemon.stop().success());
+}
