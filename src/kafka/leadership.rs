@@ -23,7 +23,7 @@ use super::control_tail::PARTITION;
 use super::fault::Fault;
 use super::log::TransactionEnd;
 use super::patience::{Patience, Signs};
-use super::settled::Ends;
+use super::settled::Readers;
 use super::stranded::{self, Connected, Connection};
 use super::transaction::{self, Open, Outgoing, TransactionalProducer, raw_record};
 use super::view_reader::open_reader;
@@ -204,14 +204,15 @@ impl Leadership {
         if settings.is_mock {
             return Ok(());
         }
-        let topics = BTreeSet::from([&settings.topics.rollout, &settings.topics.transitions, &settings.topics.review]);
-        let ends = Ends {
+        let topics = &settings.topics;
+        let written = BTreeSet::from([topics.rollout.as_str(), &topics.transitions, &topics.review]);
+        let readers = Readers {
             committed: &open_reader(settings, Isolation::Committed)?,
             uncommitted: &open_reader(settings, Isolation::Uncommitted)?,
             request_timeout: settings.request_timeout,
             signs: signs(),
         };
-        ends.wait_settled(&topics.into_iter().map(String::as_str).collect(), transaction::transaction_max(settings))
+        readers.wait_all_settled(&written, transaction::transaction_max(settings))
     }
 
     /// Gives up leading, but not the membership.

@@ -185,7 +185,7 @@ impl KafkaLog {
             let now = options.clock.operating_now();
             let tail = ViewReader::open(settings, &options.triage, now, options.signs(), move || wake())?;
             let shared = SHARED.iter().map(|topic| topic_of(&settings.topics, *topic)).collect();
-            tail.wait_all_settled(&shared, transaction::transaction_max(settings), options.signs())?;
+            tail.readers(options.signs()).wait_all_settled(&shared, transaction::transaction_max(settings))?;
             Some(tail)
         };
         let context = TicketContext { topic: settings.topics.tickets.clone(), ..TicketContext::default() };
@@ -320,11 +320,12 @@ impl KafkaLog {
     /// of a transaction.
     fn wait_settled(&self, records: &[OutputRecord], offsets: &[(i32, i64)]) -> Result<(), Fault> {
         let Some(tail) = &self.tail else { return Ok(()) };
-        let (signs, settings) = (self.options.signs(), &self.options.kafka);
-        offsets.iter().try_for_each(|(partition, _)| tail.wait_settled(*partition, signs))?;
+        let (readers, settings) = (tail.readers(self.options.signs()), &self.options.kafka);
+        let decisions = (settings.topics.decisions.clone(), offsets.iter().map(|(partition, _)| *partition).collect());
+        readers.wait_settled(&BTreeMap::from([decisions]), settings.request_timeout)?;
         let written = records.iter().map(|record| record.topic).filter(|topic| SHARED.contains(topic));
         let topics: BTreeSet<&str> = written.map(|topic| topic_of(&settings.topics, topic)).collect();
-        tail.wait_all_settled(&topics, transaction::transaction_max(settings), signs)
+        readers.wait_all_settled(&topics, transaction::transaction_max(settings))
     }
 
     fn transact_records(&mut self, records: &[OutputRecord], next_offsets: &[(i32, i64)]) -> TransactionEnd {

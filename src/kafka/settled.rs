@@ -5,7 +5,7 @@
 //! producer there is its commit as well: what was aborted would be committed after all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
@@ -16,27 +16,46 @@ use super::patience::{Patience, Signs};
 use super::view_reader::{Reader, list_of};
 
 /// What a person needs to know who may have to end it. That of another instance with a longer timeout need not hang.
-pub(super) const HINT: &str = "hint: where kafka-transactions.sh find-hanging lists it, it hangs, and a person has to end it; nothing else may be ended";
+pub(super) const HINT: &str = "hint: where kafka-transactions.sh find-hanging lists it, it hangs, and a person has to end it; \
+                               nothing else may be ended";
 
-/// The two readers that are asked: the ends of one are the last stable offsets, those of the other the ends of the logs.
+/// Between two looks: a confirmed abort reaches its partitions some milliseconds later.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// How long it is waited for without a word.
+const SAID_AFTER: Duration = Duration::from_secs(1);
+
+/// The two readers that are asked. The ends of one are the last stable offsets, those of the other the ends of the logs.
 #[derive(Clone, Copy)]
-pub(super) struct Ends<'reader> {
+pub(super) struct Readers<'reader> {
     pub(super) committed: &'reader Reader,
     pub(super) uncommitted: &'reader Reader,
     pub(super) request_timeout: Duration,
     pub(super) signs: Signs<'reader>,
 }
 
-impl Ends<'_> {
-    /// Waits until nothing is open in these topics below their ends of now.
+impl Readers<'_> {
+    /// Waits until nothing is open in any partition of these topics below its end of now.
+    ///
+    /// # Errors
+    /// As [`Self::wait_settled`].
+    pub(super) fn wait_all_settled(self, topics: &BTreeSet<&str>, longest: Duration) -> Result<(), Fault> {
+        let with_partitions = |topic: &&'_ str| Ok((topic.to_string(), self.partitions(topic)?));
+        self.wait_settled(&topics.iter().map(with_partitions).collect::<Result<_, Fault>>()?, longest)
+    }
+
+    /// Waits until nothing is open in these partitions of topics below their ends of now.
     ///
     /// # Errors
     /// Brokers that do not answer; something that is still open after the longest wait.
-    pub(super) fn wait_settled(self, topics: &BTreeSet<&str>, longest: Duration) -> Result<(), Fault> {
-        let patience = Patience::new(self.signs, longest);
+    pub(super) fn wait_settled(
+        self,
+        partitions: &BTreeMap<String, BTreeSet<i32>>,
+        longest: Duration,
+    ) -> Result<(), Fault> {
+        let (patience, started) = (Patience::new(self.signs, longest), Instant::now());
         let mut open = BTreeMap::new();
-        for topic in topics {
-            open.insert(*topic, self.ask(self.uncommitted, topic, &self.partitions(topic)?)?);
+        for (topic, partitions) in partitions {
+            open.insert(topic, self.ask(self.uncommitted, topic, partitions)?);
         }
         let mut has_said = false;
         loop {
@@ -48,13 +67,16 @@ impl Ends<'_> {
             let Some((topic, (partition, end))) = first else { return Ok(()) };
             let what = format!("{topic}[{partition}]: a transaction below offset {end} is still open");
             if patience.slice().is_none() {
-                return Err(Fault::Fatal(format!("{what}, for longer than one of ours may be. {HINT}")));
+                return Err(Fault::Fatal(format!("{what} after {} s. {HINT}", longest.as_secs())));
             }
-            if !has_said {
-                has_said = true;
-                tracing::warn!("{what}: its end is waited for, and nothing is written until then");
+            if started.elapsed() >= SAID_AFTER {
+                if !has_said {
+                    has_said = true;
+                    tracing::warn!("{what}: its end is waited for, and nothing is written until then");
+                }
+                (self.signs.waiting)(&what);
             }
-            patience.refused(&what);
+            std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 

@@ -26,7 +26,7 @@ use super::fault::Fault;
 use super::own::OwnTransactions;
 use super::patience::{Patience, Signs};
 use super::repeated;
-use super::settled::Ends;
+use super::settled::Readers;
 use super::stranded::{self, Connected, Connection};
 
 /// How often it is asked whether a transaction of a previous owner is still open. Each time is one request for each
@@ -365,38 +365,10 @@ impl ViewReader {
         Ok(())
     }
 
-    /// Waits until no transaction is open in a partition below its end of now, as after one of ours whose abort was confirmed.
-    ///
-    /// # Errors
-    /// Brokers that do not answer; one that is still open after the longest wait for an answer.
-    pub(super) fn wait_settled(&self, partition: i32, signs: Signs<'_>) -> Result<(), Fault> {
-        let (_, end) = ends(&self.uncommitted, &self.topic, partition, &self.patience(signs))?;
-        let patience = self.patience(signs);
-        while patience.slice().is_some() {
-            let (_, last_stable) = ends(&self.committed, &self.topic, partition, &self.patience(signs))?;
-            if last_stable >= end {
-                return Ok(());
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-        Err(Fault::Fatal(format!(
-            "{}[{partition}]: its abort is confirmed, yet a transaction below offset {end} is still open",
-            self.topic
-        )))
-    }
-
-    /// Waits until no transaction is open in any partition of these topics, below their ends of now.
-    ///
-    /// # Errors
-    /// Brokers that do not answer; one that is still open after the longest wait.
-    pub(super) fn wait_all_settled(
-        &self,
-        topics: &BTreeSet<&str>,
-        longest: Duration,
-        signs: Signs<'_>,
-    ) -> Result<(), Fault> {
+    /// The two readers, for questions about any topic.
+    pub(super) fn readers<'reader>(&'reader self, signs: Signs<'reader>) -> Readers<'reader> {
         let Self { committed, uncommitted, request_timeout, .. } = self;
-        Ends { committed, uncommitted, request_timeout: *request_timeout, signs }.wait_settled(topics, longest)
+        Readers { committed, uncommitted, request_timeout: *request_timeout, signs }
     }
 
     fn met_end(&mut self, partition: i32) -> Result<(), Fault> {
